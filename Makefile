@@ -1,0 +1,34 @@
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check unit golden lock
+VENV := .venv/bin
+
+help: ## this list
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## the virtual environment, from the lock file
+	@scripts/setup
+
+demo: ## the whole loop on this machine, in under two minutes (ARGS="--provider docker")
+	@scripts/setup demo
+	@$(VENV)/ray-watcher demo $(ARGS)
+
+test: ## everything: lint, types, rules, unit and end-to-end tests
+	@scripts/setup test
+	@$(MAKE) --no-print-directory check
+	$(VENV)/pytest $(ARGS)
+
+check: ## lint, types, import directions
+	$(VENV)/ruff check .
+	$(VENV)/ruff format --check .
+	$(VENV)/mypy
+	$(VENV)/lint-imports
+
+unit: ## the tests that start nothing (seconds)
+	$(VENV)/pytest -m "not e2e" $(ARGS)
+
+golden: ## write the golden files and generated code anew
+	$(VENV)/python tests/regenerate.py
+
+lock: ## pin every dependency for Python 3.10 to 3.13
+	$(VENV)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.10 --generate-hashes \
+	  --no-emit-index-url --no-annotate --no-header --quiet --output-file requirements.lock

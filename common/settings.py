@@ -1,0 +1,102 @@
+"""Typed settings from the environment, with errors a person can act on.
+
+Each program has one settings model that extends `EnvSettings`. A field names its environment variable as
+its alias, its unit in its description; `load` is the only way in, so every mistake is told the same way.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+from pydantic import AfterValidator, Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+GCS_PORT = 6379  # Ray's default for `ray start --head --port`
+
+
+class SettingsError(ValueError):
+    """The environment holds values that cannot be used; the message has one line for each."""
+
+
+class EnvSettings(BaseSettings):
+    """Base of all settings models: environment first, an empty variable counts as unset."""
+
+    model_config = SettingsConfigDict(
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        populate_by_name=True,
+    )
+
+
+def _host_port(value: str) -> str:
+    host, separator, port = value.rpartition(":")
+    if not separator or not host or not port.isdigit() or not 0 < int(port) < 65536:  # noqa: PLR2004
+        raise ValueError("wants HOST:PORT with a port from 1 to 65535")
+    return value
+
+
+HostPort = Annotated[str, AfterValidator(_host_port)]
+"""`HOST:PORT`, for example `127.0.0.1:9811`."""
+
+
+def split_host_port(address: str) -> tuple[str, int]:
+    """Host and port of an address that a `HostPort` field has checked."""
+    host, _, port = address.rpartition(":")
+    return host.strip("[]"), int(port)
+
+
+class ClusterAddresses(EnvSettings):
+    """Where the Ray cluster answers."""
+
+    ray_head_address: HostPort = Field(
+        default="localhost:10001",
+        validation_alias="RAY_HEAD_ADDRESS",
+        description="Ray head (its client port); the host is used, see RAY_GCS_ADDRESS",
+    )
+    ray_gcs_address: HostPort | None = Field(
+        default=None,
+        validation_alias="RAY_GCS_ADDRESS",
+        description="Ray's GCS; unset: port 6379 on the host of RAY_HEAD_ADDRESS",
+    )
+    ray_dashboard_metric_api: str = Field(
+        default="http://localhost:8265/api",
+        validation_alias="RAY_DASHBOARD_METRIC_API",
+        pattern=r"^https?://[^\s/]+(/.*)?$",
+        description="base URL of Ray's dashboard API",
+    )
+
+    @property
+    def gcs_address(self) -> str:
+        """`HOST:PORT` of the GCS."""
+        return self.ray_gcs_address or f"{self.ray_head_address.rpartition(':')[0]}:{GCS_PORT}"
+
+
+Settings = TypeVar("Settings", bound=EnvSettings)
+
+
+def load(model: type[Settings], **overrides: object) -> Settings:
+    """Read `model` from the environment; `overrides` (by field name) win.
+
+    Raises `SettingsError` with one line per bad value: its variable, what it got, what it wants.
+    """
+    try:
+        return model(**overrides)
+    except ValidationError as error:
+        raise SettingsError("\n".join(_explain(model, detail) for detail in error.errors())) from None
+
+
+def _explain(model: type[EnvSettings], detail: ErrorDetails) -> str:
+    name = str(detail["loc"][0]) if detail["loc"] else ""
+    wanted = detail["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+    if not name:
+        return wanted
+    field = model.model_fields.get(name) or next(
+        (f for f in model.model_fields.values() if f.validation_alias == name), None
+    )
+    variable = field.validation_alias if field else name
+    meaning = f" ({field.description})" if field and field.description else ""
+    return f"{variable}: got {detail['input']!r}, wanted {wanted.removeprefix('wants ')}{meaning}"

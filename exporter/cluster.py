@@ -1,0 +1,218 @@
+"""What the cluster is and what it waits for, as values; and their JSON, the contract of `/state`.
+
+Pure: standard library only. Readers (`gcs`, `dashboard`) build a `ClusterState`, `families` turns it into
+metrics, and the scaler reads the JSON with a reader of its own, held to this one by a golden file.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+STATE_VERSION = 1
+HEAD_RESOURCE = "node:__internal_head__"  # Ray marks its head node with this resource
+
+ResourceBundle = tuple[tuple[str, float], ...]
+"""Resources by name, sorted: hashable, so that equal shapes meet. CPU and GPU count units, memory is bytes."""
+
+
+def bundle(resources: Mapping[str, float]) -> ResourceBundle:
+    """The bundle of `resources`; zero amounts ask for nothing and are left out."""
+    return tuple(sorted((name, float(amount)) for name, amount in resources.items() if amount))
+
+
+class Source(str, Enum):
+    """Who told us, best first."""
+
+    GCS = "gcs"
+    DASHBOARD = "dashboard"
+    CPU_HEURISTIC = "cpu_heuristic"
+
+
+class NodeStatus(str, Enum):
+    """Ray's own node states (`ray.rpc.autoscaler.NodeStatus`)."""
+
+    RUNNING = "RUNNING"
+    IDLE = "IDLE"
+    DRAINING = "DRAINING"
+    DEAD = "DEAD"
+
+
+class Strategy(str, Enum):
+    """How a gang's bundles may lie: anywhere, all on one node, or each on a node of its own."""
+
+    ANY = "ANY"
+    STRICT_PACK = "STRICT_PACK"
+    STRICT_SPREAD = "STRICT_SPREAD"
+
+
+@dataclass(frozen=True)
+class LabelConstraint:
+    """A node's label `key` has to be `in` (or `not_in`) `values`."""
+
+    key: str
+    operator: str
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ResourceDemand:
+    """`count` tasks or actors that each wait for `shape`."""
+
+    shape: ResourceBundle
+    count: int
+    selectors: tuple[LabelConstraint, ...] = ()
+
+
+@dataclass(frozen=True)
+class GangDemand:
+    """A placement group that waits for all its bundles at once."""
+
+    bundles: tuple[ResourceDemand, ...]
+    strategy: Strategy = Strategy.ANY
+
+
+@dataclass(frozen=True)
+class Node:
+    """A Ray node. `instance_id` is the worker id its container or process was given ("" for others)."""
+
+    node_id: str
+    status: NodeStatus
+    instance_id: str = ""
+    worker_type: str = ""
+    ip: str = ""
+    total: Mapping[str, float] = field(default_factory=dict)
+    available: Mapping[str, float] = field(default_factory=dict)
+    idle_seconds: float = 0.0
+    labels: Mapping[str, str] = field(default_factory=dict)
+    activity: tuple[str, ...] = ()
+
+    @property
+    def is_head(self) -> bool:
+        """Whether Ray's control plane runs here."""
+        return HEAD_RESOURCE in self.total
+
+    @property
+    def alive(self) -> bool:
+        """Whether the node still holds capacity; dead ones stay in Ray's list."""
+        return self.status is not NodeStatus.DEAD
+
+    def used(self, resource: str) -> float:
+        """Amount in use; Ray leaves a resource out of `available` when none of it is left."""
+        return self.total.get(resource, 0.0) - self.available.get(resource, 0.0)
+
+
+@dataclass(frozen=True)
+class ClusterState:
+    """One snapshot. `demand_known` is false where the source cannot tell what waits."""
+
+    source: Source
+    observed_at: float  # unix seconds at which this was true, by the source's account
+    nodes: tuple[Node, ...] = ()
+    demands: tuple[ResourceDemand, ...] = ()
+    gangs: tuple[GangDemand, ...] = ()
+    demand_known: bool = True
+    session: str = ""
+
+    @property
+    def alive(self) -> tuple[Node, ...]:
+        """The nodes that are not dead."""
+        return tuple(node for node in self.nodes if node.alive)
+
+    @property
+    def pending_tasks(self) -> int:
+        """Requests that wait for room: tasks, actors and the bundles of placement groups."""
+        return sum(demand.count for demand in (*self.demands, *(b for g in self.gangs for b in g.bundles)))
+
+
+def to_json(state: ClusterState, now: float) -> dict[str, Any]:
+    """The body of `/state`, as `json.dumps` takes it; `age_seconds` is counted up to `now`."""
+    return {
+        "version": STATE_VERSION,
+        "source": state.source.value,
+        "observed_at": state.observed_at,
+        "age_seconds": max(0.0, now - state.observed_at),
+        "session": state.session,
+        "demand_known": state.demand_known,
+        "nodes": [_node_to_json(node) for node in state.nodes],
+        "demands": [_demand_to_json(demand) for demand in state.demands],
+        "gangs": [
+            {"strategy": gang.strategy.value, "bundles": [_demand_to_json(b) for b in gang.bundles]}
+            for gang in state.gangs
+        ],
+    }
+
+
+def from_json(text: str | bytes) -> ClusterState:
+    """Read what `to_json` wrote. Raises `ValueError` for another version or a broken document."""
+    try:
+        document = json.loads(text)
+        version = document["version"]
+        if version != STATE_VERSION:
+            raise ValueError(f"got /state version {version!r}, wanted {STATE_VERSION}")
+        return ClusterState(
+            source=Source(document["source"]),
+            observed_at=float(document["observed_at"]),
+            nodes=tuple(_node_from_json(node) for node in document["nodes"]),
+            demands=tuple(_demand_from_json(demand) for demand in document["demands"]),
+            gangs=tuple(
+                GangDemand(tuple(_demand_from_json(b) for b in gang["bundles"]), Strategy(gang["strategy"]))
+                for gang in document["gangs"]
+            ),
+            demand_known=bool(document["demand_known"]),
+            session=str(document["session"]),
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"not a /state document: {error!r}") from error
+
+
+def _node_to_json(node: Node) -> dict[str, Any]:
+    return {
+        "node_id": node.node_id,
+        "status": node.status.value,
+        "is_head": node.is_head,
+        "instance_id": node.instance_id,
+        "worker_type": node.worker_type,
+        "ip": node.ip,
+        "total": dict(node.total),
+        "available": dict(node.available),
+        "idle_seconds": node.idle_seconds,
+        "labels": dict(node.labels),
+        "activity": list(node.activity),
+    }
+
+
+def _node_from_json(node: Mapping[str, Any]) -> Node:
+    return Node(
+        node_id=node["node_id"],
+        status=NodeStatus(node["status"]),
+        instance_id=node["instance_id"],
+        worker_type=node["worker_type"],
+        ip=node["ip"],
+        total=node["total"],
+        available=node["available"],
+        idle_seconds=float(node["idle_seconds"]),
+        labels=node["labels"],
+        activity=tuple(node["activity"]),
+    )
+
+
+def _demand_to_json(demand: ResourceDemand) -> dict[str, Any]:
+    return {
+        "shape": dict(demand.shape),
+        "count": demand.count,
+        "selectors": [{"key": s.key, "operator": s.operator, "values": list(s.values)} for s in demand.selectors],
+    }
+
+
+def _demand_from_json(demand: Mapping[str, Any]) -> ResourceDemand:
+    return ResourceDemand(
+        shape=bundle(demand["shape"]),
+        count=int(demand["count"]),
+        selectors=tuple(LabelConstraint(s["key"], s["operator"], tuple(s["values"])) for s in demand["selectors"]),
+    )

@@ -1,0 +1,45 @@
+"""Everything that can go wrong in the scaler, by what it means for the caller.
+
+ScalerError
+├── SnapshotUnavailableError   the cluster's state is missing, stale or unreadable: hold, launch at most `step`
+├── DrainFailedError           Ray did not answer the question whether a node may go
+├── ProviderError              the engine or the host did not do what was asked
+│   ├── ProviderUnavailableError   it does not answer at all: try again later, change nothing meanwhile
+│   └── LaunchFailedError          this launch failed, and why (image missing, host full, name taken)
+├── InvalidAlertError          a webhook that will never be acceptable (4xx)
+└── JournalError               the journal cannot be written: ask the sender to try again (503)
+"""
+
+from __future__ import annotations
+
+
+class ScalerError(Exception):
+    """Base of all errors of the scaler."""
+
+
+class SnapshotUnavailableError(ScalerError):
+    """No usable cluster snapshot; the message says why."""
+
+
+class DrainFailedError(ScalerError):
+    """Ray could not be asked to drain a node."""
+
+
+class ProviderError(ScalerError):
+    """The engine or host that runs the workers refused or failed."""
+
+
+class ProviderUnavailableError(ProviderError):
+    """The engine or host does not answer."""
+
+
+class LaunchFailedError(ProviderError):
+    """One worker could not be launched; nothing of it is left behind."""
+
+
+class InvalidAlertError(ScalerError):
+    """A notification that is not an Alertmanager v4 webhook; the message says where."""
+
+
+class JournalError(ScalerError):
+    """The journal could not be read or written."""

@@ -1,0 +1,172 @@
+"""The words the scaler thinks in. Pure values: standard library only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+ResourceBundle = tuple[tuple[str, float], ...]
+"""Resources by name, sorted: hashable, so that equal shapes meet. CPU and GPU count units, memory is bytes."""
+
+
+def bundle(resources: Mapping[str, float]) -> ResourceBundle:
+    """The bundle of `resources`; zero amounts ask for nothing and are left out."""
+    return tuple(sorted((name, float(amount)) for name, amount in resources.items() if amount))
+
+
+def shape_text(shape: ResourceBundle) -> str:
+    """A shape as people write it: `CPU:1,GPU:0.5`; `nothing` for the empty one."""
+    return ",".join(f"{name}:{amount:g}" for name, amount in shape) or "nothing"
+
+
+class Direction(str, Enum):
+    """What an alert permits."""
+
+    UP = "up"
+    DOWN = "down"
+
+
+# --- demand and capacity: what `/state` says -----------------------------------------------------------
+
+
+class Strategy(str, Enum):
+    """How a gang's bundles may lie: anywhere, all on one worker, or each on a worker of its own."""
+
+    ANY = "ANY"
+    STRICT_PACK = "STRICT_PACK"
+    STRICT_SPREAD = "STRICT_SPREAD"
+
+
+@dataclass(frozen=True)
+class LabelConstraint:
+    """A node's label `key` has to be `in` (or `not_in`) `values`."""
+
+    key: str
+    operator: str
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Demand:
+    """`count` tasks or actors that each wait for `shape`."""
+
+    shape: ResourceBundle
+    count: int
+    selectors: tuple[LabelConstraint, ...] = ()
+
+
+@dataclass(frozen=True)
+class Gang:
+    """A placement group: all its bundles at once or none."""
+
+    bundles: tuple[Demand, ...]
+    strategy: Strategy = Strategy.ANY
+
+    @property
+    def count(self) -> int:
+        """How many bundles wait."""
+        return sum(demand.count for demand in self.bundles)
+
+
+class NodeStatus(str, Enum):
+    """Ray's own node states."""
+
+    RUNNING = "RUNNING"
+    IDLE = "IDLE"
+    DRAINING = "DRAINING"
+    DEAD = "DEAD"
+
+
+@dataclass(frozen=True)
+class Node:
+    """A Ray node as `/state` shows it; `instance_id` is our worker id, "" for nodes that are not ours."""
+
+    node_id: str
+    status: NodeStatus
+    instance_id: str = ""
+    is_head: bool = False
+    total: Mapping[str, float] = field(default_factory=dict)
+    available: Mapping[str, float] = field(default_factory=dict)
+    idle_seconds: float = 0.0
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The cluster at `observed_at` (unix seconds). Where `demand_known` is false, `demands` says nothing."""
+
+    observed_at: float
+    source: str
+    nodes: tuple[Node, ...] = ()
+    demands: tuple[Demand, ...] = ()
+    gangs: tuple[Gang, ...] = ()
+    demand_known: bool = True
+
+    @property
+    def pending(self) -> int:
+        """Requests that wait for room, placement-group bundles included."""
+        return sum(demand.count for demand in self.demands) + sum(gang.count for gang in self.gangs)
+
+
+# --- workers -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class WorkerType:
+    """What one worker of this type brings and how many of it there may be (Ray's node type)."""
+
+    name: str
+    num_cpus: float = 1.0
+    num_gpus: float = 0.0
+    memory: int | None = None  # bytes of Ray's `memory` resource; None: Ray decides
+    object_store_memory: int | None = None  # bytes; None: Ray decides
+    min_workers: int = 0
+    max_workers: int = 5
+    idle_timeout: float = 60.0  # seconds
+
+    @property
+    def resources(self) -> dict[str, float]:
+        """What a worker of this type offers to Ray's scheduler, as far as we set it."""
+        offered = {"CPU": self.num_cpus, "GPU": self.num_gpus, "memory": float(self.memory or 0)}
+        offered["object_store_memory"] = float(self.object_store_memory or 0)
+        return {name: amount for name, amount in offered.items() if amount}
+
+
+class InstanceStatus(str, Enum):
+    """Whether the container or process of a worker is up."""
+
+    RUNNING = "running"
+    EXITED = "exited"
+
+
+@dataclass(frozen=True)
+class Instance:
+    """A worker as its provider sees it: one container or one process group."""
+
+    worker_id: str
+    index: int  # the N of `worker-N`: unique among the living, reused after
+    worker_type: str
+    status: InstanceStatus
+    created_at: float  # unix seconds
+    detail: str = ""  # container name or pid, and why it exited: for people
+
+
+@dataclass(frozen=True)
+class LaunchRequest:
+    """A worker to be: its id is chosen before, so that a launch can be journaled and repeated safely."""
+
+    worker_id: str
+    index: int
+    worker_type: WorkerType
+
+
+@dataclass(frozen=True)
+class DrainReply:
+    """Ray's answer to a drain; `message` says why it was refused."""
+
+    accepted: bool
+    message: str = ""
