@@ -3,6 +3,7 @@
 ScalerError
 ├── SnapshotUnavailableError   the cluster's state is missing, stale or unreadable: hold, launch at most `step`
 ├── DrainFailedError           Ray did not answer the question whether a node may go
+├── DrainRefusedError          Ray keeps the node: it is not idle after all
 ├── ProviderError              the engine or the host did not do what was asked
 │   ├── ProviderUnavailableError   it does not answer at all: try again later, change nothing meanwhile
 │   └── LaunchFailedError          this launch failed, and why (image missing, host full, name taken)
@@ -23,6 +24,10 @@ class SnapshotUnavailableError(ScalerError):
 
 class DrainFailedError(ScalerError):
     """Ray could not be asked to drain a node."""
+
+
+class DrainRefusedError(ScalerError):
+    """Ray refused to drain a node; the message is Ray's."""
 
 
 class ProviderError(ScalerError):

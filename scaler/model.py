@@ -137,8 +137,9 @@ class WorkerType:
 
 
 class InstanceStatus(str, Enum):
-    """Whether the container or process of a worker is up."""
+    """Whether the container or process of a worker is up; REQUESTED: its launch is in flight."""
 
+    REQUESTED = "requested"
     RUNNING = "running"
     EXITED = "exited"
 

@@ -1,0 +1,118 @@
+"""`python -m scaler`: the loop and its HTTP side, configured by the environment alone."""
+
+from __future__ import annotations
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import structlog
+
+from common import logs
+from common.serving import AddressInUseError, fail, serve
+from common.settings import SettingsError, load
+from scaler.cluster_client import StateReader
+from scaler.config import Policy
+from scaler.errors import ScalerError
+from scaler.flights import Flights
+from scaler.gcs import GcsDrainer
+from scaler.journal import Journal
+from scaler.metrics import MeteredProvider, ScalerMetrics, ViewCollector
+from scaler.providers import provider_from_settings
+from scaler.reconciler import Alarm, Reconciler
+from scaler.settings import ScalerSettings
+from scaler.webhook import ScalerApi, create_app
+
+log = structlog.get_logger()
+
+FLIGHTS_AT_ONCE = 8  # a start takes about 2.4 core-seconds; more at once only makes each slower
+JOURNAL_KEPT_SECONDS = 30 * 24 * 3600
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now(self) -> float:
+        """Unix seconds."""
+        return time.time()
+
+
+def policy_from(settings: ScalerSettings) -> Policy:
+    """The policy that the environment describes."""
+    return Policy(
+        worker_types=(settings.worker_type,),
+        max_workers=settings.max_workers,
+        scale_up_cooldown=settings.cooldown,
+        scale_down_cooldown=settings.scale_down_cooldown,
+        join_timeout=settings.join_timeout,
+        alert_expiry=settings.alert_expiry,
+    )
+
+
+def run(settings: ScalerSettings) -> None:
+    """Serve and reconcile until SIGTERM. Raises `SettingsError`, `ScalerError`, `AddressInUseError`."""
+    token = settings.bearer_token()
+    clock, alarm, metrics, policy = SystemClock(), Alarm(), ScalerMetrics(), policy_from(settings)
+    settings.state_dir.mkdir(parents=True, exist_ok=True)
+    journal = Journal(settings.state_dir / "journal.db")
+    journal.forget(clock.now() - JOURNAL_KEPT_SECONDS)
+    if abandoned := journal.abandon_intents(clock.now()):
+        log.warning("actions of an earlier run have no known outcome; looking anew", count=abandoned)
+    provider = MeteredProvider(provider_from_settings(settings), metrics)
+    executor = ThreadPoolExecutor(FLIGHTS_AT_ONCE, thread_name_prefix="flight")
+    flights = Flights(
+        provider=provider,
+        drainer=GcsDrainer(settings.gcs_address),
+        journal=journal,
+        policy=policy,
+        metrics=metrics,
+        clock=clock,
+        executor=executor,
+        landed=alarm.ring,
+        stop_grace=settings.stop_grace,
+    )
+    reconciler = Reconciler(
+        reader=StateReader(settings.exporter_url, settings.stale_after),
+        provider=provider,
+        flights=flights,
+        journal=journal,
+        policy=policy,
+        metrics=metrics,
+        clock=clock,
+        alarm=alarm,
+    )
+    metrics.registry.register(ViewCollector(lambda: reconciler.view, policy, clock))
+    api = ScalerApi(
+        reconciler=reconciler,
+        journal=journal,
+        policy=policy,
+        metrics=metrics,
+        clock=clock,
+        alarm=alarm,
+        token=token,
+        cluster=settings.cluster,
+        provider=provider.name,
+        check_interval=settings.check_interval,
+    )
+    stop = threading.Event()
+    loop = threading.Thread(target=reconciler.run, args=(stop, settings.check_interval), name="reconcile", daemon=True)
+    loop.start()
+    log.info("scaler listens", address=settings.listen, provider=provider.name, max_workers=policy.max_workers)
+    serve(create_app(api), settings.listen)
+    stop.set()
+    alarm.ring("stop")
+    executor.shutdown(wait=False, cancel_futures=True)
+    log.info("scaler ends; workers stay")
+
+
+def main() -> None:
+    """Run; a mistake in the settings ends with one clear line and exit code 2."""
+    logs.configure("scaler")
+    try:
+        run(load(ScalerSettings))
+    except (SettingsError, ScalerError, AddressInUseError) as error:
+        fail(str(error))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,82 @@
+"""Alerts as state, not as events. Pure: standard library only.
+
+Alertmanager delivers at least once, in any order, and a resolve can be lost. So an alert is kept by its key
+and changes only to what is newer: a firing one stays active until it is resolved or was not heard of for
+`alert_expiry` seconds, and a repeated or late notification changes nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from scaler.model import Direction
+
+
+@dataclass(frozen=True)
+class Alert:
+    """What one rule says about one series, as last heard. Times are unix seconds."""
+
+    key: str  # Alertmanager's groupKey and the alert's fingerprint
+    name: str
+    direction: Direction
+    firing: bool
+    starts_at: float
+    received_at: float
+    worker_type: str | None = None  # None: permits all types
+    step: int | None = None  # None: the demand gives the size
+    summary: str = ""
+
+
+@dataclass(frozen=True)
+class Permission:
+    """What the active alerts permit in one direction."""
+
+    alerts: tuple[Alert, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.alerts)
+
+    @property
+    def step(self) -> int | None:
+        """Workers asked for whatever the demand says; None where no alert asks for a number."""
+        return max((alert.step for alert in self.alerts if alert.step is not None), default=None)
+
+    @property
+    def names(self) -> str:
+        """The alerts' names, for people."""
+        return ", ".join(sorted({alert.name for alert in self.alerts}))
+
+    def allows(self, worker_type: str) -> bool:
+        """Whether an alert permits this worker type."""
+        return any(alert.worker_type in (None, worker_type) for alert in self.alerts)
+
+
+def is_news(known: Alert | None, heard: Alert) -> bool:
+    """Whether `heard` may replace `known`: it is of a later firing, or of the same one and not undoing its end."""
+    if known is None or heard.starts_at > known.starts_at:
+        return True
+    return heard.starts_at == known.starts_at and (known.firing or not heard.firing)
+
+
+def absorb(known: Mapping[str, Alert], heard: Iterable[Alert]) -> dict[str, Alert]:
+    """The alerts of `heard` that change or confirm `known`, by key."""
+    news: dict[str, Alert] = {}
+    for alert in heard:
+        if is_news(news.get(alert.key, known.get(alert.key)), alert):
+            news[alert.key] = alert
+    return news
+
+
+def permission(alerts: Iterable[Alert], direction: Direction, now: float, expiry: float) -> Permission:
+    """What the alerts that fire and were heard of within `expiry` seconds permit in `direction`."""
+    return Permission(
+        tuple(
+            alert
+            for alert in alerts
+            if alert.direction is direction and alert.firing and now - alert.received_at <= expiry
+        )
+    )

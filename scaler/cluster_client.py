@@ -1,0 +1,94 @@
+"""Reads the cluster's state from the exporter's `/state`, and refuses what is stale."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import requests
+
+from scaler.errors import SnapshotUnavailableError
+from scaler.model import Demand, Gang, LabelConstraint, Node, NodeStatus, Snapshot, Strategy, bundle
+
+STATE_VERSION = 1
+TIMEOUT_SECONDS = (1.0, 3.0)  # connect, read: the exporter itself never waits longer than a second
+
+
+class StateReader:
+    """The exporter at `url`; a snapshot older than `stale_after` seconds is refused."""
+
+    def __init__(self, url: str, stale_after: float) -> None:
+        self._url = f"{url.rstrip('/')}/state"
+        self._stale_after = stale_after
+        self._session = requests.Session()
+        self._session.trust_env = False  # a proxy of the environment is not meant for our own exporter
+
+    def read(self) -> Snapshot:
+        """The present snapshot. Raises `SnapshotUnavailableError` where it is missing, stale or unreadable."""
+        try:
+            reply = self._session.get(self._url, timeout=TIMEOUT_SECONDS)
+            document = reply.json()
+        except requests.RequestException as error:
+            raise SnapshotUnavailableError(f"the exporter at {self._url} does not answer: {_cause(error)}") from error
+        if not reply.ok:
+            problem = document.get("error", "") if isinstance(document, dict) else ""
+            raise SnapshotUnavailableError(f"the exporter has no snapshot (HTTP {reply.status_code}) {problem}".strip())
+        age = document.get("age_seconds") if isinstance(document, dict) else None
+        if isinstance(age, (int, float)) and age > self._stale_after:
+            raise SnapshotUnavailableError(f"the snapshot is {age:.0f} s old, more than {self._stale_after:g} s")
+        return from_document(document)
+
+
+def from_document(document: Any) -> Snapshot:
+    """Read a `/state` document. Raises `SnapshotUnavailableError` for another version or a broken one."""
+    try:
+        if document["version"] != STATE_VERSION:
+            raise SnapshotUnavailableError(f"/state is of version {document['version']!r}, wanted {STATE_VERSION}")
+        return Snapshot(
+            observed_at=float(document["observed_at"]),
+            source=str(document["source"]),
+            nodes=tuple(_node(node) for node in document["nodes"]),
+            demands=tuple(_demand(demand) for demand in document["demands"]),
+            gangs=tuple(
+                Gang(tuple(_demand(b) for b in gang["bundles"]), Strategy(gang["strategy"]))
+                for gang in document["gangs"]
+            ),
+            demand_known=bool(document["demand_known"]),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise SnapshotUnavailableError(f"/state is not readable: {error!r}") from error
+
+
+def _node(node: dict[str, Any]) -> Node:
+    return Node(
+        node_id=str(node["node_id"]),
+        status=NodeStatus(node["status"]),
+        instance_id=str(node["instance_id"]),
+        is_head=bool(node["is_head"]),
+        total=_amounts(node["total"]),
+        available=_amounts(node["available"]),
+        idle_seconds=float(node["idle_seconds"]),
+        labels={str(key): str(value) for key, value in node["labels"].items()},
+    )
+
+
+def _demand(demand: dict[str, Any]) -> Demand:
+    count = int(demand["count"])
+    if count < 0:
+        raise ValueError(f"a count of {count}")
+    selectors = tuple(LabelConstraint(s["key"], s["operator"], tuple(s["values"])) for s in demand["selectors"])
+    return Demand(bundle(_amounts(demand["shape"])), count, selectors)
+
+
+def _amounts(resources: dict[str, Any]) -> dict[str, float]:
+    amounts = {str(name): float(amount) for name, amount in resources.items()}
+    if not all(map(math.isfinite, amounts.values())):
+        raise ValueError(f"resources that are not finite numbers: {amounts}")
+    return amounts
+
+
+def _cause(error: Exception) -> str:
+    """The innermost reason of a chain of connection errors, without the library's object names."""
+    while (inner := error.__cause__ or error.__context__) and isinstance(inner, Exception):
+        error = inner
+    return str(error) or type(error).__name__

@@ -1,0 +1,27 @@
+"""The policy that `plan` follows. Pure: standard library only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from scaler.model import WorkerType
+
+DEFAULT_STEP = 1  # workers per cooldown where the demand is not known
+
+
+@dataclass(frozen=True)
+class Policy:
+    """Limits and times (seconds) within which alerts and demand move the pool."""
+
+    worker_types: tuple[WorkerType, ...]
+    max_workers: int
+    scale_up_cooldown: float = 60.0
+    scale_down_cooldown: float = 10.0
+    join_timeout: float = 120.0
+    alert_expiry: float = 300.0
+
+    def worker_type(self, name: str) -> WorkerType | None:
+        """The type of that name, None where the policy has none (a worker of an earlier policy)."""
+        return next((worker_type for worker_type in self.worker_types if worker_type.name == name), None)

@@ -1,0 +1,132 @@
+"""The values of a decision: what it rests on, what is done, held back or impossible, and why.
+
+Pure: standard library only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from scaler.alerts import Permission
+from scaler.lifecycle import ActionKind
+
+if TYPE_CHECKING:
+    from scaler.lifecycle import Worker
+    from scaler.model import Snapshot
+
+NOTHING = Permission()
+
+
+class Cause(str, Enum):
+    """Why something is done, held back or impossible: the closed set."""
+
+    # launch
+    PENDING_DEMAND = "pending_demand"
+    BELOW_MIN_WORKERS = "below_min_workers"
+    ALERT_STEP = "alert_step"
+    DEMAND_UNKNOWN = "demand_unknown"
+    # drain
+    IDLE = "idle"
+    # remove
+    DRAINED = "drained"
+    TERMINATED = "terminated"
+    LAUNCH_FAILED = "launch_failed"
+    JOIN_TIMED_OUT = "join_timed_out"
+    # held back
+    NO_ALERT = "no_alert"
+    NO_DEMAND = "no_demand"
+    DEMAND_SETTLING = "demand_settling"
+    COOLDOWN = "cooldown"
+    MAX_WORKERS = "max_workers"
+    MIN_WORKERS = "min_workers"
+    UP_ALERT_ACTIVE = "up_alert_active"
+    NOT_IDLE_LONG_ENOUGH = "not_idle_long_enough"
+    DEMAND_NEEDS_IT = "demand_needs_it"
+    SNAPSHOT_UNAVAILABLE = "snapshot_unavailable"
+    PROVIDER_UNAVAILABLE = "provider_unavailable"
+    # impossible
+    NO_WORKER_TYPE_FITS = "no_worker_type_fits"
+
+
+ACTION_CAUSES = {
+    ActionKind.LAUNCH: (
+        Cause.PENDING_DEMAND,
+        Cause.BELOW_MIN_WORKERS,
+        Cause.ALERT_STEP,
+        Cause.DEMAND_UNKNOWN,
+        Cause.SNAPSHOT_UNAVAILABLE,
+    ),
+    ActionKind.DRAIN: (Cause.IDLE,),
+    ActionKind.REMOVE: (Cause.DRAINED, Cause.TERMINATED, Cause.LAUNCH_FAILED, Cause.JOIN_TIMED_OUT),
+}
+HELD_CAUSES = (
+    Cause.NO_ALERT,
+    Cause.NO_DEMAND,
+    Cause.DEMAND_SETTLING,
+    Cause.DEMAND_UNKNOWN,
+    Cause.COOLDOWN,
+    Cause.MAX_WORKERS,
+    Cause.MIN_WORKERS,
+    Cause.UP_ALERT_ACTIVE,
+    Cause.NOT_IDLE_LONG_ENOUGH,
+    Cause.DEMAND_NEEDS_IT,
+    Cause.SNAPSHOT_UNAVAILABLE,
+    Cause.PROVIDER_UNAVAILABLE,
+)
+
+
+@dataclass(frozen=True)
+class Action:
+    """One thing to do. A launch names the worker type, the others the worker."""
+
+    kind: ActionKind
+    cause: Cause
+    reason: str
+    worker_type: str
+    worker_id: str = ""
+    node_id: str = ""  # Ray's node, for a drain
+
+
+@dataclass(frozen=True)
+class Held:
+    """`count` workers that are not launched or not removed now, and why."""
+
+    cause: Cause
+    count: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class Infeasible:
+    """`count` requests of one shape that no worker type can hold."""
+
+    shape: str
+    count: int
+    reason: str
+    cause: Cause = Cause.NO_WORKER_TYPE_FITS
+
+
+@dataclass(frozen=True)
+class Observation:
+    """All that a plan rests on. Without a snapshot, `problem` says why there is none."""
+
+    snapshot: Snapshot | None
+    workers: tuple[Worker, ...] = ()
+    up: Permission = NOTHING
+    down: Permission = NOTHING
+    last_scale_up: float | None = None  # unix seconds of the last event, None: never
+    last_scale_down: float | None = None
+    demand_since: float | None = None  # unix seconds since which demand has waited for workers, None: news
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to do, what is held back and what is impossible, each with its reason."""
+
+    actions: tuple[Action, ...] = ()
+    held: tuple[Held, ...] = ()
+    infeasible: tuple[Infeasible, ...] = ()
+    demand_met: bool = True  # no demand waits for a worker that is still to be launched

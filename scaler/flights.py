@@ -1,0 +1,141 @@
+"""Actions on their way: written down before they happen, carried out in the background, and their outcome after."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import structlog
+
+from scaler.errors import DrainRefusedError, JournalError, ScalerError
+from scaler.journal import DONE, FAILED
+from scaler.lifecycle import ActionKind, lowest_free_index
+from scaler.model import Instance, InstanceStatus, LaunchRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from concurrent.futures import Executor
+
+    from scaler.config import Policy
+    from scaler.decision import Action
+    from scaler.journal import Journal
+    from scaler.lifecycle import Worker
+    from scaler.metrics import ScalerMetrics
+    from scaler.ports import Clock, Drainer, WorkerProvider
+
+log = structlog.get_logger()
+
+
+class NewId(Protocol):
+    """Makes worker ids; an argument so that tests know them."""
+
+    def __call__(self, index: int) -> str:
+        """The id of a new `worker-<index>`; unlike any before, for Ray remembers the dead."""
+
+
+def random_id(index: int) -> str:
+    """`worker-<index>-<6 random hex digits>`."""
+    return f"worker-{index}-{secrets.token_hex(3)}"
+
+
+@dataclass(frozen=True)
+class Flight:
+    """One action on its way; `request` is the worker to be, for a launch."""
+
+    kind: ActionKind
+    started_at: float
+    request: LaunchRequest | None = None
+
+    @property
+    def placeholder(self) -> Instance | None:
+        """Stands for a worker that the provider does not list yet."""
+        if self.request is None:
+            return None
+        kind = self.request.worker_type.name
+        return Instance(
+            self.request.worker_id, self.request.index, kind, InstanceStatus.REQUESTED, created_at=self.started_at
+        )
+
+
+class Flights:
+    """Starts actions on `executor` and keeps account of those that have not landed; `landed` is called after each."""
+
+    def __init__(  # noqa: PLR0913  # the ports it flies to
+        self,
+        *,
+        provider: WorkerProvider,
+        drainer: Drainer,
+        journal: Journal,
+        policy: Policy,
+        metrics: ScalerMetrics,
+        clock: Clock,
+        executor: Executor,
+        landed: Callable[[str], None],
+        stop_grace: float = 35.0,
+        new_id: NewId = random_id,
+    ) -> None:
+        self._provider, self._drainer, self._journal, self._policy = provider, drainer, journal, policy
+        self._metrics, self._clock, self._executor, self._landed = metrics, clock, executor, landed
+        self._stop_grace, self._new_id = stop_grace, new_id
+        self._lock = threading.Lock()
+        self._airborne: dict[str, Flight] = {}
+
+    def airborne(self) -> dict[str, Flight]:
+        """What is on its way now, by worker id."""
+        with self._lock:
+            return dict(self._airborne)
+
+    def start(self, decision_id: int, action: Action, workers: Iterable[Worker]) -> None:
+        """Write `action` down and let it fly; `workers` are those whose index is taken. Raises `JournalError`."""
+        now = self._clock.now()
+        request = self._new_worker(action, workers) if action.kind is ActionKind.LAUNCH else None
+        worker_id = request.worker_id if request else action.worker_id
+        action_id = self._journal.intend(decision_id, action, worker_id, now)
+        log.info(action.kind.value, worker=worker_id, cause=action.cause.value, reason=action.reason)
+        with self._lock:
+            self._airborne[worker_id] = Flight(action.kind, now, request)
+        self._executor.submit(self._fly, action_id, action, worker_id, request)
+
+    def _new_worker(self, action: Action, workers: Iterable[Worker]) -> LaunchRequest:
+        kind = self._policy.worker_type(action.worker_type)
+        if kind is None:
+            raise ScalerError(f"the plan names worker type {action.worker_type!r}, which the policy does not have")
+        taken = {worker.index for worker in workers}
+        taken |= {flight.request.index for flight in self.airborne().values() if flight.request}
+        index = lowest_free_index(taken)
+        return LaunchRequest(self._new_id(index), index, kind)
+
+    def _fly(self, action_id: int, action: Action, worker_id: str, request: LaunchRequest | None) -> None:
+        outcome, detail = DONE, ""
+        try:
+            self._carry_out(action, worker_id, request)
+        except ScalerError as error:
+            outcome, detail = FAILED, str(error)
+            log.warning("action failed", action=action.kind.value, worker=worker_id, problem=detail)
+        except Exception as error:
+            outcome, detail = FAILED, f"{type(error).__name__}: {error}"
+            log.exception("action failed", action=action.kind.value, worker=worker_id)
+        self._land(action_id, action, worker_id, outcome, detail)
+
+    def _carry_out(self, action: Action, worker_id: str, request: LaunchRequest | None) -> None:
+        if request is not None:
+            self._provider.launch(request)
+        elif action.kind is ActionKind.REMOVE:
+            self._provider.remove(worker_id, self._stop_grace)
+        else:
+            reply = self._drainer.drain_idle(action.node_id, action.reason)
+            if not reply.accepted:
+                raise DrainRefusedError(f"Ray keeps it: {reply.message}")
+
+    def _land(self, action_id: int, action: Action, worker_id: str, outcome: str, detail: str) -> None:
+        self._metrics.action_ended(action.kind, action.cause, outcome)
+        try:
+            self._journal.conclude(action_id, outcome, detail, self._clock.now())
+        except JournalError as error:
+            log.warning("outcome not written down", worker=worker_id, outcome=outcome, problem=str(error))
+        finally:
+            with self._lock:
+                self._airborne.pop(worker_id, None)
+            self._landed(action.kind.value)

@@ -1,0 +1,222 @@
+"""What was heard, decided and done, in SQLite: it outlives the process.
+
+Every action is written down before it happens and its outcome after; cooldowns and what has joined are derived
+from these records. A write is on disk when the call returns (`synchronous=FULL`), so an accepted alert is not
+lost to a crash.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from scaler.alerts import Alert, absorb
+from scaler.errors import JournalError
+from scaler.lifecycle import ActionKind
+from scaler.model import Direction
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from scaler.decision import Action, Plan
+
+SCHEMA_VERSION = 1
+SCHEMA = """
+CREATE TABLE alerts (
+    key TEXT PRIMARY KEY, name TEXT NOT NULL, direction TEXT NOT NULL, firing INTEGER NOT NULL,
+    starts_at REAL NOT NULL, received_at REAL NOT NULL, worker_type TEXT, step INTEGER, summary TEXT NOT NULL
+);
+CREATE TABLE decisions (id INTEGER PRIMARY KEY, at REAL NOT NULL, trigger TEXT NOT NULL, plan TEXT NOT NULL);
+CREATE TABLE actions (
+    id INTEGER PRIMARY KEY, decision_id INTEGER NOT NULL REFERENCES decisions (id), kind TEXT NOT NULL,
+    worker_id TEXT NOT NULL, worker_type TEXT NOT NULL, cause TEXT NOT NULL, reason TEXT NOT NULL,
+    started_at REAL NOT NULL, finished_at REAL, outcome TEXT, detail TEXT NOT NULL DEFAULT ''
+);
+CREATE TABLE joined (worker_id TEXT PRIMARY KEY, at REAL NOT NULL);
+CREATE INDEX actions_by_kind ON actions (kind, started_at);
+"""
+BUSY_TIMEOUT_SECONDS = 5.0
+
+DONE, FAILED = "done", "failed"
+
+
+@dataclass(frozen=True)
+class ActionRecord:
+    """One action as journaled; times are unix seconds, `outcome` is None while it is in flight."""
+
+    action_id: int
+    decision_id: int
+    action: str
+    worker_id: str
+    worker_type: str
+    cause: str
+    reason: str
+    started_at: float
+    finished_at: float | None
+    outcome: str | None
+    detail: str
+    joined_at: float | None
+
+
+class Journal:
+    """The journal at `path` (`:memory:` for one that is forgotten). Safe to use from several threads.
+
+    Every method raises `JournalError` where the file cannot be read or written.
+    """
+
+    def __init__(self, path: Path | str) -> None:
+        self._path = path
+        self._lock = threading.RLock()
+        with self._errors():
+            self._db = sqlite3.connect(path, check_same_thread=False, timeout=BUSY_TIMEOUT_SECONDS)
+            self._db.row_factory = sqlite3.Row
+            self._db.execute("PRAGMA journal_mode = WAL")
+            self._db.execute("PRAGMA synchronous = FULL")
+            self._migrate()
+
+    def _migrate(self) -> None:
+        version = self._db.execute("PRAGMA user_version").fetchone()[0]
+        if version > SCHEMA_VERSION:
+            raise JournalError(f"{self._path} is of version {version}, this program knows up to {SCHEMA_VERSION}")
+        if version < SCHEMA_VERSION:
+            self._db.executescript(f"BEGIN; {SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise JournalError(f"journal {self._path}: {error}") from error
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._lock, self._errors(), self._db:
+            yield self._db
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            self._db.close()
+
+    # --- alerts ---------------------------------------------------------------------------------------
+
+    def absorb_alerts(self, heard: Iterable[Alert]) -> int:
+        """Store what is news in `heard`; returns how many alerts that were."""
+        with self._transaction() as db:
+            news = absorb({alert.key: alert for alert in self.alerts()}, heard)
+            db.executemany(
+                "INSERT OR REPLACE INTO alerts VALUES (:key, :name, :direction, :firing, :starts_at, :received_at,"
+                " :worker_type, :step, :summary)",
+                [{**asdict(alert), "direction": alert.direction.value} for alert in news.values()],
+            )
+        return len(news)
+
+    def alerts(self) -> list[Alert]:
+        """Every alert as last heard, resolved and expired ones too."""
+        with self._lock, self._errors():
+            rows = self._db.execute("SELECT * FROM alerts").fetchall()
+        return [
+            Alert(**{**dict(row), "direction": Direction(row["direction"]), "firing": bool(row["firing"])})
+            for row in rows
+        ]
+
+    # --- decisions and actions ------------------------------------------------------------------------
+
+    def record_decision(self, trigger: str, plan: Plan, at: float) -> int:
+        """Write a decision down; returns its id."""
+        with self._transaction() as db:
+            values = (at, trigger, json.dumps(asdict(plan)))
+            return _row_id(db.execute("INSERT INTO decisions (at, trigger, plan) VALUES (?, ?, ?)", values))
+
+    def intend(self, decision_id: int, action: Action, worker_id: str, at: float) -> int:
+        """Write down that `action` is about to happen to `worker_id`; returns the action's id."""
+        values = (
+            decision_id,
+            action.kind.value,
+            worker_id,
+            action.worker_type,
+            action.cause.value,
+            action.reason,
+            at,
+        )
+        with self._transaction() as db:
+            return _row_id(
+                db.execute(
+                    "INSERT INTO actions (decision_id, kind, worker_id, worker_type, cause, reason, started_at)"
+                    " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                    values,
+                )
+            )
+
+    def conclude(self, action_id: int, outcome: str, detail: str, at: float) -> None:
+        """Write down how an action ended."""
+        with self._transaction() as db:
+            db.execute(
+                "UPDATE actions SET outcome = ?, detail = ?, finished_at = ? WHERE id = ?",
+                (outcome, detail, at, action_id),
+            )
+
+    def abandon_intents(self, at: float) -> int:
+        """Close what an earlier process left in flight; the world is observed anew. Returns how many."""
+        detail = "the scaler ended before the outcome was known"
+        with self._transaction() as db:
+            return db.execute(
+                "UPDATE actions SET outcome = ?, detail = ?, finished_at = ? WHERE outcome IS NULL",
+                (FAILED, detail, at),
+            ).rowcount
+
+    def mark_joined(self, worker_ids: Iterable[str], at: float) -> None:
+        """Write down that these workers were seen in Ray; only the first time counts."""
+        with self._transaction() as db:
+            db.executemany("INSERT OR IGNORE INTO joined VALUES (?, ?)", [(worker_id, at) for worker_id in worker_ids])
+
+    def joined(self) -> frozenset[str]:
+        """Ids of the workers that were seen in Ray."""
+        with self._lock, self._errors():
+            rows = self._db.execute("SELECT worker_id FROM joined").fetchall()
+        return frozenset(row["worker_id"] for row in rows)
+
+    def forget(self, before: float) -> None:
+        """Drop what is older than `before` (unix seconds) and no longer needed."""
+        with self._transaction() as db:
+            db.execute("DELETE FROM alerts WHERE received_at < ?", (before,))
+            db.execute("DELETE FROM joined WHERE at < ?", (before,))
+            db.execute("DELETE FROM actions WHERE started_at < ? AND outcome IS NOT NULL", (before,))
+            db.execute("DELETE FROM decisions WHERE at < ? AND id NOT IN (SELECT decision_id FROM actions)", (before,))
+
+    def last_started(self, kind: ActionKind) -> float | None:
+        """When an action of this kind was last begun (unix seconds); cooldowns count from it."""
+        with self._lock, self._errors():
+            row = self._db.execute("SELECT max(started_at) FROM actions WHERE kind = ?", (kind.value,)).fetchone()
+        return None if row[0] is None else float(row[0])
+
+    def decisions(self, limit: int) -> list[dict[str, Any]]:
+        """The last decisions, newest first: `id`, `at`, `trigger`, and the plan's `actions`, `held`, `infeasible`."""
+        with self._lock, self._errors():
+            rows = self._db.execute("SELECT * FROM decisions ORDER BY id DESC LIMIT ?", (limit,)).fetchall()
+        return [
+            {"id": row["id"], "at": row["at"], "trigger": row["trigger"], **json.loads(row["plan"])} for row in rows
+        ]
+
+    def actions(self, limit: int) -> list[ActionRecord]:
+        """The last actions, newest first."""
+        with self._lock, self._errors():
+            rows = self._db.execute(
+                "SELECT id AS action_id, decision_id, kind AS action, worker_id, worker_type, cause, reason,"
+                " started_at, finished_at, outcome, detail,"
+                " CASE kind WHEN ? THEN joined.at END AS joined_at"
+                " FROM actions LEFT JOIN joined USING (worker_id) ORDER BY id DESC LIMIT ?",
+                (ActionKind.LAUNCH.value, limit),
+            ).fetchall()
+        return [ActionRecord(**dict(row)) for row in rows]
+
+
+def _row_id(cursor: sqlite3.Cursor) -> int:
+    if cursor.lastrowid is None:
+        raise JournalError("the journal gave no id for a new row")
+    return cursor.lastrowid

@@ -1,0 +1,191 @@
+"""The scaler's own metrics. `CATALOG` is the one place of their names, types, helps and labels."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter as Count
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client.core import GaugeMetricFamily
+
+from scaler.decision import ACTION_CAUSES, HELD_CAUSES
+from scaler.draft import cooldown_left
+from scaler.errors import ProviderError
+from scaler.lifecycle import WorkerState
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from scaler.config import Policy
+    from scaler.decision import Cause, Plan
+    from scaler.lifecycle import ActionKind, Worker
+    from scaler.model import Instance, LaunchRequest
+    from scaler.ports import Clock, WorkerProvider
+    from scaler.reconciler import View
+
+    Samples = Iterable[tuple[Sequence[str], float]]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One family."""
+
+    kind: str
+    help: str
+    labels: tuple[str, ...] = ()
+
+
+CATALOG: dict[str, Metric] = {
+    "rayscaler_workers": Metric("gauge", "Workers by state of their life and worker type.", ("state", "worker_type")),
+    "rayscaler_max_workers": Metric("gauge", "Most workers there may be."),
+    "rayscaler_min_workers": Metric("gauge", "Fewest workers there may be, over all worker types."),
+    "rayscaler_cooldown_remaining_seconds": Metric(
+        "gauge", "Seconds until the next event in this direction is allowed.", ("direction",)
+    ),
+    "rayscaler_alerts_active": Metric("gauge", "Alerts that permit this direction now.", ("direction",)),
+    "rayscaler_held": Metric("gauge", "Workers or requests held back by the last plan, by cause.", ("cause",)),
+    "rayscaler_infeasible_requests": Metric("gauge", "Requests that no worker type can hold."),
+    "rayscaler_snapshot_usable": Metric("gauge", "1 if the last plan rested on a fresh snapshot of the cluster."),
+    "rayscaler_snapshot_age_seconds": Metric("gauge", "Age of the snapshot that the last plan rested on."),
+    "rayscaler_actions_total": Metric(
+        "counter", "Launches, drains and removals that ended, by cause and outcome.", ("action", "cause", "outcome")
+    ),
+    "rayscaler_webhooks_total": Metric("counter", "Notifications by HTTP status of the reply.", ("code",)),
+    "rayscaler_webhook_alerts_total": Metric(
+        "counter", "Alerts in accepted notifications; ignored ones carry no usable ray_scale label.", ("status",)
+    ),
+    "rayscaler_reconcile_duration_seconds": Metric("histogram", "Time from observation to actions started."),
+    "rayscaler_reconcile_errors_total": Metric("counter", "Reconciles that failed and were tried again."),
+    "rayscaler_provider_call_duration_seconds": Metric(
+        "histogram", "Time of calls to the Docker engine or the host.", ("operation",)
+    ),
+    "rayscaler_provider_errors_total": Metric("counter", "Calls to the engine or host that failed.", ("operation",)),
+}
+
+OUTCOMES = ("done", "failed")
+WEBHOOK_CODES = (200, 400, 401, 413, 415, 503)
+OPERATIONS = ("list", "launch", "remove")
+
+_Made = TypeVar("_Made", Counter, Histogram)
+
+
+class ScalerMetrics:
+    """Counters and histograms, each series there from the start so that rates see the first event."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.actions = self._make(Counter, "rayscaler_actions_total")
+        self.webhooks = self._make(Counter, "rayscaler_webhooks_total")
+        self.webhook_alerts = self._make(Counter, "rayscaler_webhook_alerts_total")
+        self.reconcile_duration = self._make(Histogram, "rayscaler_reconcile_duration_seconds")
+        self.reconcile_errors = self._make(Counter, "rayscaler_reconcile_errors_total")
+        self.provider_calls = self._make(Histogram, "rayscaler_provider_call_duration_seconds")
+        self.provider_errors = self._make(Counter, "rayscaler_provider_errors_total")
+        self._start_at_zero()
+
+    def _make(self, kind: type[_Made], name: str) -> _Made:
+        metric = CATALOG[name]
+        return kind(name, metric.help, metric.labels, registry=self.registry)
+
+    def _start_at_zero(self) -> None:
+        for action, causes in ACTION_CAUSES.items():
+            for cause in causes:
+                for outcome in OUTCOMES:
+                    self.actions.labels(action.value, cause.value, outcome)
+        for code in WEBHOOK_CODES:
+            self.webhooks.labels(str(code))
+        for status in ("firing", "resolved", "ignored"):
+            self.webhook_alerts.labels(status)
+        for operation in OPERATIONS:
+            self.provider_calls.labels(operation)
+            self.provider_errors.labels(operation)
+
+    def action_ended(self, kind: ActionKind, cause: Cause, outcome: str) -> None:
+        """Count an action that landed."""
+        self.actions.labels(kind.value, cause.value, outcome).inc()
+
+
+class ViewCollector:
+    """The last reconcile as gauges, made anew at each scrape."""
+
+    def __init__(self, view: Callable[[], View], policy: Policy, clock: Clock) -> None:
+        self._view, self._policy, self._clock = view, policy, clock
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """One family after the other."""
+        view, policy, now = self._view(), self._policy, self._clock.now()
+        observation = view.observation
+        yield _gauge("rayscaler_workers", self._worker_counts(observation.workers))
+        yield _gauge("rayscaler_max_workers", [((), policy.max_workers)])
+        yield _gauge("rayscaler_min_workers", [((), sum(kind.min_workers for kind in policy.worker_types))])
+        up_wait = cooldown_left(observation.last_scale_up, policy.scale_up_cooldown, now)
+        down_wait = cooldown_left(observation.last_scale_down, policy.scale_down_cooldown, now)
+        yield _gauge("rayscaler_cooldown_remaining_seconds", [(("up",), up_wait), (("down",), down_wait)])
+        up, down = len(observation.up.alerts), len(observation.down.alerts)
+        yield _gauge("rayscaler_alerts_active", [(("up",), up), (("down",), down)])
+        yield _gauge("rayscaler_held", _held_counts(view.plan))
+        yield _gauge("rayscaler_infeasible_requests", [((), sum(misfit.count for misfit in view.plan.infeasible))])
+        snapshot = observation.snapshot
+        yield _gauge("rayscaler_snapshot_usable", [((), float(snapshot is not None))])
+        if snapshot:
+            yield _gauge("rayscaler_snapshot_age_seconds", [((), max(0.0, now - snapshot.observed_at))])
+
+    def _worker_counts(self, workers: Iterable[Worker]) -> Samples:
+        counts = {(state.value, kind.name): 0 for state in WorkerState for kind in self._policy.worker_types}
+        for worker in workers:
+            key = (worker.state.value, worker.worker_type)
+            counts[key] = counts.get(key, 0) + 1
+        return counts.items()
+
+
+def _held_counts(plan: Plan) -> Samples:
+    counts = Count({(cause.value,): 0 for cause in HELD_CAUSES})
+    for held in plan.held:
+        counts[held.cause.value,] += held.count
+    return counts.items()
+
+
+def _gauge(name: str, samples: Samples) -> GaugeMetricFamily:
+    metric = CATALOG[name]
+    family = GaugeMetricFamily(name, metric.help, labels=metric.labels)
+    for labels, value in samples:
+        family.add_metric(labels, value)
+    return family
+
+
+class MeteredProvider:
+    """A provider whose calls are timed and whose failures are counted."""
+
+    def __init__(self, provider: WorkerProvider, metrics: ScalerMetrics) -> None:
+        self._provider, self._metrics = provider, metrics
+        self.name = provider.name
+        self.logs = provider.logs
+
+    def list(self) -> Sequence[Instance]:
+        """See `WorkerProvider.list`."""
+        with self._measured("list"):
+            return self._provider.list()
+
+    def launch(self, request: LaunchRequest) -> Instance:
+        """See `WorkerProvider.launch`."""
+        with self._measured("launch"):
+            return self._provider.launch(request)
+
+    def remove(self, worker_id: str, grace_seconds: float) -> None:
+        """See `WorkerProvider.remove`."""
+        with self._measured("remove"):
+            self._provider.remove(worker_id, grace_seconds)
+
+    @contextmanager
+    def _measured(self, operation: str) -> Iterator[None]:
+        began = time.perf_counter()
+        try:
+            yield
+        except ProviderError:
+            self._metrics.provider_errors.labels(operation).inc()
+            raise
+        finally:
+            self._metrics.provider_calls.labels(operation).observe(time.perf_counter() - began)

@@ -1,0 +1,55 @@
+"""The decision: `plan(observation, policy, now) → Plan`. Pure: standard library only.
+
+The alert gives permission, the demand gives the size. Each rule is one small function; `plan` reads like the
+policy. What is not done is a result as much as what is done: every action, everything held back and every
+infeasible demand carries a cause from a closed set and one sentence.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from scaler.decision import Action, Cause, Observation, Plan
+from scaler.draft import Draft
+from scaler.lifecycle import ActionKind, Worker, WorkerState
+from scaler.scale_down import drain_the_idle
+from scaler.scale_up import keep_min_workers, launch_for_demand
+
+if TYPE_CHECKING:
+    from scaler.config import Policy
+
+
+def plan(observation: Observation, policy: Policy, now: float) -> Plan:
+    """Decide what the pool needs at `now` (unix seconds)."""
+    draft = Draft(observation, policy, now)
+    _remove_the_ended(draft)
+    _remove_the_stuck(draft)
+    keep_min_workers(draft)
+    launch_for_demand(draft)
+    drain_the_idle(draft)
+    return Plan(tuple(draft.actions), tuple(draft.held), tuple(draft.infeasible), draft.demand_met)
+
+
+_ENDED = {
+    WorkerState.TERMINATING: (Cause.DRAINED, "Ray has let it go"),
+    WorkerState.TERMINATED: (Cause.TERMINATED, "it ended"),
+    WorkerState.LAUNCH_FAILED: (Cause.LAUNCH_FAILED, "it ended before it joined Ray"),
+}
+
+
+def _remove_the_ended(draft: Draft) -> None:
+    for worker in draft.observation.workers:
+        if worker.state in _ENDED and worker.in_flight is None:
+            cause, why = _ENDED[worker.state]
+            draft.actions.append(_remove(worker, cause, f"{why}: {worker.detail}" if worker.detail else why))
+
+
+def _remove_the_stuck(draft: Draft) -> None:
+    for worker in draft.observation.workers:
+        if worker.state is WorkerState.JOIN_TIMED_OUT and worker.in_flight is None:
+            reason = f"it did not join Ray within {draft.policy.join_timeout:g} s"
+            draft.actions.append(_remove(worker, Cause.JOIN_TIMED_OUT, reason))
+
+
+def _remove(worker: Worker, cause: Cause, reason: str) -> Action:
+    return Action(ActionKind.REMOVE, cause, reason, worker.worker_type, worker.worker_id)

@@ -1,0 +1,353 @@
+"""The Docker Engine as plain values and our own errors: the only file that imports docker.
+
+A dead or hung daemon shows up in docker-py as an exception of requests or urllib3, a refusal as one of
+docker.errors; here the first becomes `ProviderUnavailableError`, the second `ProviderError` or, for a
+container that was to be, `LaunchFailedError`. Every call is bounded in time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import math
+import os
+import re
+import time
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import docker
+import docker.errors
+import docker.types
+import requests
+import urllib3
+
+from scaler.errors import LaunchFailedError, ProviderError, ProviderUnavailableError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+CALL_TIMEOUT_SECONDS = 20  # the slowest ordinary call, a start, takes 0.3 s on an idle host
+PROBE_TIMEOUT_SECONDS = 3
+BUILD_TIMEOUT_SECONDS = 900  # between two lines of a build: a download of some hundred MB
+POOL_SIZE = 32  # calls at the same time; docker-py's default of 10 would throw connections away
+STARTING_SECONDS = 30.0  # from create to start takes milliseconds; later, whoever started it died in between
+REMOVAL_SECONDS = 10.0
+_EXITED = re.compile(r"Exited \((\d+)\)")  # the engine's own words in a listing
+
+
+@dataclass(frozen=True)
+class ContainerSpec:
+    """A container to be. Sizes are bytes, `cpus` is in cores, `ports` maps its own to those of 127.0.0.1."""
+
+    name: str
+    image: str
+    command: Sequence[str]
+    network: str | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
+    shm_size: int | None = None
+    mem_limit: int | None = None
+    cpus: float | None = None
+    gpus: int = 0
+    ports: Mapping[int, int] = field(default_factory=dict)
+    stop_seconds: int | None = None
+
+
+@dataclass(frozen=True)
+class Container:
+    """A container as the engine lists it; `exit_code` is None while it has not ended."""
+
+    id: str
+    name: str
+    image: str
+    labels: Mapping[str, str]
+    running: bool
+    status: str  # the engine's own words
+    created_at: float  # unix seconds
+    exit_code: int | None
+
+
+def docker_answers() -> bool:
+    """Whether a Docker Engine answers here, in at most some seconds."""
+    try:
+        Engine(timeout_seconds=PROBE_TIMEOUT_SECONDS).ping()
+    except ProviderUnavailableError:
+        return False
+    return True
+
+
+class Engine:
+    """The engine that DOCKER_HOST (or Docker's current context) names; connects with the first call."""
+
+    def __init__(self, timeout_seconds: float = CALL_TIMEOUT_SECONDS) -> None:
+        self._timeout = timeout_seconds
+
+    @functools.cached_property
+    def _api(self) -> docker.APIClient:
+        return _connect(self._timeout)
+
+    def ping(self) -> None:
+        """Raises `ProviderUnavailableError` where the engine does not answer."""
+        with _told("reach the Docker Engine"):
+            self._api.ping()
+
+    @functools.cached_property
+    def capacity(self) -> tuple[int, int]:
+        """CPUs and bytes of memory of the engine's host."""
+        with _told("ask the Docker Engine for its host"):
+            info = self._api.info()
+            return int(info["NCPU"]), int(info["MemTotal"])
+
+    # --- containers ------------------------------------------------------------------------------------
+
+    def containers(self, labels: Iterable[str]) -> list[Container]:
+        """Containers that have all `labels` (`KEY` or `KEY=VALUE`), ended ones too; one call."""
+        with _told("list containers"):
+            listed = self._api.containers(all=True, filters={"label": list(labels)})
+        return [_container(entry) for entry in listed]
+
+    def named(self, name: str) -> Container | None:
+        """The container of exactly this name."""
+        with _told("list containers"):
+            listed = self._api.containers(all=True, filters={"name": f"^/{re.escape(name)}$"})
+        return next((_container(entry) for entry in listed), None)
+
+    def run(self, spec: ContainerSpec) -> None:
+        """Create and start; on failure nothing is left. Raises `LaunchFailedError`.
+
+        Not docker-py's own `run`, which pulls a missing image: minutes without a word.
+        """
+        with _told(f"launch {spec.name}", LaunchFailedError):
+            created = self._create(spec)
+            try:
+                self._api.start(created)
+            except BaseException:
+                with contextlib.suppress(Exception):  # the reason is the first error
+                    self._api.remove_container(created, v=True, force=True)
+                raise
+
+    def _create(self, spec: ContainerSpec) -> str:
+        api = self._api
+        gpus = [docker.types.DeviceRequest(count=spec.gpus, capabilities=[["gpu"]])] if spec.gpus else None
+        host = api.create_host_config(
+            init=True,  # reaps what Ray orphans, and passes signals on
+            network_mode=spec.network,
+            shm_size=spec.shm_size,
+            mem_limit=spec.mem_limit,
+            nano_cpus=None if spec.cpus is None else int(spec.cpus * 1e9),
+            device_requests=gpus,
+            port_bindings={inside: ("127.0.0.1", outside) for inside, outside in spec.ports.items()},
+        )
+        try:
+            created = api.create_container(
+                image=spec.image,
+                command=list(spec.command),
+                name=spec.name,
+                labels=dict(spec.labels),
+                environment=dict(spec.environment),
+                ports=list(spec.ports),
+                host_config=host,
+                stop_timeout=spec.stop_seconds,
+            )
+        except docker.errors.ImageNotFound:
+            raise LaunchFailedError(missing_image(spec.image)) from None
+        return str(created["Id"])
+
+    def start(self, container_id: str) -> None:
+        """Start a container that was created only; one that runs is fine."""
+        with _told("start the container", LaunchFailedError):
+            self._api.start(container_id)
+
+    def remove(self, container_id: str, grace_seconds: float) -> None:
+        """Stop, forcibly after `grace_seconds`, and remove with its volumes; fine where it is gone."""
+        with contextlib.suppress(_GoneError), _told("stop the container"):
+            self._api.stop(container_id, timeout=math.ceil(grace_seconds))
+        try:
+            with contextlib.suppress(_GoneError), _told("remove the container"):
+                self._api.remove_container(container_id, v=True, force=True)
+        except ConflictError:  # someone else removes it already
+            self._await_removal(container_id)
+
+    def _await_removal(self, container_id: str) -> None:
+        deadline = time.monotonic() + REMOVAL_SECONDS
+        while True:
+            try:
+                with _told("look at the container"):
+                    self._api.inspect_container(container_id)
+            except _GoneError:
+                return
+            if time.monotonic() > deadline:
+                raise ProviderError(f"container {container_id[:12]} is still being removed after {REMOVAL_SECONDS:g} s")
+            time.sleep(0.1)
+
+    def why_ended(self, container_id: str) -> str:
+        """The engine's own reason and the last line of output; "" where there is neither."""
+        reasons = []
+        with contextlib.suppress(ProviderError), _told("look at the container"):
+            state = self._api.inspect_container(container_id)["State"]
+            reasons = ["out of memory"] if state.get("OOMKilled") else []
+            reasons += [state["Error"]] if state.get("Error") else []
+        with contextlib.suppress(ProviderError):
+            lines = [line.strip() for line in self.logs(container_id, tail=20, follow=False)]
+            reasons += [line for line in lines if line][-1:]
+        return "; ".join(reasons)
+
+    def logs(self, container_id: str, *, tail: int | None, follow: bool) -> Iterator[str]:
+        """Lines of output, the last `tail` (None: all), then, with `follow`, new ones until it ends."""
+        with _told("read the container's output"):
+            unfinished = b""
+            for chunk in self._api.logs(container_id, stream=True, follow=follow, tail="all" if tail is None else tail):
+                *lines, unfinished = (unfinished + chunk).split(b"\n")
+                yield from (line.decode("utf-8", "replace").rstrip("\r") for line in lines)
+            if unfinished:
+                yield unfinished.decode("utf-8", "replace")
+
+    # --- networks --------------------------------------------------------------------------------------
+
+    def ensure_network(self, name: str, labels: Mapping[str, str]) -> None:
+        """Create the network where there is none of this name."""
+        with _told(f"create the network {name}"):
+            if not self._networks(name):
+                with contextlib.suppress(ConflictError), _told(f"create the network {name}"):
+                    self._api.create_network(name, driver="bridge", labels=dict(labels), check_duplicate=True)
+
+    def remove_network(self, name: str, label: str) -> None:
+        """Remove the network if it has `label` and nothing uses it any more; else leave it."""
+        with _told(f"remove the network {name}"):
+            for network in self._networks(name):
+                key, _, value = label.partition("=")
+                if (network.get("Labels") or {}).get(key) == value:
+                    with contextlib.suppress(ProviderError), _told(f"remove the network {name}"):
+                        self._api.remove_network(network["Id"])
+
+    def _networks(self, name: str) -> list[Any]:
+        return [network for network in self._api.networks(names=[name]) if network["Name"] == name]
+
+    # --- images ----------------------------------------------------------------------------------------
+
+    def image_labels(self, image: str) -> Mapping[str, str] | None:
+        """Labels of a local image, None where there is no such image."""
+        try:
+            with _told(f"look for the image {image}"):
+                return self._api.inspect_image(image)["Config"].get("Labels") or {}
+        except _GoneError:
+            return None
+
+    def import_image(self, archive: BinaryIO, image: str, changes: Sequence[str]) -> None:
+        """Make an image of one layer from a tar archive; `changes` are Dockerfile instructions."""
+        repository, _, tag = image.rpartition(":")
+        with _told(f"import the image {image}"):
+            reply = self._api.import_image_from_stream(archive, repository=repository, tag=tag, changes=list(changes))
+        if '"error"' in reply:
+            raise ProviderError(f"cannot import the image {image}: {reply.strip()}")
+
+    def build(
+        self, directory: Path, image: str, *, arguments: Mapping[str, str], labels: Mapping[str, str]
+    ) -> Iterator[str]:
+        """Build `directory`'s Dockerfile; yields its output. Raises `ProviderError` with the build's last words."""
+        with _told(f"build the image {image}"):
+            events = self._api.build(
+                path=str(directory),
+                tag=image,
+                buildargs=dict(arguments),
+                labels=dict(labels),
+                rm=True,
+                forcerm=True,
+                decode=True,
+                timeout=BUILD_TIMEOUT_SECONDS,
+            )
+            for event in events:
+                if "error" in event:
+                    raise ProviderError(f"cannot build the image {image}: {event['error'].strip()}")
+                yield from (line for line in event.get("stream", "").splitlines() if line.strip())
+
+
+def missing_image(image: str) -> str:
+    """What to tell a person whose engine lacks `image`."""
+    return (
+        f"the engine has no image {image}: get it with `docker pull {image}`, or build one from this machine's "
+        "own packages with `ray-watcher build-image`; RAY_IMAGE names the image to use"
+    )
+
+
+class _GoneError(ProviderError):
+    """There is no such container, network or image."""
+
+
+class ConflictError(ProviderError):
+    """The name is taken, or the thing is in use or already being removed."""
+
+
+def _connect(timeout_seconds: float) -> docker.APIClient:
+    """Agree on the API version in a first call, and only then use it.
+
+    With `trust_env` requests would let REQUESTS_CA_BUNDLE override the CA that DOCKER_CERT_PATH names;
+    docker-py's own negotiation runs before it could be switched off.
+    """
+    with _told("reach the Docker Engine"):
+        probe = docker.from_env(version=docker.constants.DEFAULT_DOCKER_API_VERSION, timeout=timeout_seconds).api
+        probe.trust_env = False
+        version = probe.version(api_version=False)["ApiVersion"]
+        probe.close()
+        api = docker.from_env(version=version, timeout=timeout_seconds, max_pool_size=POOL_SIZE).api
+        api.trust_env = False
+        return api
+
+
+@contextlib.contextmanager
+def _told(doing: str, refused: type[ProviderError] = ProviderError) -> Iterator[None]:
+    """Translate what goes wrong inside."""
+    try:
+        yield
+    except docker.errors.APIError as error:
+        raise _refusal(error, doing, refused) from error
+    except (requests.RequestException, urllib3.exceptions.HTTPError, docker.errors.DockerException, OSError) as error:
+        raise ProviderUnavailableError(_unavailable(doing, error)) from error
+
+
+def _refusal(error: docker.errors.APIError, doing: str, refused: type[ProviderError]) -> ProviderError:
+    message = f"cannot {doing}: {(error.explanation or str(error)).strip()}"
+    if "could not select device driver" in message:
+        message += " (the engine offers no GPUs: install the nvidia-container-toolkit, or ask for none)"
+    if error.status_code == HTTPStatus.CONFLICT:
+        return ConflictError(message)
+    if error.status_code == HTTPStatus.NOT_FOUND and refused is ProviderError:
+        return _GoneError(message)
+    return refused(message)
+
+
+def _unavailable(doing: str, error: Exception) -> str:
+    where = os.environ.get("DOCKER_HOST") or "the local Docker socket"
+    hung = isinstance(error, requests.Timeout | urllib3.exceptions.TimeoutError)
+    what = "does not reply in time" if hung else f"does not answer ({_innermost(error)})"
+    return (
+        f"cannot {doing}: the Docker Engine at {where} {what}; start it, or set DOCKER_HOST to one that runs, "
+        "or use processes with `--provider process` (WATCHER_PROVIDER=process)"
+    )
+
+
+def _innermost(error: BaseException) -> str:
+    while (deeper := error.__cause__ or error.__context__) is not None:
+        error = deeper
+    return str(error)
+
+
+def _container(entry: Mapping[str, Any]) -> Container:
+    """A container from the engine's list. One that was created but never started counts as running at first."""
+    created_at = float(entry["Created"])
+    state = entry["State"]
+    starting = state == "created" and time.time() - created_at < STARTING_SECONDS
+    ended = _EXITED.match(entry["Status"])
+    return Container(
+        id=entry["Id"],
+        name=entry["Names"][0].lstrip("/") if entry.get("Names") else entry["Id"][:12],
+        image=entry["Image"],
+        labels=entry.get("Labels") or {},
+        running=starting or state in {"running", "paused", "restarting"},
+        status=entry["Status"] or state,
+        created_at=created_at,
+        exit_code=int(ended.group(1)) if ended else None,
+    )

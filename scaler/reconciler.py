@@ -1,0 +1,184 @@
+"""Observe → plan → apply → record: the scaler's main flow.
+
+One reconcile at a time; what it starts (a launch takes a third of a second, a removal up to half a minute)
+flies in the background, so that one slow or broken worker never holds up the loop. What is in flight is part
+of the next observation, and every flight that lands wakes the loop.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import structlog
+
+from scaler.alerts import permission
+from scaler.decision import Cause, Held, Observation, Plan
+from scaler.errors import JournalError, ProviderError, SnapshotUnavailableError
+from scaler.lifecycle import JOINING, ActionKind, Worker, WorkerState, join_views
+from scaler.model import Direction, Snapshot
+from scaler.plan import plan
+
+if TYPE_CHECKING:
+    from scaler.config import Policy
+    from scaler.flights import Flights
+    from scaler.journal import Journal
+    from scaler.metrics import ScalerMetrics
+    from scaler.ports import Clock, ClusterReader, WorkerProvider
+
+log = structlog.get_logger()
+
+BUSY_INTERVAL_SECONDS = 0.5  # between reconciles while an alert is active or a worker is on its way
+MOVING = JOINING | {WorkerState.DRAINING, WorkerState.TERMINATING}
+
+
+class Alarm:
+    """Wakes the loop, and remembers why."""
+
+    def __init__(self) -> None:
+        self._rung = threading.Event()
+        self._trigger = "start"
+
+    def ring(self, trigger: str) -> None:
+        """Reconcile at once, because of `trigger`."""
+        self._trigger = trigger
+        self._rung.set()
+
+    def wait(self, seconds: float) -> None:
+        """Sleep until rung, at most `seconds`."""
+        self._rung.wait(seconds)
+
+    def answer(self) -> str:
+        """Why the loop was woken (`timer` where nothing rang); ready to ring again."""
+        self._rung.clear()
+        trigger, self._trigger = self._trigger, "timer"
+        return trigger
+
+
+@dataclass(frozen=True)
+class View:
+    """The last reconcile, for status page and metrics."""
+
+    at: float
+    observation: Observation
+    plan: Plan
+
+
+class Reconciler:
+    """Brings the worker pool to what demand asks for and alerts permit."""
+
+    def __init__(  # noqa: PLR0913  # the ports, each once
+        self,
+        *,
+        reader: ClusterReader,
+        provider: WorkerProvider,
+        flights: Flights,
+        journal: Journal,
+        policy: Policy,
+        metrics: ScalerMetrics,
+        clock: Clock,
+        alarm: Alarm,
+    ) -> None:
+        self._reader, self._provider, self._flights = reader, provider, flights
+        self._journal, self._policy, self._metrics = journal, policy, metrics
+        self._clock, self._alarm = clock, alarm
+        self._said: object = None
+        self.view = View(clock.now(), Observation(None, problem="not observed yet"), Plan())
+
+    def reconcile(self, trigger: str) -> Plan:
+        """Bring the worker pool to what demand asks for, once.
+
+        Raises `JournalError`: what cannot be written down is not done.
+        """
+        now = self._clock.now()
+        try:
+            observation = self.observe(now)
+            proposed = plan(observation, self._policy, now)
+        except ProviderError as error:  # no plan without knowing the workers
+            observation = Observation(None, self.view.observation.workers, problem=str(error))
+            proposed = Plan(held=(Held(Cause.PROVIDER_UNAVAILABLE, 1, f"nothing is launched or removed: {error}"),))
+        decision_id = self._record(trigger, proposed, now)
+        for action in proposed.actions:
+            self._flights.start(decision_id, action, observation.workers)
+        self.view = View(now, observation, proposed)
+        return proposed
+
+    def observe(self, now: float) -> Observation:
+        """All that a plan at `now` rests on. Raises `ProviderError`, `JournalError`."""
+        snapshot, problem = self._read_snapshot()
+        joined = self._journal.joined()
+        workers = self._workers(snapshot, joined, now)
+        if snapshot and (newly := {worker.worker_id for worker in workers if worker.node} - joined):
+            self._journal.mark_joined(newly, snapshot.observed_at)
+        alerts = self._journal.alerts()
+        before = self.view
+        return Observation(
+            snapshot=snapshot,
+            workers=workers,
+            up=permission(alerts, Direction.UP, now, self._policy.alert_expiry),
+            down=permission(alerts, Direction.DOWN, now, self._policy.alert_expiry),
+            last_scale_up=self._journal.last_started(ActionKind.LAUNCH),
+            last_scale_down=self._journal.last_started(ActionKind.DRAIN),
+            demand_since=None if before.plan.demand_met else before.observation.demand_since or before.at,
+            problem=problem,
+        )
+
+    def _read_snapshot(self) -> tuple[Snapshot | None, str]:
+        try:
+            return self._reader.read(), ""
+        except SnapshotUnavailableError as error:
+            return None, str(error)
+
+    def _workers(self, snapshot: Snapshot | None, joined: frozenset[str], now: float) -> tuple[Worker, ...]:
+        airborne = self._flights.airborne()  # first: what lands meanwhile is in the provider's list too
+        instances = {id_: flight.placeholder for id_, flight in airborne.items() if flight.placeholder}
+        instances |= {instance.worker_id: instance for instance in self._provider.list()}
+        return join_views(
+            (instance for instance in instances.values() if instance),
+            snapshot,
+            joined=joined,
+            flights={worker_id: flight.kind for worker_id, flight in airborne.items()},
+            now=now,
+            join_timeout=self._policy.join_timeout,
+        )
+
+    def _record(self, trigger: str, proposed: Plan, now: float) -> int:
+        """Journal a decision that does something or says something new; returns its id (0: nothing new)."""
+        says = (
+            sorted({held.cause.value for held in proposed.held}),
+            sorted({misfit.shape for misfit in proposed.infeasible}),
+        )
+        if not proposed.actions and says == self._said:
+            return 0
+        decision_id = self._journal.record_decision(trigger, proposed, now)
+        self._said = says
+        for held in proposed.held:
+            log.info("held", cause=held.cause.value, count=held.count, reason=held.reason, decision=decision_id)
+        for misfit in proposed.infeasible:
+            log.warning("infeasible", shape=misfit.shape, count=misfit.count, reason=misfit.reason)
+        return decision_id
+
+    # --- the loop -------------------------------------------------------------------------------------
+
+    def run(self, stop: threading.Event, check_interval: float) -> None:
+        """Reconcile until `stop` is set: when the alarm rings, and every `check_interval` seconds."""
+        while not stop.is_set():
+            self._reconcile_safely(self._alarm.answer())
+            self._alarm.wait(min(BUSY_INTERVAL_SECONDS, check_interval) if self._busy() else check_interval)
+
+    def _reconcile_safely(self, trigger: str) -> None:
+        with self._metrics.reconcile_duration.time():
+            try:
+                self.reconcile(trigger)
+            except JournalError as error:
+                self._metrics.reconcile_errors.inc()
+                log.error("nothing is done without a journal", problem=str(error))  # noqa: TRY400  # known, no trace
+            except Exception:
+                self._metrics.reconcile_errors.inc()
+                log.exception("reconcile failed; trying again")
+
+    def _busy(self) -> bool:
+        """Whether something is going on that a periodic look would see too late."""
+        observation = self.view.observation
+        return bool(observation.up or observation.down) or any(w.state in MOVING for w in observation.workers)

@@ -1,0 +1,84 @@
+"""The rules that let workers go. Pure: standard library only.
+
+Never on a stale snapshot, never the head, never a busy worker, never below min_workers or what demand needs.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from scaler.binpack import pack
+from scaler.decision import Action, Cause
+from scaler.lifecycle import ActionKind, Worker, WorkerState
+from scaler.model import Node, NodeStatus, Snapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from scaler.draft import Draft
+
+
+def drain_the_idle(draft: Draft) -> None:
+    """Drain workers that are idle long enough, the longest idle first."""
+    snapshot, up, down = draft.observation.snapshot, draft.observation.up, draft.observation.down
+    if snapshot is None or not down:
+        return
+    idle = _idle_workers(draft)
+    permits = f"{down.names} permits it"
+    if not idle:
+        draft.hold(Cause.NOT_IDLE_LONG_ENOUGH, 1, f"{down.names} is firing, but no worker may go yet")
+    elif up and (up.step is not None or not draft.demand_met):
+        draft.hold(Cause.UP_ALERT_ACTIVE, len(idle), f"{permits}, but {up.names} is firing and up wins over down")
+    elif wait := draft.scale_down_wait:
+        draft.hold(Cause.COOLDOWN, len(idle), f"{permits}; cooldown for another {wait:.0f} s")
+    else:
+        _drain(draft, snapshot, idle, permits)
+
+
+def _idle_workers(draft: Draft) -> list[tuple[Worker, Node]]:
+    """Workers idle by Ray's own account for as long as their type's timeout, the longest idle first."""
+    idle = [(w, w.node) for w in draft.observation.workers if w.node is not None and _may_go(draft, w, w.node)]
+    return sorted(idle, key=lambda pair: (-pair[1].idle_seconds, pair[0].worker_id))
+
+
+def _may_go(draft: Draft, worker: Worker, node: Node) -> bool:
+    kind = draft.policy.worker_type(worker.worker_type)
+    return (
+        worker.state is WorkerState.RUNNING
+        and worker.in_flight is None
+        and not node.is_head
+        and node.status is NodeStatus.IDLE
+        and node.idle_seconds >= (kind.idle_timeout if kind else 0.0)
+        and draft.observation.down.allows(worker.worker_type)
+    )
+
+
+def _drain(draft: Draft, snapshot: Snapshot, idle: Iterable[tuple[Worker, Node]], permits: str) -> None:
+    staying = Counter(worker.worker_type for worker in draft.staying if worker.state is not WorkerState.DRAINING)
+    leaving: frozenset[str] = frozenset()
+    for worker, node in idle:
+        kind = draft.policy.worker_type(worker.worker_type)
+        if kind and staying[kind.name] <= kind.min_workers:
+            draft.hold(Cause.MIN_WORKERS, 1, f"{worker.worker_id} stays: min_workers is {kind.min_workers}")
+        elif _is_needed(draft, snapshot, leaving, node.node_id):
+            draft.hold(Cause.DEMAND_NEEDS_IT, 1, f"{worker.worker_id} stays: pending demand fits on it")
+        else:
+            leaving |= {node.node_id}
+            staying[worker.worker_type] -= 1
+            reason = f"idle for {node.idle_seconds:.0f} s; {permits}"
+            draft.actions.append(
+                Action(ActionKind.DRAIN, Cause.IDLE, reason, worker.worker_type, worker.worker_id, node.node_id)
+            )
+
+
+def _is_needed(draft: Draft, snapshot: Snapshot, leaving: frozenset[str], node_id: str) -> bool:
+    """Whether pending demand that has room now would have none without this node."""
+    return snapshot.pending > 0 and (
+        _unplaced(draft, snapshot, leaving | {node_id}) > _unplaced(draft, snapshot, leaving)
+    )
+
+
+def _unplaced(draft: Draft, snapshot: Snapshot, without: frozenset[str]) -> int:
+    demands, gangs = pack(snapshot.demands, snapshot.gangs, draft.slots(snapshot, without))
+    return sum(demand.count for demand in demands) + sum(gang.count for gang in gangs)

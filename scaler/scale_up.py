@@ -1,0 +1,121 @@
+"""The rules that launch workers. Pure: standard library only."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from scaler.binpack import Packing, pack, pack_new
+from scaler.config import DEFAULT_STEP
+from scaler.decision import Action, Cause
+from scaler.lifecycle import ActionKind
+from scaler.sentences import misfit_explained, plural, waiting, why_none_needed
+
+# A driver asks for 10 workers per shape at first (RayConfig max_pending_lease_requests_per_scheduling_category);
+# what it has beyond that reaches the GCS with the next backlog report, within about a second.
+FIRST_REPORT = 10
+SETTLE_SECONDS = 1.2
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from scaler.draft import Draft
+    from scaler.model import Snapshot
+
+
+def keep_min_workers(draft: Draft) -> None:
+    """Launch what a type's min_workers asks for; no alert is needed, cooldown and room hold it."""
+    for kind in draft.policy.worker_types:
+        present = sum(worker.worker_type == kind.name for worker in draft.staying)
+        reason = f"{present} of at least {kind.min_workers} workers are there"
+        _launch(draft, [kind.name] * (kind.min_workers - present), Cause.BELOW_MIN_WORKERS, reason)
+
+
+def launch_for_demand(draft: Draft) -> None:
+    """Launch what the demand needs and an alert permits; a fixed step where the demand is not known."""
+    snapshot = draft.observation.snapshot
+    if snapshot is None:
+        draft.demand_met = False
+        _launch_blindly(draft, Cause.SNAPSHOT_UNAVAILABLE, f"no usable snapshot ({draft.observation.problem})")
+    elif not snapshot.demand_known:
+        draft.demand_met = False
+        _launch_blindly(draft, Cause.DEMAND_UNKNOWN, f"the demand is not known (source {snapshot.source})")
+    else:
+        _launch_what_is_needed(draft, snapshot)
+        _launch_step(draft)
+
+
+def _launch_blindly(draft: Draft, cause: Cause, situation: str) -> None:
+    up = draft.observation.up
+    if not up:
+        draft.hold(cause, 1, f"{situation}: nothing is launched or removed on a guess")
+        return
+    step = up.step or DEFAULT_STEP
+    reason = f"{up.names} is firing; {situation}, so {step} per cooldown"
+    _launch(draft, _permitted_names(draft)[:1] * step, cause, reason)
+
+
+def _launch_what_is_needed(draft: Draft, snapshot: Snapshot) -> None:
+    up = draft.observation.up
+    packing = _pack_all(draft, snapshot)
+    wanted = [slot.worker_type.name for slot in packing.launches if slot.worker_type]
+    need = f"{waiting(snapshot)} wait"
+    if packing.unmet:
+        limit = f"max_workers is {draft.policy.max_workers}, {len(draft.staying)} are there"
+        draft.hold(Cause.MAX_WORKERS, packing.unmet, f"{need}, but {limit}")
+    if wanted and not up:
+        reason = f"{need}, {plural(len(wanted), 'more worker')} would do; no alert permits scaling up"
+        draft.hold(Cause.NO_ALERT, len(wanted), reason)
+    elif wanted and not packing.unmet and _settling(draft, snapshot):
+        reason = f"{need} and more may show within a second: Ray reports the first {FIRST_REPORT} of a burst at once"
+        draft.hold(Cause.DEMAND_SETTLING, len(wanted), reason)
+    elif wanted:
+        reason = f"{need} and {plural(len(wanted), 'more worker')} will do; {up.names} permits it"
+        _launch(draft, wanted, Cause.PENDING_DEMAND, reason)
+    elif up and up.step is None and not packing.unmet:
+        draft.hold(Cause.NO_DEMAND, 1, f"{up.names} is firing, but {why_none_needed(snapshot, packing)}")
+
+
+def _settling(draft: Draft, snapshot: Snapshot) -> bool:
+    """Whether a burst began so recently that its size is not known yet; one right decision beats two."""
+    began = [draft.now if (since := draft.observation.demand_since) is None else since]
+    began += [alert.starts_at for alert in draft.observation.up.alerts]
+    young = 0 <= draft.now - min(began) < SETTLE_SECONDS
+    return young and any(demand.count >= FIRST_REPORT for demand in snapshot.demands)
+
+
+def _pack_all(draft: Draft, snapshot: Snapshot) -> Packing:
+    """Pack all demand into what is free or joining, and the rest into new workers."""
+    demands, gangs = pack(snapshot.demands, snapshot.gangs, draft.slots(snapshot))
+    names = _permitted_names(draft)
+    kinds = [kind for kind in draft.policy.worker_types if kind.name in names]
+    packing = pack_new(demands, gangs, kinds, draft.room())
+    draft.infeasible += [misfit_explained(misfit, kinds) for misfit in packing.infeasible]
+    draft.demand_met = not packing.launches and not packing.unmet
+    return packing
+
+
+def _permitted_names(draft: Draft) -> list[str]:
+    """Worker types that an alert permits; all of them without any alert, so that what is held can be told."""
+    up = draft.observation.up
+    return [kind.name for kind in draft.policy.worker_types if not up or up.allows(kind.name)]
+
+
+def _launch_step(draft: Draft) -> None:
+    step, launched = draft.observation.up.step, len(draft.launches)
+    if step is not None and step > launched:
+        reason = f"{draft.observation.up.names} asks for {plural(step, 'more worker')} per cooldown"
+        _launch(draft, _permitted_names(draft)[:1] * (step - launched), Cause.ALERT_STEP, reason)
+
+
+def _launch(draft: Draft, kinds: Sequence[str], cause: Cause, reason: str) -> None:
+    """Launch workers of these types, as far as cooldown and room let us."""
+    if not kinds:
+        return
+    if wait := draft.scale_up_wait:
+        draft.hold(Cause.COOLDOWN, len(kinds), f"{reason}; cooldown for another {wait:.0f} s")
+        return
+    room = draft.room()
+    names = [name for name in kinds if room.take(name)]
+    draft.actions += [Action(ActionKind.LAUNCH, cause, reason, name) for name in names]
+    limit = f"max_workers is {draft.policy.max_workers}"
+    draft.hold(Cause.MAX_WORKERS, len(kinds) - len(names), f"{reason}; but {limit}")

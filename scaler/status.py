@@ -1,0 +1,87 @@
+"""The scaler's state as JSON: the body of `GET /api/v1/status`, and the source of the status page."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from scaler.draft import cooldown_left
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from scaler.alerts import Alert
+    from scaler.config import Policy
+    from scaler.decision import Observation
+    from scaler.journal import Journal
+    from scaler.lifecycle import Worker
+    from scaler.reconciler import View
+
+STATUS_VERSION = 1
+DECISIONS_SHOWN = 20
+ACTIONS_SHOWN = 50
+
+
+def status(view: View, policy: Policy, journal: Journal, *, cluster: str, provider: str, now: float) -> dict[str, Any]:
+    """Everything an operator asks first. Raises `JournalError`."""
+    observation = view.observation
+    return {
+        "version": STATUS_VERSION,
+        "time": now,
+        "cluster": cluster,
+        "provider": provider,
+        "snapshot": _snapshot(observation, now),
+        "workers": [_worker(worker) for worker in observation.workers],
+        "limits": {
+            "min_workers": sum(kind.min_workers for kind in policy.worker_types),
+            "max_workers": policy.max_workers,
+        },
+        "alerts": [_alert(alert) for alert in (*observation.up.alerts, *observation.down.alerts)],
+        "cooldown": {
+            "up": _wait(observation.last_scale_up, policy.scale_up_cooldown, now),
+            "down": _wait(observation.last_scale_down, policy.scale_down_cooldown, now),
+        },
+        "held": [asdict(held) for held in view.plan.held],
+        "infeasible": [asdict(misfit) for misfit in view.plan.infeasible],
+        "decisions": [_decision(row) for row in journal.decisions(DECISIONS_SHOWN)],
+        "actions": [asdict(record) for record in journal.actions(ACTIONS_SHOWN)],
+    }
+
+
+def _snapshot(observation: Observation, now: float) -> dict[str, Any]:
+    snapshot = observation.snapshot
+    return {
+        "usable": snapshot is not None,
+        "source": snapshot.source if snapshot else None,
+        "age_seconds": max(0.0, now - snapshot.observed_at) if snapshot else None,
+        "problem": observation.problem or None,
+        "pending": snapshot.pending if snapshot and snapshot.demand_known else None,
+    }
+
+
+def _worker(worker: Worker) -> dict[str, Any]:
+    return {
+        "worker_id": worker.worker_id,
+        "index": worker.index,
+        "worker_type": worker.worker_type,
+        "state": worker.state.value,
+        "node_id": worker.node.node_id if worker.node else None,
+        "idle_seconds": worker.node.idle_seconds if worker.node else None,
+        "created_at": worker.created_at,
+        "detail": worker.detail,
+    }
+
+
+def _alert(alert: Alert) -> dict[str, Any]:
+    shown = ("name", "worker_type", "step", "starts_at", "received_at", "summary")
+    return {"direction": alert.direction.value, **{name: getattr(alert, name) for name in shown}}
+
+
+def _wait(last_event: float | None, cooldown: float, now: float) -> dict[str, float]:
+    return {"remaining_seconds": cooldown_left(last_event, cooldown, now)}
+
+
+def _decision(row: Mapping[str, Any]) -> dict[str, Any]:
+    shown = ("worker_id", "worker_type", "cause", "reason")
+    actions = [{"action": action["kind"], **{name: action[name] for name in shown}} for action in row["actions"]]
+    return {**row, "actions": actions}
