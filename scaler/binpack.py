@@ -14,6 +14,7 @@ from scaler.model import Demand, Gang, LabelConstraint, ResourceBundle, Strategy
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+PLAIN_RESOURCES = frozenset({"CPU", "memory", "object_store_memory"})  # every worker has them
 TOLERANCE = 1e-6  # Ray counts resources in units of 1e-4; sums of floats must not lose a whole task
 
 
@@ -76,7 +77,12 @@ def fresh(worker_type: WorkerType) -> Slot:
 
 def hardest_first(demands: Iterable[Demand]) -> list[Demand]:
     """Big and special shapes before small and plain ones, in an order that does not depend on the input's."""
-    return sorted(demands, key=lambda d: (-len(d.shape), -sum(amount for _, amount in d.shape), d.shape))
+
+    def key(demand: Demand) -> tuple[bool, int, float, ResourceBundle]:
+        plain = all(name in PLAIN_RESOURCES for name, _ in demand.shape)
+        return (plain, -len(demand.shape), -sum(amount for _, amount in demand.shape), demand.shape)
+
+    return sorted(demands, key=key)
 
 
 def place(demand: Demand, slots: Iterable[Slot]) -> int:

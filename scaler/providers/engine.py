@@ -13,7 +13,6 @@ import math
 import os
 import re
 import time
-from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -22,58 +21,29 @@ import docker.errors
 import docker.types
 import requests
 import urllib3
+from docker.constants import DEFAULT_DOCKER_API_VERSION
 
 from scaler.errors import LaunchFailedError, ProviderError, ProviderUnavailableError
+from scaler.providers.container import from_listing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from scaler.providers.container import Container, ContainerSpec
+
 CALL_TIMEOUT_SECONDS = 20  # the slowest ordinary call, a start, takes 0.3 s on an idle host
 PROBE_TIMEOUT_SECONDS = 3
 BUILD_TIMEOUT_SECONDS = 900  # between two lines of a build: a download of some hundred MB
 POOL_SIZE = 32  # calls at the same time; docker-py's default of 10 would throw connections away
-STARTING_SECONDS = 30.0  # from create to start takes milliseconds; later, whoever started it died in between
 REMOVAL_SECONDS = 10.0
-_EXITED = re.compile(r"Exited \((\d+)\)")  # the engine's own words in a listing
-
-
-@dataclass(frozen=True)
-class ContainerSpec:
-    """A container to be. Sizes are bytes, `cpus` is in cores, `ports` maps its own to those of 127.0.0.1."""
-
-    name: str
-    image: str
-    command: Sequence[str]
-    network: str | None = None
-    labels: Mapping[str, str] = field(default_factory=dict)
-    environment: Mapping[str, str] = field(default_factory=dict)
-    shm_size: int | None = None
-    mem_limit: int | None = None
-    cpus: float | None = None
-    gpus: int = 0
-    ports: Mapping[int, int] = field(default_factory=dict)
-    stop_seconds: int | None = None
-
-
-@dataclass(frozen=True)
-class Container:
-    """A container as the engine lists it; `exit_code` is None while it has not ended."""
-
-    id: str
-    name: str
-    image: str
-    labels: Mapping[str, str]
-    running: bool
-    status: str  # the engine's own words
-    created_at: float  # unix seconds
-    exit_code: int | None
 
 
 def docker_answers() -> bool:
     """Whether a Docker Engine answers here, in at most some seconds."""
     try:
-        Engine(timeout_seconds=PROBE_TIMEOUT_SECONDS).ping()
+        with contextlib.closing(Engine(PROBE_TIMEOUT_SECONDS)) as engine:
+            engine.ping()
     except ProviderUnavailableError:
         return False
     return True
@@ -82,12 +52,17 @@ def docker_answers() -> bool:
 class Engine:
     """The engine that DOCKER_HOST (or Docker's current context) names; connects with the first call."""
 
-    def __init__(self, timeout_seconds: float = CALL_TIMEOUT_SECONDS) -> None:
+    def __init__(self, timeout_seconds: int = CALL_TIMEOUT_SECONDS) -> None:
         self._timeout = timeout_seconds
 
     @functools.cached_property
     def _api(self) -> docker.APIClient:
         return _connect(self._timeout)
+
+    def close(self) -> None:
+        """Close the connections; the next call opens new ones."""
+        if api := self.__dict__.pop("_api", None):
+            api.close()
 
     def ping(self) -> None:
         """Raises `ProviderUnavailableError` where the engine does not answer."""
@@ -107,13 +82,13 @@ class Engine:
         """Containers that have all `labels` (`KEY` or `KEY=VALUE`), ended ones too; one call."""
         with _told("list containers"):
             listed = self._api.containers(all=True, filters={"label": list(labels)})
-        return [_container(entry) for entry in listed]
+        return [from_listing(entry) for entry in listed]
 
     def named(self, name: str) -> Container | None:
         """The container of exactly this name."""
         with _told("list containers"):
             listed = self._api.containers(all=True, filters={"name": f"^/{re.escape(name)}$"})
-        return next((_container(entry) for entry in listed), None)
+        return next((from_listing(entry) for entry in listed), None)
 
     def run(self, spec: ContainerSpec) -> None:
         """Create and start; on failure nothing is left. Raises `LaunchFailedError`.
@@ -232,7 +207,8 @@ class Engine:
         """Labels of a local image, None where there is no such image."""
         try:
             with _told(f"look for the image {image}"):
-                return self._api.inspect_image(image)["Config"].get("Labels") or {}
+                found: Mapping[str, Any] = self._api.inspect_image(image)  # type: ignore[no-untyped-call]  # the stubs' gap
+                return found["Config"].get("Labels") or {}
         except _GoneError:
             return None
 
@@ -240,7 +216,7 @@ class Engine:
         """Make an image of one layer from a tar archive; `changes` are Dockerfile instructions."""
         repository, _, tag = image.rpartition(":")
         with _told(f"import the image {image}"):
-            reply = self._api.import_image_from_stream(archive, repository=repository, tag=tag, changes=list(changes))
+            reply = self._api.import_image_from_data(archive, repository=repository, tag=tag, changes=list(changes))
         if '"error"' in reply:
             raise ProviderError(f"cannot import the image {image}: {reply.strip()}")
 
@@ -281,14 +257,14 @@ class ConflictError(ProviderError):
     """The name is taken, or the thing is in use or already being removed."""
 
 
-def _connect(timeout_seconds: float) -> docker.APIClient:
+def _connect(timeout_seconds: int) -> docker.APIClient:
     """Agree on the API version in a first call, and only then use it.
 
     With `trust_env` requests would let REQUESTS_CA_BUNDLE override the CA that DOCKER_CERT_PATH names;
     docker-py's own negotiation runs before it could be switched off.
     """
     with _told("reach the Docker Engine"):
-        probe = docker.from_env(version=docker.constants.DEFAULT_DOCKER_API_VERSION, timeout=timeout_seconds).api
+        probe = docker.from_env(version=DEFAULT_DOCKER_API_VERSION, timeout=timeout_seconds).api
         probe.trust_env = False
         version = probe.version(api_version=False)["ApiVersion"]
         probe.close()
@@ -312,6 +288,8 @@ def _refusal(error: docker.errors.APIError, doing: str, refused: type[ProviderEr
     message = f"cannot {doing}: {(error.explanation or str(error)).strip()}"
     if "could not select device driver" in message:
         message += " (the engine offers no GPUs: install the nvidia-container-toolkit, or ask for none)"
+    if refused is LaunchFailedError and re.search(r"network \S+ not found", message):
+        message += "; create it with `docker network create`, or set WATCHER_NETWORK to one that exists"
     if error.status_code == HTTPStatus.CONFLICT:
         return ConflictError(message)
     if error.status_code == HTTPStatus.NOT_FOUND and refused is ProviderError:
@@ -333,21 +311,3 @@ def _innermost(error: BaseException) -> str:
     while (deeper := error.__cause__ or error.__context__) is not None:
         error = deeper
     return str(error)
-
-
-def _container(entry: Mapping[str, Any]) -> Container:
-    """A container from the engine's list. One that was created but never started counts as running at first."""
-    created_at = float(entry["Created"])
-    state = entry["State"]
-    starting = state == "created" and time.time() - created_at < STARTING_SECONDS
-    ended = _EXITED.match(entry["Status"])
-    return Container(
-        id=entry["Id"],
-        name=entry["Names"][0].lstrip("/") if entry.get("Names") else entry["Id"][:12],
-        image=entry["Image"],
-        labels=entry.get("Labels") or {},
-        running=starting or state in {"running", "paused", "restarting"},
-        status=entry["Status"] or state,
-        created_at=created_at,
-        exit_code=int(ended.group(1)) if ended else None,
-    )

@@ -1,0 +1,189 @@
+"""Workers as containers. The truth about them lives in their labels, on the engine; nothing is kept here.
+
+Their names are the lock: two launches of one index cannot both succeed, whoever asks.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import TYPE_CHECKING
+
+from scaler.errors import LaunchFailedError, ProviderError
+from scaler.model import Instance, InstanceStatus
+from scaler.providers import ray_start
+from scaler.providers.container import ContainerSpec
+from scaler.providers.engine import ConflictError, Engine
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from scaler.model import LaunchRequest, WorkerType
+    from scaler.providers.container import Container
+    from scaler.settings import ScalerSettings
+
+CLUSTER_LABEL = "ray-watcher.cluster"
+WORKER_ID_LABEL = "ray-watcher.worker-id"
+INDEX_LABEL = "ray-watcher.index"
+WORKER_TYPE_LABEL = "ray-watcher.worker-type"
+GCS_PORT = 6379  # inside the head's container, whatever port of the host it is published on
+MIB = 1024 * 1024
+SHM_MARGIN = 64 * MIB  # Ray puts the object store on disk unless /dev/shm is larger than it
+RAY_ITSELF = 512 * MIB  # raylet and agents need about 240 MiB; `memory` promises its bytes to tasks
+RAYS_SHARE = 0.35  # of the host's memory: Ray takes 0.3 of it for objects where nothing is said
+
+
+def container_name(cluster: str, role: str) -> str:
+    """`ray-<role>`, with the cluster's name inside where it is not the default one."""
+    return f"ray-{role}" if cluster == "default" else f"ray-{cluster}-{role}"
+
+
+def shm_bytes(object_store_memory: int | None, host_memory: int) -> int:
+    """What /dev/shm has to hold; it costs only what is written to it."""
+    return int(host_memory * RAYS_SHARE) if object_store_memory is None else int(object_store_memory) + SHM_MARGIN
+
+
+def memory_limit(worker: WorkerType, shm_size: int) -> int | None:
+    """Memory of the container: what tasks were promised, the object store, and Ray itself."""
+    return None if worker.memory is None else int(worker.memory) + shm_size + RAY_ITSELF
+
+
+def ray_command(address: str) -> Callable[[LaunchRequest], list[str]]:
+    """How to start a Ray worker that joins the GCS at `address`, as seen from its container."""
+    return lambda request: ["ray", *ray_start.arguments(request, address)]
+
+
+class DockerProvider:
+    """Implements `WorkerProvider` on a Docker Engine."""
+
+    name = "docker"
+
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        cluster: str,
+        image: str,
+        network: str,
+        command: Callable[[LaunchRequest], Sequence[str]],
+        stop_grace: float,
+    ) -> None:
+        self._engine = engine
+        self._cluster = cluster
+        self._image = image
+        self._network = network
+        self._command = command
+        self._stop_grace = stop_grace
+
+    @classmethod
+    def from_settings(cls, settings: ScalerSettings, engine: Engine | None = None) -> DockerProvider:
+        """The provider that the settings describe; it calls the engine only when it is used."""
+        head = f"{container_name(settings.cluster, 'head')}:{GCS_PORT}"
+        return cls(
+            engine or Engine(),
+            cluster=settings.cluster,
+            image=settings.image,
+            network=settings.network,
+            command=ray_command(settings.join_address or head),
+            stop_grace=settings.stop_grace,
+        )
+
+    def list(self) -> Sequence[Instance]:
+        """Every worker of this cluster, by one call, and two for each that ended."""
+        return [self._instance(container) for container in self._engine.containers([self._ours, WORKER_ID_LABEL])]
+
+    def launch(self, request: LaunchRequest) -> Instance:
+        """Start a worker, or return the one with this id."""
+        if found := self._find(request.worker_id):
+            return self._instance(self._resumed(found))
+        try:
+            self._engine.run(self._spec(request))
+        except ConflictError:
+            return self._instance(self._holder(request))
+        return self._instance(self._require(request.worker_id))
+
+    def remove(self, worker_id: str, grace_seconds: float) -> None:
+        """Stop and remove the worker's container with its volumes."""
+        if found := self._find(worker_id):
+            self._engine.remove(found.id, grace_seconds)
+
+    def logs(self, worker_id: str, *, tail: int | None, follow: bool) -> Iterator[str]:
+        """The container's output, standard error included."""
+        return self._engine.logs(self._require(worker_id).id, tail=tail, follow=follow)
+
+    @property
+    def _ours(self) -> str:
+        return f"{CLUSTER_LABEL}={self._cluster}"
+
+    def _find(self, worker_id: str) -> Container | None:
+        found = self._engine.containers([self._ours, f"{WORKER_ID_LABEL}={worker_id}"])
+        return found[0] if found else None
+
+    def _require(self, worker_id: str) -> Container:
+        found = self._find(worker_id)
+        if found is None:
+            raise ProviderError(f"no container of worker {worker_id} in cluster {self._cluster}")
+        return found
+
+    def _resumed(self, found: Container) -> Container:
+        """The worker of an earlier launch; started now if that launch ended between create and start."""
+        if found.state != "created":
+            return found
+        self._engine.start(found.id)
+        return self._require(found.labels[WORKER_ID_LABEL])
+
+    def _holder(self, request: LaunchRequest) -> Container:
+        """The container that has the name we wanted, if it is this very worker."""
+        if found := self._find(request.worker_id):
+            return self._resumed(found)
+        name = self._name(request.index)
+        holder = self._engine.named(name)
+        whose = f"{holder.image}, {holder.status}" if holder else "gone by now"
+        raise LaunchFailedError(
+            f"cannot launch {request.worker_id}: another container holds the name {name} ({whose}); "
+            f"if it is not needed, remove it with `docker rm -f {name}`"
+        )
+
+    def _name(self, index: int) -> str:
+        return container_name(self._cluster, f"worker-{index}")
+
+    def _spec(self, request: LaunchRequest) -> ContainerSpec:
+        worker, (host_cpus, host_memory) = request.worker_type, self._engine.capacity
+        shm_size = shm_bytes(worker.object_store_memory, host_memory)
+        return ContainerSpec(
+            name=self._name(request.index),
+            image=self._image,
+            command=self._command(request),
+            network=self._network,
+            labels=self._labels(request),
+            environment=ray_start.environment(request),
+            shm_size=shm_size,
+            mem_limit=memory_limit(worker, shm_size),
+            cpus=min(worker.num_cpus, host_cpus) or None,  # the engine refuses more than its host has
+            gpus=math.ceil(worker.num_gpus),
+            stop_seconds=math.ceil(self._stop_grace),
+        )
+
+    def _labels(self, request: LaunchRequest) -> Mapping[str, str]:
+        return {
+            CLUSTER_LABEL: self._cluster,
+            WORKER_ID_LABEL: request.worker_id,
+            INDEX_LABEL: str(request.index),
+            WORKER_TYPE_LABEL: request.worker_type.name,
+        }
+
+    def _instance(self, container: Container) -> Instance:
+        running = container.running(time.time())
+        return Instance(
+            worker_id=container.labels[WORKER_ID_LABEL],
+            index=int(container.labels.get(INDEX_LABEL, -1)),
+            worker_type=container.labels.get(WORKER_TYPE_LABEL, ""),
+            status=InstanceStatus.RUNNING if running else InstanceStatus.EXITED,
+            created_at=container.created_at,
+            detail=container.name if running else self._why_ended(container),
+        )
+
+    def _why_ended(self, container: Container) -> str:
+        ended = container.status if container.exit_code is None else f"exit code {container.exit_code}"
+        reason = self._engine.why_ended(container.id)
+        return f"{container.name}: {ended}" + (f": {reason}" if reason else "")

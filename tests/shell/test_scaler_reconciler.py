@@ -1,0 +1,243 @@
+"""The loop against a world of fakes: what it observes, starts, records and survives."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import pytest
+from builders import NOW, alert, demand, head, node, policy, snapshot
+from fake_provider import FakeProvider
+from fakes import FakeClock, FakeDrainer, FakeReader, LaterExecutor
+
+from scaler.decision import Cause, Plan
+from scaler.errors import LaunchFailedError, ProviderUnavailableError
+from scaler.flights import Flights
+from scaler.journal import Journal
+from scaler.lifecycle import ActionKind, WorkerState
+from scaler.metrics import ScalerMetrics
+from scaler.model import Direction, DrainReply, NodeStatus, Snapshot
+from scaler.reconciler import Alarm, Reconciler
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@dataclass
+class World:
+    """A reconciler and all it touches."""
+
+    clock: FakeClock = field(default_factory=lambda: FakeClock(NOW))
+    reader: FakeReader = field(default_factory=lambda: FakeReader(snapshot(head())))
+    provider: FakeProvider = field(default_factory=lambda: FakeProvider(clock=lambda: NOW))
+    drainer: FakeDrainer = field(default_factory=FakeDrainer)
+    journal: Journal = field(default_factory=lambda: Journal(":memory:"))
+    executor: LaterExecutor = field(default_factory=LaterExecutor)
+    metrics: ScalerMetrics = field(default_factory=ScalerMetrics)
+    alarm: Alarm = field(default_factory=Alarm)
+
+    def __post_init__(self) -> None:
+        shared = {"provider": self.provider, "journal": self.journal, "policy": policy()}
+        self.flights = Flights(
+            **shared,  # type: ignore[arg-type]
+            drainer=self.drainer,
+            metrics=self.metrics,
+            clock=self.clock,
+            executor=self.executor,
+            landed=self.alarm.ring,
+            new_id=lambda index: f"worker-{index}-{index:06x}",
+        )
+        self.reconciler = Reconciler(
+            **shared,  # type: ignore[arg-type]
+            reader=self.reader,
+            flights=self.flights,
+            metrics=self.metrics,
+            clock=self.clock,
+            alarm=self.alarm,
+        )
+
+    def see(self, *nodes: object, waiting: int = 0) -> None:
+        """Let the cluster show these nodes and so many waiting tasks."""
+        self.reader.snapshot = snapshot(head(), *nodes, demands=(demand(waiting),) if waiting else ())  # type: ignore[arg-type]
+
+    def reconcile(self) -> Plan:
+        return self.reconciler.reconcile("test")
+
+    def count(self, action: str, cause: str, outcome: str) -> float:
+        return self.metrics.registry.get_sample_value(
+            "rayscaler_actions_total", {"action": action, "cause": cause, "outcome": outcome}
+        )
+
+    def states(self) -> list[WorkerState]:
+        return [worker.state for worker in self.reconciler.view.observation.workers]
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    made = World()
+    yield made
+    made.journal.close()
+
+
+def test_demand_under_an_alert_becomes_workers(world: World) -> None:
+    world.journal.absorb_alerts([alert()])
+    world.see(waiting=2)
+
+    world.reconcile()
+    world.executor.land()
+
+    assert [i.worker_id for i in world.provider.list()] == ["worker-1-000001", "worker-2-000002"]
+    assert [(r.action, r.outcome, r.cause) for r in world.journal.actions(9)] == [
+        ("launch", "done", "pending_demand")
+    ] * 2
+    assert world.count("launch", "pending_demand", "done") == 2
+
+
+def test_an_action_is_journaled_before_it_happens(world: World) -> None:
+    world.journal.absorb_alerts([alert()])
+    world.see(waiting=1)
+
+    world.reconcile()
+
+    assert [r.outcome for r in world.journal.actions(9)] == [None]
+    assert world.provider.list() == []
+
+
+def test_a_launch_in_flight_counts_as_capacity_and_is_not_repeated(world: World) -> None:
+    world.journal.absorb_alerts([alert()])
+    world.see(waiting=2)
+    world.reconcile()
+    world.clock.pass_(100)  # beyond the cooldown
+
+    again = world.reconcile()
+
+    assert again.actions == ()
+    assert world.states() == [WorkerState.REQUESTED] * 2
+
+
+def test_a_failed_launch_is_recorded_with_its_reason_and_tried_after_the_cooldown(world: World) -> None:
+    world.journal.absorb_alerts([alert()])
+    world.see(waiting=1)
+    world.provider.fail_next("launch", LaunchFailedError("image ray:9 is not on this engine"))
+    world.reconcile()
+    world.executor.land()
+
+    (record,) = world.journal.actions(9)
+    assert (record.outcome, record.detail) == ("failed", "image ray:9 is not on this engine")
+    assert world.reconcile().held[0].cause is Cause.COOLDOWN
+    world.clock.pass_(61)
+    assert [a.kind for a in world.reconcile().actions] == [ActionKind.LAUNCH]
+
+
+def joined_worker(world: World, idle: float = 0.0) -> None:
+    """Launch one worker and let it join."""
+    world.journal.absorb_alerts([alert()])
+    world.see(waiting=1)
+    world.reconcile()
+    world.executor.land()
+    world.journal.absorb_alerts([alert(firing=False)])
+    world.see(node("worker-1-000001", idle=idle))
+
+
+def test_joining_is_written_down_once(world: World) -> None:
+    joined_worker(world)
+    world.reconcile()
+    world.clock.pass_(50)
+    world.reconcile()
+
+    assert world.journal.actions(9)[0].joined_at == NOW
+
+
+def test_an_idle_worker_is_drained_then_removed(world: World) -> None:
+    joined_worker(world, idle=61)
+    world.journal.absorb_alerts([alert(Direction.DOWN)])
+
+    world.reconcile()
+    world.executor.land()
+    assert world.drainer.drained == [b"worker-1-000001".hex()]
+    assert len(world.provider.list()) == 1  # drained, not yet confirmed
+
+    world.reader.snapshot = snapshot(head(), node("worker-1-000001", status=NodeStatus.DEAD))
+    world.reconcile()
+    world.executor.land()
+    assert world.provider.list() == []
+    assert [(r.action, r.cause) for r in world.journal.actions(2)] == [("remove", "drained"), ("drain", "idle")]
+
+
+def test_a_refused_drain_removes_nothing(world: World) -> None:
+    joined_worker(world, idle=61)
+    world.journal.absorb_alerts([alert(Direction.DOWN)])
+    world.drainer.reply = DrainReply(accepted=False, message="an actor lives there")
+
+    world.reconcile()
+    world.executor.land()
+
+    assert world.journal.actions(1)[0].detail == "Ray keeps it: an actor lives there"
+    assert len(world.provider.list()) == 1
+
+
+def test_a_dead_engine_holds_everything_and_says_so(world: World) -> None:
+    world.journal.absorb_alerts([alert()])
+    world.see(waiting=2)
+    world.provider.fail_next("list", ProviderUnavailableError("Docker does not answer"))
+
+    proposed = world.reconcile()
+
+    assert (proposed.actions, proposed.held[0].cause) == ((), Cause.PROVIDER_UNAVAILABLE)
+    assert "Docker does not answer" in proposed.held[0].reason
+    assert world.reconcile().actions  # and goes on when it answers again
+
+
+def test_a_dead_exporter_is_told_and_removes_nothing(world: World) -> None:
+    joined_worker(world, idle=99)
+    world.journal.absorb_alerts([alert(Direction.DOWN)])
+    world.reader.snapshot = None
+
+    proposed = world.reconcile()
+
+    assert proposed.actions == ()
+    assert world.reconciler.view.observation.problem == "the exporter does not answer"
+
+
+def test_the_same_news_is_written_once(world: World) -> None:
+    world.see(waiting=2)
+    for _ in range(3):
+        world.reconcile()
+        world.clock.pass_(1)
+
+    assert [[h["cause"] for h in d["held"]] for d in world.journal.decisions(9)] == [["no_alert"]]
+
+
+def test_an_unexpected_error_does_not_stop_the_loop(world: World) -> None:
+    rounds, stop = [], threading.Event()
+
+    def broken() -> Snapshot:
+        rounds.append(1)
+        if len(rounds) == 2:
+            stop.set()
+        world.alarm.ring("test")
+        raise ZeroDivisionError
+
+    world.reader.read = broken  # type: ignore[method-assign]
+    world.reconciler.run(stop, check_interval=5)
+
+    assert len(rounds) == 2
+    assert world.metrics.registry.get_sample_value("rayscaler_reconcile_errors_total") == 2
+
+
+def test_after_a_restart_the_world_is_adopted(world: World) -> None:
+    joined_worker(world)
+    successor = World(provider=world.provider, reader=world.reader, journal=world.journal)
+
+    successor.reconcile()
+
+    assert successor.states() == [WorkerState.RUNNING]
+
+
+def test_the_alarm_remembers_why_it_rang() -> None:
+    alarm = Alarm()
+    assert alarm.answer() == "start"
+    alarm.ring("webhook")
+    alarm.wait(0)
+    assert (alarm.answer(), alarm.answer()) == ("webhook", "timer")

@@ -1,0 +1,204 @@
+"""The webhook's answers, and that nothing accepted is lost."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from builders import NOW, demand, head, node, policy, snapshot, worker_name
+from fake_provider import FakeProvider
+from fakes import FakeClock, FakeDrainer, FakeReader, LaterExecutor
+from prometheus_client.parser import text_string_to_metric_families
+
+from scaler.errors import JournalError
+from scaler.flights import Flights
+from scaler.journal import Journal
+from scaler.metrics import CATALOG, ScalerMetrics, ViewCollector
+from scaler.reconciler import Alarm, Reconciler
+from scaler.webhook import ScalerApi, create_app
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from flask.testing import FlaskClient
+
+NOTIFICATION = {
+    "version": "4",
+    "groupKey": "{}:{}",
+    "status": "firing",
+    "alerts": [
+        {
+            "status": "firing",
+            "labels": {"alertname": "RayPendingTasks", "ray_scale": "up"},
+            "annotations": {"summary": "3 tasks wait"},
+            "startsAt": "2026-01-02T03:04:05Z",
+            "endsAt": "0001-01-01T00:00:00Z",
+            "fingerprint": "f1",
+        }
+    ],
+}
+
+
+class Site:
+    """The application over an in-memory journal."""
+
+    def __init__(self, token: str | None = None) -> None:
+        self.clock, self.alarm, self.metrics = FakeClock(NOW), Alarm(), ScalerMetrics()
+        self.journal, limits = Journal(":memory:"), policy()
+        self.reader = FakeReader(snapshot(head(), node(worker_name(1), idle=5), demands=(demand(3),)))
+        shared: dict[str, Any] = {
+            "provider": FakeProvider(clock=lambda: NOW),
+            "journal": self.journal,
+            "policy": limits,
+            "metrics": self.metrics,
+            "clock": self.clock,
+        }
+        self.flights = Flights(
+            **shared,
+            drainer=FakeDrainer(),
+            executor=LaterExecutor(),
+            landed=self.alarm.ring,
+            new_id=lambda index: f"worker-{index}-{index:06x}",
+        )
+        self.reconciler = Reconciler(**shared, reader=self.reader, flights=self.flights, alarm=self.alarm)
+        self.metrics.registry.register(ViewCollector(lambda: self.reconciler.view, limits, self.clock))
+        api = ScalerApi(
+            reconciler=self.reconciler,
+            journal=self.journal,
+            policy=limits,
+            metrics=self.metrics,
+            clock=self.clock,
+            alarm=self.alarm,
+            token=token,
+            cluster="test",
+            provider="fake",
+            check_interval=10,
+        )
+        self.client: FlaskClient = create_app(api).test_client()
+
+    def answers(self, code: int) -> float | None:
+        return self.metrics.registry.get_sample_value("rayscaler_webhooks_total", {"code": str(code)})
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    made = Site()
+    yield made
+    made.journal.close()
+
+
+@pytest.fixture
+def guarded() -> Iterator[Site]:
+    made = Site(token="secret")  # noqa: S106  # a test's own
+    yield made
+    made.journal.close()
+
+
+def test_an_accepted_alert_is_in_the_journal_and_wakes_the_loop(site: Site) -> None:
+    site.alarm.answer()
+
+    reply = site.client.post("/alerts", json=NOTIFICATION)
+
+    assert (reply.status_code, reply.json) == (200, {"accepted": 1, "news": 1, "ignored": 0, "problems": []})
+    assert [a.name for a in site.journal.alerts()] == ["RayPendingTasks"]
+    assert site.alarm.answer() == "webhook"
+    assert site.answers(200) == 1
+
+
+def test_what_is_no_notification_is_refused_for_good(site: Site) -> None:
+    reply = site.client.post("/alerts", data=b"nonsense")
+
+    assert reply.status_code == 400
+    assert "not an Alertmanager webhook (version 4)" in reply.json["error"]
+    assert site.answers(400) == 1
+
+
+def test_an_alert_that_cannot_be_stored_is_asked_for_again(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full_disk(_heard: object) -> int:
+        raise JournalError("journal: disk is full") from sqlite3.OperationalError("disk is full")
+
+    monkeypatch.setattr(site.journal, "absorb_alerts", full_disk)
+
+    reply = site.client.post("/alerts", json=NOTIFICATION)
+
+    assert (reply.status_code, reply.json["error"]) == (503, "journal: disk is full; send it again")
+
+
+@pytest.mark.parametrize(
+    ("header", "code"),
+    [
+        pytest.param({}, 401, id="no token"),
+        pytest.param({"Authorization": "Bearer wrong"}, 401, id="a wrong one"),
+        pytest.param({"Authorization": "Basic secret"}, 401, id="another scheme"),
+        pytest.param({"Authorization": "Bearer sécret"}, 401, id="one beyond ASCII"),
+        pytest.param({"Authorization": "Bearer secret"}, 200, id="the right one"),
+        pytest.param({"Authorization": "bearer secret"}, 200, id="the scheme in small letters"),
+    ],
+)
+def test_a_token_is_wanted_where_one_is_set(guarded: Site, header: dict[str, str], code: int) -> None:
+    assert guarded.client.post("/alerts", json=NOTIFICATION, headers=header).status_code == code
+    assert bool(guarded.journal.alerts()) is (code == 200)
+
+
+def test_a_wrong_method_or_path_is_told_in_json(site: Site) -> None:
+    assert "GET /alerts" in site.client.get("/alerts").json["error"]
+    assert site.client.get("/nowhere").status_code == 404
+
+
+def test_too_large_a_body_is_refused(site: Site) -> None:
+    assert site.client.post("/alerts", data=b"x" * (9 * 1024 * 1024)).status_code == 413
+
+
+def test_the_status_says_what_waits_what_is_held_and_what_was_done(site: Site) -> None:
+    site.client.post("/alerts", json=NOTIFICATION)
+    site.clock.time = site.journal.alerts()[0].starts_at + 20
+    site.reconciler.reconcile("test")
+
+    status = site.client.get("/api/v1/status").json
+
+    assert status["snapshot"]["pending"] == 3
+    assert [a["name"] for a in status["alerts"]] == ["RayPendingTasks"]
+    assert [(a["action"], a["worker_id"]) for a in status["actions"]] == [
+        ("launch", f"worker-{i}-{i:06x}") for i in (3, 2, 1)
+    ]
+    assert status["decisions"][0]["actions"][0]["cause"] == "pending_demand"
+    assert json.dumps(status)
+
+
+def test_the_page_shows_the_same(site: Site) -> None:
+    site.client.post("/alerts", json=NOTIFICATION)
+    site.reconciler.reconcile("test")
+
+    page = site.client.get("/").text
+
+    assert "RayPendingTasks" in page
+    assert "3 requests wait for room" in page
+
+
+def test_before_the_first_look_it_is_healthy_but_not_ready(site: Site) -> None:
+    assert site.client.get("/-/healthy").status_code == 200
+    assert site.client.get("/-/ready").status_code == 503
+    site.reconciler.reconcile("test")
+    assert site.client.get("/-/ready").status_code == 200
+
+
+def test_a_loop_that_hangs_is_not_healthy(site: Site) -> None:
+    site.clock.pass_(100)
+
+    assert site.client.get("/-/healthy").status_code == 503
+
+
+def test_the_exposition_is_the_catalog(site: Site) -> None:
+    site.reconciler.reconcile("test")
+    families = {f.name: f for f in text_string_to_metric_families(site.client.get("/metrics").text)}
+    shown = {f"{f.name}_total" if f.type == "counter" else f.name: f for f in families.values()}
+    shown = {name: family for name, family in shown.items() if not name.endswith("_created_total")}
+    created = {name for name in shown if name.endswith("_created")}
+
+    assert shown.keys() - created == CATALOG.keys()
+    for name, metric in CATALOG.items():
+        assert (shown[name].type, shown[name].documentation) == (metric.kind, metric.help)
+        labels = set().union(*(sample.labels for sample in shown[name].samples)) - {"le"}
+        assert labels == set(metric.labels)

@@ -1,0 +1,72 @@
+"""What state a worker is in, from all that is known of it."""
+
+from __future__ import annotations
+
+import pytest
+from builders import NOW, node, snapshot, worker, worker_name
+
+from scaler.lifecycle import ActionKind, WorkerState, ghosts, join_views, lowest_free_index
+from scaler.model import Instance, InstanceStatus, Node, NodeStatus
+
+S, UP = WorkerState, InstanceStatus.RUNNING
+
+
+@pytest.mark.parametrize(
+    ("status", "seen", "flight", "joined", "age", "state"),
+    [
+        pytest.param(InstanceStatus.REQUESTED, None, ActionKind.LAUNCH, False, 0, S.REQUESTED, id="its launch flies"),
+        pytest.param(UP, None, None, False, 5, S.ALLOCATED, id="up, not yet in Ray"),
+        pytest.param(UP, None, None, False, 121, S.JOIN_TIMED_OUT, id="not in Ray in time"),
+        pytest.param(UP, None, None, True, 500, S.RUNNING, id="Ray lost sight of it"),
+        pytest.param(UP, NodeStatus.RUNNING, None, False, 5, S.RUNNING, id="joined"),
+        pytest.param(UP, NodeStatus.IDLE, None, True, 500, S.RUNNING, id="idle is running"),
+        pytest.param(UP, NodeStatus.IDLE, ActionKind.DRAIN, True, 500, S.DRAINING, id="its drain flies"),
+        pytest.param(UP, NodeStatus.DRAINING, None, True, 500, S.DRAINING, id="Ray drains it"),
+        pytest.param(UP, NodeStatus.DEAD, None, True, 500, S.TERMINATING, id="Ray let it go, its container is up"),
+        pytest.param(UP, NodeStatus.DEAD, ActionKind.REMOVE, True, 500, S.TERMINATING, id="its removal flies"),
+        pytest.param(InstanceStatus.EXITED, None, None, False, 5, S.LAUNCH_FAILED, id="ended before it joined"),
+        pytest.param(InstanceStatus.EXITED, None, None, True, 5, S.TERMINATED, id="ended after it joined"),
+        pytest.param(InstanceStatus.EXITED, NodeStatus.RUNNING, None, False, 5, S.TERMINATED, id="killed just now"),
+    ],
+)
+def test_a_workers_state_is_joined_from_all_views(
+    status: InstanceStatus,
+    seen: NodeStatus | None,
+    flight: ActionKind | None,
+    joined: bool,
+    age: float,
+    state: WorkerState,
+) -> None:
+    instance = Instance(worker_name(1), 1, "default", status, created_at=NOW - age)
+    nodes = [node(worker_name(1), status=seen)] if seen else []
+
+    (joined_view,) = join_views(
+        [instance],
+        snapshot(*nodes),
+        joined={worker_name(1)} if joined else set(),
+        flights={worker_name(1): flight} if flight else {},
+        now=NOW,
+        join_timeout=120,
+    )
+
+    assert joined_view.state is state
+
+
+def test_without_a_snapshot_nobody_is_called_late() -> None:
+    instance = Instance(worker_name(1), 1, "default", UP, created_at=NOW - 999)
+
+    (view,) = join_views([instance], None, joined=set(), flights={}, now=NOW, join_timeout=120)
+
+    assert view.state is S.ALLOCATED
+
+
+def test_a_node_whose_worker_is_gone_is_a_ghost() -> None:
+    alive, gone, foreign = node(worker_name(1)), node(worker_name(2)), node("somebody-elses-machine")
+    dead = Node("d", NodeStatus.DEAD, worker_name(3))
+
+    assert ghosts(snapshot(alive, gone, foreign, dead), [worker(1)]) == {gone.node_id}
+
+
+@pytest.mark.parametrize(("taken", "index"), [((), 1), ((1, 2), 3), ((2, 3), 1), ((1, 3), 2), ((5,), 1)])
+def test_a_new_worker_takes_the_lowest_free_index(taken: tuple[int, ...], index: int) -> None:
+    assert lowest_free_index(taken) == index

@@ -1,0 +1,144 @@
+"""What holds of every plan, whatever the cluster looks like."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from builders import NOW, head, observation, permits, policy, worker, worker_type
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scaler.decision import Observation, Plan
+from scaler.lifecycle import ENDED, ActionKind, Worker, WorkerState
+from scaler.model import Demand, Direction, NodeStatus, bundle
+from scaler.plan import plan
+
+SHAPES = [{"CPU": 1.0}, {"CPU": 0.5}, {"CPU": 2.0}, {"CPU": 1.0, "GPU": 1.0}, {"GPU": 0.25}, {"custom": 1.0}]
+POLICY = policy(
+    worker_type(name="default", num_cpus=2, max_workers=4, min_workers=1),
+    worker_type(name="gpu", num_cpus=1, num_gpus=1, max_workers=3),
+    max_workers=6,
+)
+
+demands = st.lists(
+    st.builds(Demand, st.sampled_from(SHAPES).map(bundle), st.integers(0, 50)), max_size=5, unique_by=lambda d: d.shape
+).map(tuple)
+
+
+@st.composite
+def workers(draw: st.DrawFn) -> tuple[Worker, ...]:
+    """A pool in which every state may come, idle workers and those in flight too."""
+    states = draw(st.lists(st.sampled_from(WorkerState), max_size=6))
+    return tuple(
+        worker(
+            index,
+            state,
+            worker_type=draw(st.sampled_from(["default", "gpu"])),
+            idle=draw(st.sampled_from([0.0, 30.0, 100.0])),
+            in_flight=draw(st.sampled_from([None, None, ActionKind.REMOVE])),
+        )
+        for index, state in enumerate(states, start=1)
+    )
+
+
+@st.composite
+def observations(draw: st.DrawFn) -> Observation:
+    """Anything the reconciler might see."""
+    permission = st.sampled_from([None, permits(), permits(step=2)])
+    seen = observation(
+        *draw(workers()),
+        nodes=(head(available={"CPU": draw(st.sampled_from([0.0, 1.0]))}),),
+        demands=draw(demands),
+        up=draw(permission) or Observation(None).up,
+        down=draw(st.sampled_from([Observation(None).down, permits(Direction.DOWN)])),
+        last_scale_up=draw(st.sampled_from([None, NOW - 30, NOW - 90])),
+        last_scale_down=draw(st.sampled_from([None, NOW - 5, NOW - 90])),
+        demand_since=NOW - 10,
+    )
+    return draw(st.sampled_from([seen, replace(seen, snapshot=None, problem="stale")]))
+
+
+def launches(proposed: Plan) -> list[str]:
+    """The worker types a plan launches."""
+    return [action.worker_type for action in proposed.actions if action.kind is ActionKind.LAUNCH]
+
+
+@given(observations())
+def test_there_are_never_more_workers_than_allowed(given_: Observation) -> None:
+    proposed = plan(given_, POLICY, NOW)
+    removed = {action.worker_id for action in proposed.actions if action.kind is ActionKind.REMOVE}
+    there = [w for w in given_.workers if w.state not in ENDED and w.worker_id not in removed]
+    launched = launches(proposed)
+
+    assert not launched or len(there) + len(launched) <= POLICY.max_workers
+    for kind in POLICY.worker_types:
+        present = sum(w.worker_type == kind.name for w in there)
+        assert kind.name not in launched or present + launched.count(kind.name) <= kind.max_workers
+
+
+@given(observations())
+def test_only_idle_running_workers_are_drained(given_: Observation) -> None:
+    by_id = {w.worker_id: w for w in given_.workers}
+    for action in plan(given_, POLICY, NOW).actions:
+        if action.kind is ActionKind.DRAIN:
+            drained = by_id[action.worker_id]
+            assert drained.state is WorkerState.RUNNING
+            assert drained.node is not None
+            assert drained.node.status is NodeStatus.IDLE
+
+
+@given(observations())
+def test_no_worker_is_acted_on_twice(given_: Observation) -> None:
+    ids = [action.worker_id for action in plan(given_, POLICY, NOW).actions if action.worker_id]
+
+    assert len(ids) == len(set(ids))
+
+
+@given(observations(), st.randoms(use_true_random=False))
+def test_the_order_of_what_is_observed_does_not_matter(given_: Observation, random: object) -> None:
+    shuffled_workers, snapshot = list(given_.workers), given_.snapshot
+    random.shuffle(shuffled_workers)  # type: ignore[attr-defined]
+    if snapshot:
+        nodes, waiting = list(snapshot.nodes), list(snapshot.demands)
+        random.shuffle(nodes)  # type: ignore[attr-defined]
+        random.shuffle(waiting)  # type: ignore[attr-defined]
+        snapshot = replace(snapshot, nodes=tuple(nodes), demands=tuple(waiting))
+    shuffled = replace(given_, workers=tuple(shuffled_workers), snapshot=snapshot)
+
+    assert launches(plan(shuffled, POLICY, NOW)) == launches(plan(given_, POLICY, NOW))
+
+
+@given(observations())
+def test_without_permission_only_the_minimum_is_launched(given_: Observation) -> None:
+    forbidden = replace(given_, up=Observation(None).up)
+
+    assert len(launches(plan(forbidden, POLICY, NOW))) <= 1  # min_workers of the default type
+
+
+@given(demands, st.integers(1, 20))
+def test_more_demand_never_means_fewer_workers(some: tuple[Demand, ...], more: int) -> None:
+    grown = tuple(replace(d, count=d.count + more) for d in some)
+    before, after = (
+        plan(observation(nodes=(head(),), demands=d, up=permits(), demand_since=NOW - 9), POLICY, NOW)
+        for d in (some, grown)
+    )
+
+    assert len(launches(after)) >= len(launches(before))
+
+
+@given(demands)
+def test_planning_again_after_applying_launches_nothing(waiting: tuple[Demand, ...]) -> None:
+    first = plan(observation(nodes=(head(),), demands=waiting, up=permits(), demand_since=NOW - 9), POLICY, NOW)
+    joining = [
+        worker(index, WorkerState.REQUESTED, worker_type=name) for index, name in enumerate(launches(first), start=1)
+    ]
+    again = observation(*joining, nodes=(head(),), demands=waiting, up=permits(), demand_since=NOW - 9)
+
+    assert launches(plan(again, POLICY, NOW + 100)) == []
+
+
+@given(observations())
+def test_every_result_has_a_sentence(given_: Observation) -> None:
+    proposed = plan(given_, POLICY, NOW)
+
+    assert all(result.reason for result in (*proposed.actions, *proposed.held, *proposed.infeasible))

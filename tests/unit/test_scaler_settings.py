@@ -1,0 +1,121 @@
+"""Settings come from the environment; what is wrong is told by its variable."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from common.settings import SettingsError, load
+from scaler.settings import ScalerSettings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
+        if name.startswith(("WATCHER_", "RAY_")):
+            monkeypatch.delenv(name)
+
+
+def test_the_guides_defaults_hold() -> None:
+    settings = load(ScalerSettings)
+
+    assert (settings.check_interval, settings.pending_threshold, settings.max_workers, settings.cooldown) == (
+        10,
+        0,
+        5,
+        60,
+    )
+    assert (settings.num_cpus, settings.num_gpus, settings.object_store_memory) == (1, 0, 1_000_000_000)
+    assert settings.ray_head_address == "localhost:10001"
+    assert settings.ray_dashboard_metric_api == "http://localhost:8265/api"
+
+
+@pytest.mark.parametrize(
+    ("environment", "gcs"),
+    [
+        ({}, "localhost:6379"),
+        ({"RAY_HEAD_ADDRESS": "ray-head:10001"}, "ray-head:6379"),
+        ({"RAY_HEAD_ADDRESS": "ray-head:10001", "RAY_GCS_ADDRESS": "gcs:7000"}, "gcs:7000"),
+        ({"RAY_GCS_ADDRESS": ""}, "localhost:6379"),
+    ],
+    ids=["default", "the host of the guide's address", "set by itself", "empty is unset"],
+)
+def test_the_gcs_is_found(environment: dict[str, str], gcs: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+
+    assert load(ScalerSettings).gcs_address == gcs
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "wanted"),
+    [
+        ("WATCHER_COOLDOWN", "soon", "a valid number"),
+        ("WATCHER_MAX_WORKERS", "-1", "greater than or equal to 0"),
+        ("WATCHER_CHECK_INTERVAL", "0", "greater than 0"),
+        ("WATCHER_OBJECT_STORE_MEMORY", "10MB", "greater than or equal to 78643200"),
+        ("WATCHER_OBJECT_STORE_MEMORY", "lots", "could not parse"),
+        ("RAY_HEAD_ADDRESS", "ray-head", "HOST:PORT"),
+        ("WATCHER_LISTEN", "127.0.0.1:99999", "a port from 1 to 65535"),
+        ("WATCHER_PROVIDER", "podman", "'auto', 'docker' or 'process'"),
+        ("WATCHER_CLUSTER", "Not A Name", "match pattern"),
+        ("WATCHER_MIN_WORKERS", "6", "at most WATCHER_MAX_WORKERS (5)"),
+    ],
+)
+def test_a_wrong_value_names_its_variable_what_it_got_and_what_it_wants(
+    name: str, value: str, wanted: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+
+    with pytest.raises(SettingsError) as error:
+        load(ScalerSettings)
+
+    message = str(error.value)
+    assert message.startswith(f"{name}: got ")
+    assert value in message
+    assert wanted in message
+
+
+def test_all_mistakes_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WATCHER_COOLDOWN", "soon")
+    monkeypatch.setenv("WATCHER_MAX_WORKERS", "many")
+
+    with pytest.raises(SettingsError) as error:
+        load(ScalerSettings)
+
+    assert len(str(error.value).splitlines()) == 2
+
+
+def test_beyond_loopback_a_token_is_required(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("WATCHER_LISTEN", "0.0.0.0:9812")
+    with pytest.raises(SettingsError, match="WATCHER_TOKEN"):
+        load(ScalerSettings).bearer_token()
+
+    (tmp_path / "token").write_text("s3cret\n")
+    monkeypatch.setenv("WATCHER_TOKEN_FILE", str(tmp_path / "token"))
+    assert load(ScalerSettings).bearer_token() == "s3cret"
+
+
+def test_on_loopback_none_is_needed() -> None:
+    assert load(ScalerSettings).bearer_token() is None
+
+
+@pytest.mark.parametrize("content", ["", None], ids=["empty", "missing"])
+def test_an_unusable_token_file_is_told(content: str | None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    if content is not None:
+        (tmp_path / "token").write_text(content)
+    monkeypatch.setenv("WATCHER_TOKEN_FILE", str(tmp_path / "token"))
+
+    with pytest.raises(SettingsError, match="WATCHER_TOKEN_FILE"):
+        load(ScalerSettings).bearer_token()
+
+
+def test_the_token_is_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WATCHER_TOKEN", "s3cret")
+
+    assert "s3cret" not in repr(load(ScalerSettings))
