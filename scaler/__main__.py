@@ -17,10 +17,11 @@ from scaler.errors import ScalerError
 from scaler.flights import Flights
 from scaler.gcs import GcsDrainer
 from scaler.journal import Journal
-from scaler.metrics import MeteredProvider, ScalerMetrics, ViewCollector
+from scaler.metrics import MeteredProvider, ScalerMetrics
 from scaler.providers import provider_from_settings
 from scaler.reconciler import Alarm, Reconciler
 from scaler.settings import ScalerSettings
+from scaler.view_metrics import ViewCollector
 from scaler.webhook import ScalerApi, create_app
 
 log = structlog.get_logger()

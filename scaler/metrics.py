@@ -3,28 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections import Counter as Count
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
-from prometheus_client.core import GaugeMetricFamily
 
-from scaler.decision import ACTION_CAUSES, HELD_CAUSES
-from scaler.draft import cooldown_left
+from scaler.decision import ACTION_CAUSES
 from scaler.errors import ProviderError
-from scaler.lifecycle import WorkerState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
-    from scaler.config import Policy
-    from scaler.decision import Cause, Plan
-    from scaler.lifecycle import ActionKind, Worker
+    from scaler.decision import Cause
+    from scaler.lifecycle import ActionKind
     from scaler.model import Instance, LaunchRequest
-    from scaler.ports import Clock, WorkerProvider
-    from scaler.reconciler import View
+    from scaler.ports import WorkerProvider
 
     Samples = Iterable[tuple[Sequence[str], float]]
 
@@ -106,54 +100,6 @@ class ScalerMetrics:
     def action_ended(self, kind: ActionKind, cause: Cause, outcome: str) -> None:
         """Count an action that landed."""
         self.actions.labels(kind.value, cause.value, outcome).inc()
-
-
-class ViewCollector:
-    """The last reconcile as gauges, made anew at each scrape."""
-
-    def __init__(self, view: Callable[[], View], policy: Policy, clock: Clock) -> None:
-        self._view, self._policy, self._clock = view, policy, clock
-
-    def collect(self) -> Iterator[GaugeMetricFamily]:
-        """One family after the other."""
-        view, policy, now = self._view(), self._policy, self._clock.now()
-        observation = view.observation
-        yield _gauge("rayscaler_workers", self._worker_counts(observation.workers))
-        yield _gauge("rayscaler_max_workers", [((), policy.max_workers)])
-        yield _gauge("rayscaler_min_workers", [((), sum(kind.min_workers for kind in policy.worker_types))])
-        up_wait = cooldown_left(observation.last_scale_up, policy.scale_up_cooldown, now)
-        down_wait = cooldown_left(observation.last_scale_down, policy.scale_down_cooldown, now)
-        yield _gauge("rayscaler_cooldown_remaining_seconds", [(("up",), up_wait), (("down",), down_wait)])
-        up, down = len(observation.up.alerts), len(observation.down.alerts)
-        yield _gauge("rayscaler_alerts_active", [(("up",), up), (("down",), down)])
-        yield _gauge("rayscaler_held", _held_counts(view.plan))
-        yield _gauge("rayscaler_infeasible_requests", [((), sum(misfit.count for misfit in view.plan.infeasible))])
-        snapshot = observation.snapshot
-        yield _gauge("rayscaler_snapshot_usable", [((), float(snapshot is not None))])
-        if snapshot:
-            yield _gauge("rayscaler_snapshot_age_seconds", [((), max(0.0, now - snapshot.observed_at))])
-
-    def _worker_counts(self, workers: Iterable[Worker]) -> Samples:
-        counts = {(state.value, kind.name): 0 for state in WorkerState for kind in self._policy.worker_types}
-        for worker in workers:
-            key = (worker.state.value, worker.worker_type)
-            counts[key] = counts.get(key, 0) + 1
-        return counts.items()
-
-
-def _held_counts(plan: Plan) -> Samples:
-    counts = Count({(cause.value,): 0 for cause in HELD_CAUSES})
-    for held in plan.held:
-        counts[held.cause.value,] += held.count
-    return counts.items()
-
-
-def _gauge(name: str, samples: Samples) -> GaugeMetricFamily:
-    metric = CATALOG[name]
-    family = GaugeMetricFamily(name, metric.help, labels=metric.labels)
-    for labels, value in samples:
-        family.add_metric(labels, value)
-    return family
 
 
 class MeteredProvider:

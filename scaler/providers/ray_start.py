@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -56,4 +59,6 @@ def inherited(environ: Mapping[str, str]) -> dict[str, str]:
 
     Our settings (`WATCHER_*`) hold the webhook's token, and tasks can read the environment of their node.
     """
-    return {name: value for name, value in environ.items() if not name.startswith(NOT_INHERITED)}
+    own = {name: value for name, value in environ.items() if not name.startswith(NOT_INHERITED)}
+    python = str(Path(sys.executable).parent)  # a job that says `python` means the cluster's, as in Ray's image
+    return {**own, "PATH": os.pathsep.join(filter(None, (python, own.get("PATH"))))}

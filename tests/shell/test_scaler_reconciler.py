@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from builders import NOW, alert, demand, head, node, policy, snapshot
-from fake_provider import FakeProvider
+from fake_provider import FakeEngine, FakeProvider
 from fakes import FakeClock, FakeDrainer, FakeReader, LaterExecutor
 
 from scaler.decision import Cause, Plan
@@ -30,7 +30,7 @@ class World:
 
     clock: FakeClock = field(default_factory=lambda: FakeClock(NOW))
     reader: FakeReader = field(default_factory=lambda: FakeReader(snapshot(head())))
-    provider: FakeProvider = field(default_factory=lambda: FakeProvider(clock=lambda: NOW))
+    provider: FakeProvider = field(default_factory=lambda: FakeProvider(engine=FakeEngine(now=NOW)))
     drainer: FakeDrainer = field(default_factory=FakeDrainer)
     journal: Journal = field(default_factory=lambda: Journal(":memory:"))
     executor: LaterExecutor = field(default_factory=LaterExecutor)
@@ -119,7 +119,7 @@ def test_a_launch_in_flight_counts_as_capacity_and_is_not_repeated(world: World)
 def test_a_failed_launch_is_recorded_with_its_reason_and_tried_after_the_cooldown(world: World) -> None:
     world.journal.absorb_alerts([alert()])
     world.see(waiting=1)
-    world.provider.fail_next("launch", LaunchFailedError("image ray:9 is not on this engine"))
+    world.provider.launch_error = LaunchFailedError("image ray:9 is not on this engine")
     world.reconcile()
     world.executor.land()
 
@@ -180,9 +180,10 @@ def test_a_refused_drain_removes_nothing(world: World) -> None:
 def test_a_dead_engine_holds_everything_and_says_so(world: World) -> None:
     world.journal.absorb_alerts([alert()])
     world.see(waiting=2)
-    world.provider.fail_next("list", ProviderUnavailableError("Docker does not answer"))
+    world.provider.unavailable = ProviderUnavailableError("Docker does not answer")
 
     proposed = world.reconcile()
+    world.provider.unavailable = None
 
     assert (proposed.actions, proposed.held[0].cause) == ((), Cause.PROVIDER_UNAVAILABLE)
     assert "Docker does not answer" in proposed.held[0].reason
