@@ -119,6 +119,13 @@ def pack(demands: Iterable[Demand], gangs: Iterable[Gang], slots: Sequence[Slot]
     return demands_left, gangs_left
 
 
+def fits_some(demand: Demand | Gang, slots: Sequence[Slot]) -> bool:
+    """Whether one of `demand` (all of a gang) fits into `slots`; changes nothing."""
+    if isinstance(demand, Gang):
+        return place_gang(demand, [slot.copy() for slot in slots])
+    return any(slot.capacity(demand) for slot in slots)
+
+
 def pack_new(
     demands: Iterable[Demand], gangs: Iterable[Gang], worker_types: Sequence[WorkerType], room: Room
 ) -> Packing:

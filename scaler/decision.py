@@ -38,6 +38,7 @@ class Cause(str, Enum):
     NO_ALERT = "no_alert"
     NO_DEMAND = "no_demand"
     DEMAND_SETTLING = "demand_settling"
+    WAITS_FOR_A_NODE = "waits_for_a_node"
     COOLDOWN = "cooldown"
     MAX_WORKERS = "max_workers"
     MIN_WORKERS = "min_workers"
@@ -65,6 +66,7 @@ HELD_CAUSES = (
     Cause.NO_ALERT,
     Cause.NO_DEMAND,
     Cause.DEMAND_SETTLING,
+    Cause.WAITS_FOR_A_NODE,
     Cause.DEMAND_UNKNOWN,
     Cause.COOLDOWN,
     Cause.MAX_WORKERS,

@@ -94,6 +94,11 @@ class Node:
     idle_seconds: float = 0.0
     labels: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def alive(self) -> bool:
+        """Whether the node is there; dead ones stay in Ray's list."""
+        return self.status is not NodeStatus.DEAD
+
 
 @dataclass(frozen=True)
 class Snapshot:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from scaler.binpack import Packing, pack, pack_new
+from scaler.binpack import Packing, Slot, fits_some, pack, pack_new
 from scaler.config import DEFAULT_STEP
 from scaler.decision import Action, Cause
 from scaler.lifecycle import ActionKind
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from scaler.draft import Draft
-    from scaler.model import Snapshot
+    from scaler.model import Snapshot, WorkerType
 
 
 def keep_min_workers(draft: Draft) -> None:
@@ -89,9 +89,20 @@ def _pack_all(draft: Draft, snapshot: Snapshot) -> Packing:
     names = _permitted_names(draft)
     kinds = [kind for kind in draft.policy.worker_types if kind.name in names]
     packing = pack_new(demands, gangs, kinds, draft.room())
-    draft.infeasible += [misfit_explained(misfit, kinds) for misfit in packing.infeasible]
+    _tell_misfits(draft, snapshot, packing, kinds)
     draft.demand_met = not packing.launches and not packing.unmet
     return packing
+
+
+def _tell_misfits(draft: Draft, snapshot: Snapshot, packing: Packing, kinds: Sequence[WorkerType]) -> None:
+    """What no worker type can hold is infeasible, unless a node that is here can, once it has room."""
+    for misfit in packing.infeasible:
+        told = misfit_explained(misfit, kinds)
+        if fits_some(misfit, [Slot(dict(node.total), node.labels) for node in snapshot.nodes if node.alive]):
+            reason = f"{told.reason}, but a node that is here can hold it once it has room"
+            draft.hold(Cause.WAITS_FOR_A_NODE, told.count, reason)
+        else:
+            draft.infeasible.append(told)
 
 
 def _permitted_names(draft: Draft) -> list[str]:

@@ -8,44 +8,30 @@ processes, can work on it at once: what has to be decided together (index, ports
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import shutil
-import sys
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 from common.detached import Detached, State, StillRunningError, write_atomically
-from common.processes import free_ports
+from common.locks import exclusive
 from common.settings import split_host_port
 from scaler.errors import LaunchFailedError, ProviderError, ProviderUnavailableError
-from scaler.model import Instance, InstanceStatus
+from scaler.model import Instance, InstanceStatus, LaunchRequest
 from scaler.providers import ray_start
+from scaler.providers.local_node import LocalNode, ray_program
+from scaler.settings import LOOPBACK_HOSTS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator
+    from pathlib import Path
 
-    from scaler.model import LaunchRequest
     from scaler.settings import ScalerSettings
 
-LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 LOCK_SECONDS = 10.0  # who holds the lock needs milliseconds
-PORT_FLAGS = (
-    # Told apart, several nodes of one host join in 1.2-2.2 s; with equal defaults they need 5.3-6.2 s.
-    "--runtime-env-agent-port",
-    "--dashboard-agent-grpc-port",
-    "--dashboard-agent-listen-port",
-    "--metrics-export-port",
-)
-PORTS_FROM_THE_SYSTEM = (
-    "--node-manager-port=0",
-    "--object-manager-port=0",
-    "--min-worker-port=0",
-    "--max-worker-port=0",
-)
 
 
 @dataclass(frozen=True)
@@ -57,23 +43,16 @@ class Record:
     worker_type: str
     cluster: str
     created_at: float  # unix seconds
-    ports: tuple[int, ...]
+    node: LocalNode
 
 
-def ray_program() -> str:
-    """The `ray` of this Python installation: the head's version is ours as well."""
-    return str(Path(sys.executable).with_name("ray"))
+Command = Callable[[LaunchRequest, LocalNode], Sequence[str]]
 
 
-def ray_command(address: str) -> Callable[[LaunchRequest, Sequence[int]], list[str]]:
-    """How to start a Ray worker that joins the GCS at `address`; it takes one port for each of `PORT_FLAGS`."""
-
-    def command(request: LaunchRequest, ports: Sequence[int]) -> list[str]:
-        own_ports = [f"{flag}={port}" for flag, port in zip(PORT_FLAGS, ports, strict=True)]
-        here = ["--node-ip-address=127.0.0.1"] if split_host_port(address)[0] in LOOPBACK else []
-        return [ray_program(), *ray_start.arguments(request, address), *here, *own_ports, *PORTS_FROM_THE_SYSTEM]
-
-    return command
+def ray_command(address: str) -> Command:
+    """How to start a Ray worker that joins the GCS at `address`."""
+    here = ["--node-ip-address=127.0.0.1"] if split_host_port(address)[0] in LOOPBACK_HOSTS else []
+    return lambda request, node: [ray_program(), *ray_start.arguments(request, address), *here, *node.flags()]
 
 
 class ProcessProvider:
@@ -81,9 +60,7 @@ class ProcessProvider:
 
     name = "process"
 
-    def __init__(
-        self, *, state_dir: Path, cluster: str, command: Callable[[LaunchRequest, Sequence[int]], list[str]]
-    ) -> None:
+    def __init__(self, *, state_dir: Path, cluster: str, command: Command) -> None:
         self._workers = state_dir.resolve() / "workers"
         self._cluster = cluster
         self._command = command
@@ -100,24 +77,23 @@ class ProcessProvider:
 
     def launch(self, request: LaunchRequest) -> Instance:
         """Start a worker, or return the one with this id."""
-        with self._lock():
-            records = {record.worker_id: record for record in self._records()}
-            if request.worker_id in records:
-                return self._instance(records[request.worker_id])
-            record = self._claim(request, list(records.values()))
+        record, is_new = self._claimed(request)
+        if not is_new:
+            return self._instance(record)
         try:
             self._start(request, record)
         except BaseException:
-            self._process(record.worker_id).stop(grace_seconds=0)
+            self._end(record, grace_seconds=0)
             raise
         return self._instance(record)
 
     def remove(self, worker_id: str, grace_seconds: float) -> None:
         """Stop the worker and everything that it started, and forget it."""
-        if self._find(worker_id) is None:
+        record = self._find(worker_id)
+        if record is None:
             return
         try:
-            self._process(worker_id).stop(grace_seconds)
+            self._end(record, grace_seconds)
         except StillRunningError as error:
             raise ProviderError(str(error)) from error
 
@@ -127,16 +103,26 @@ class ProcessProvider:
             raise ProviderError(f"no worker {worker_id} in {self._workers}")
         return self._process(worker_id).lines(tail=tail, follow=follow)
 
+    def _claimed(self, request: LaunchRequest) -> tuple[Record, bool]:
+        """The record of the worker, and whether it was made now."""
+        try:
+            with exclusive(self._workers / ".lock", LOCK_SECONDS):
+                records = {record.worker_id: record for record in self._records()}
+                if found := records.get(request.worker_id):
+                    return found, False
+                return self._claim(request, list(records.values())), True
+        except OSError as error:
+            raise ProviderUnavailableError(f"cannot use {self._workers}: {error}") from error
+
     def _claim(self, request: LaunchRequest, others: Sequence[Record]) -> Record:
         for other in others:
             if (other.cluster, other.index) == (self._cluster, request.index):
                 raise LaunchFailedError(f"worker-{request.index} is {other.worker_id}; remove that one first")
-        taken = {port for other in others for port in other.ports}
         try:
-            ports = tuple(free_ports(len(PORT_FLAGS), avoid=taken))
+            node = LocalNode.allot(avoid={port for other in others for port in other.node.ports})
         except OSError as error:
-            raise LaunchFailedError(f"no ports for {request.worker_id}: {error}") from error
-        record = Record(request.worker_id, request.index, request.worker_type.name, self._cluster, time.time(), ports)
+            raise LaunchFailedError(f"cannot start {request.worker_id}: {error}") from error
+        record = Record(request.worker_id, request.index, request.worker_type.name, self._cluster, time.time(), node)
         self._write(record)
         return record
 
@@ -146,7 +132,7 @@ class ProcessProvider:
         write_atomically(directory / "record.json", json.dumps(asdict(record), indent=1))
 
     def _start(self, request: LaunchRequest, record: Record) -> None:
-        command = self._command(request, record.ports)
+        command = self._command(request, record.node)
         if shutil.which(command[0]) is None:
             raise LaunchFailedError(f"cannot start {request.worker_id}: no program {command[0]}; install ray[default]")
         environment = {**ray_start.inherited(os.environ), **ray_start.environment(request)}
@@ -154,6 +140,12 @@ class ProcessProvider:
             self._process(record.worker_id).start(command, environment)
         except OSError as error:
             raise LaunchFailedError(f"cannot start {request.worker_id}: {error}") from error
+
+    def _end(self, record: Record, grace_seconds: float) -> None:
+        process = self._process(record.worker_id)
+        process.end(grace_seconds)
+        record.node.release()
+        process.forget()  # last: while its record is there, a removal that broke off can be repeated
 
     def _process(self, worker_id: str) -> Detached:
         return Detached(self._workers / worker_id)
@@ -179,33 +171,12 @@ class ProcessProvider:
             detail=_detail(state, process),
         )
 
-    @contextlib.contextmanager
-    def _lock(self) -> Iterator[None]:
-        try:
-            self._workers.mkdir(parents=True, exist_ok=True)
-            lock = (self._workers / ".lock").open("w")
-        except OSError as error:
-            raise ProviderUnavailableError(f"cannot write {self._workers}: {error.strerror}") from error
-        with lock:
-            _take(lock)
-            yield
-
-
-def _take(lock: IO[str]) -> None:
-    deadline = time.monotonic() + LOCK_SECONDS
-    while True:
-        with contextlib.suppress(BlockingIOError):
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # the kernel gives it back if we die
-            return
-        if time.monotonic() > deadline:
-            raise ProviderUnavailableError(f"another process holds {lock.name} for more than {LOCK_SECONDS:g} s")
-        time.sleep(0.01)
-
 
 def _read(path: Path) -> Record:
     try:
         fields = json.loads(path.read_text(encoding="utf-8"))
-        return Record(**{**fields, "ports": tuple(fields["ports"])})
+        node = LocalNode(tuple(fields["node"]["ports"]), fields["node"]["temp_dir"])
+        return Record(**{**fields, "node": node})
     except (ValueError, TypeError, KeyError) as error:
         raise ProviderError(f"{path} is not a worker's record ({error!r}); remove its directory") from error
 

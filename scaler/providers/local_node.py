@@ -1,0 +1,68 @@
+"""A Ray node that shares this host with others: what each must have for itself."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from common.processes import free_ports
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+LONGEST_TEMP_DIR = 24  # characters: Ray's socket paths below it take 80 more, and Unix ends them at 107
+PORT_FLAGS = (
+    # Told apart, several nodes of one host join in 1.2-2.2 s; with equal defaults they need 5.3-6.2 s.
+    "--runtime-env-agent-port",
+    "--dashboard-agent-grpc-port",
+    "--dashboard-agent-listen-port",
+    "--metrics-export-port",
+)
+PORTS_FROM_THE_SYSTEM = (
+    "--node-manager-port=0",
+    "--object-manager-port=0",
+    "--min-worker-port=0",
+    "--max-worker-port=0",
+)
+
+
+def ray_program() -> str:
+    """The `ray` of this Python installation: head, workers and we have one version."""
+    return str(Path(sys.executable).with_name("ray"))
+
+
+@dataclass(frozen=True)
+class LocalNode:
+    """One port for each of `PORT_FLAGS`, and a directory for sockets and logs.
+
+    Nodes that start at once in the head's directory (Ray's default) take each other's socket names, and all
+    but one of them fail.
+    """
+
+    ports: tuple[int, ...]
+    temp_dir: str
+
+    @classmethod
+    def allot(cls, avoid: Collection[int] = ()) -> LocalNode:
+        """Free ports outside `avoid`, and a new directory of mode 700. Raises `OSError`."""
+        return cls(tuple(free_ports(len(PORT_FLAGS), avoid)), _short_temp_dir())
+
+    def flags(self) -> list[str]:
+        """The same, as `ray start` takes it."""
+        own = [f"{flag}={port}" for flag, port in zip(PORT_FLAGS, self.ports, strict=True)]
+        return [*own, *PORTS_FROM_THE_SYSTEM, f"--temp-dir={self.temp_dir}"]
+
+    def release(self) -> None:
+        """Remove the directory."""
+        shutil.rmtree(self.temp_dir, ignore_errors=True)
+
+
+def _short_temp_dir() -> str:
+    """In /tmp where the system's place for such directories has too long a path."""
+    place, name = tempfile.gettempdir(), "ray-"
+    fits = len(place) + len(f"/{name}12345678") <= LONGEST_TEMP_DIR
+    return tempfile.mkdtemp(prefix=name, dir=place if fits else "/tmp")  # noqa: S108  # mkdtemp makes it safe
