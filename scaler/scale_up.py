@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from scaler.binpack import Packing, Slot, fits_some, pack, pack_new
+from scaler.binpack import Packing, Slot, fits_some, fresh, pack, pack_new
 from scaler.config import DEFAULT_STEP
 from scaler.decision import Action, Cause
 from scaler.lifecycle import ActionKind
+from scaler.model import Gang
 from scaler.sentences import misfit_explained, plural, waiting, why_none_needed
 
 # A driver asks for 10 workers per shape at first (RayConfig max_pending_lease_requests_per_scheduling_category);
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from scaler.draft import Draft
-    from scaler.model import Snapshot, WorkerType
+    from scaler.model import Demand, Snapshot, WorkerType
 
 
 def keep_min_workers(draft: Draft) -> None:
@@ -71,8 +72,8 @@ def _launch_what_is_needed(draft: Draft, snapshot: Snapshot) -> None:
     elif wanted:
         reason = f"{need} and {plural(len(wanted), 'more worker')} will do; {up.names} permits it"
         _launch(draft, wanted, Cause.PENDING_DEMAND, reason)
-    elif up and up.step is None and not packing.unmet:
-        draft.hold(Cause.NO_DEMAND, 1, f"{up.names} is firing, but {why_none_needed(snapshot, packing)}")
+    elif up and up.step is None and not packing.unmet and not packing.infeasible:
+        draft.hold(Cause.NO_DEMAND, 1, f"{up.names} is firing, but {why_none_needed(snapshot)}")
 
 
 def _settling(draft: Draft, snapshot: Snapshot) -> bool:
@@ -89,16 +90,20 @@ def _pack_all(draft: Draft, snapshot: Snapshot) -> Packing:
     names = _permitted_names(draft)
     kinds = [kind for kind in draft.policy.worker_types if kind.name in names]
     packing = pack_new(demands, gangs, kinds, draft.room())
-    _tell_misfits(draft, snapshot, packing, kinds)
+    _tell_misfits(draft, snapshot, packing.infeasible, kinds)
     draft.demand_met = not packing.launches and not packing.unmet
     return packing
 
 
-def _tell_misfits(draft: Draft, snapshot: Snapshot, packing: Packing, kinds: Sequence[WorkerType]) -> None:
-    """What no worker type can hold is infeasible, unless a node that is here can, once it has room."""
-    for misfit in packing.infeasible:
+def _tell_misfits(draft: Draft, snapshot: Snapshot, misfits: Sequence[Demand | Gang], kinds: list[WorkerType]) -> None:
+    """What no permitted type can hold waits for an alert, for a node that is here, or is infeasible."""
+    for misfit in misfits:
         told = misfit_explained(misfit, kinds)
-        if fits_some(misfit, [Slot(dict(node.total), node.labels) for node in snapshot.nodes if node.alive]):
+        workers = misfit.count if isinstance(misfit, Gang) else 1
+        if any(fits_some(misfit, [fresh(kind)] * workers) for kind in draft.policy.worker_types):
+            reason = f"{told.count} x {told.shape} wait for a worker type that no alert permits"
+            draft.hold(Cause.NO_ALERT, told.count, reason)
+        elif fits_some(misfit, [Slot(dict(node.total), node.labels) for node in snapshot.nodes if node.alive]):
             reason = f"{told.reason}, but a node that is here can hold it once it has room"
             draft.hold(Cause.WAITS_FOR_A_NODE, told.count, reason)
         else:

@@ -11,8 +11,6 @@ from scaler.model import Demand, Gang, Snapshot, WorkerType, shape_text
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from scaler.binpack import Packing
-
 SHAPES_NAMED = 3
 
 
@@ -31,12 +29,10 @@ def waiting(snapshot: Snapshot) -> str:
     return ", ".join(f"{count} x {shape}" for shape, count in named) + (f" and {rest} more" if rest else "")
 
 
-def why_none_needed(snapshot: Snapshot, packing: Packing) -> str:
+def why_none_needed(snapshot: Snapshot) -> str:
     """Why a firing alert leads to no launch."""
     if not snapshot.pending:
         return "nothing waits for room"
-    if packing.infeasible:
-        return "no worker type can hold what waits"
     return f"what waits ({waiting(snapshot)}) fits on workers that are free or joining"
 
 
