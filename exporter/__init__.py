@@ -1,1 +1,1 @@
-"""x."""
+"""Ray cluster state as Prometheus metrics and as JSON, read without importing Ray."""

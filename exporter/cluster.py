@@ -7,15 +7,17 @@ metrics, and the scaler reads the JSON with a reader of its own, held to this on
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 STATE_VERSION = 1
 HEAD_RESOURCE = "node:__internal_head__"  # Ray marks its head node with this resource
+_GROUP_RESOURCE = re.compile(r"_group_(\d+_)?[0-9a-f]{36}$")
 
 ResourceBundle = tuple[tuple[str, float], ...]
 """Resources by name, sorted: hashable, so that equal shapes meet. CPU and GPU count units, memory is bytes."""
@@ -24,6 +26,15 @@ ResourceBundle = tuple[tuple[str, float], ...]
 def bundle(resources: Mapping[str, float]) -> ResourceBundle:
     """The bundle of `resources`; zero amounts ask for nothing and are left out."""
     return tuple(sorted((name, float(amount)) for name, amount in resources.items() if amount))
+
+
+def in_placement_group(resource: str) -> bool:
+    """Whether `resource` is Ray's name for a share of a placement group, `CPU_group_0_<id>` or `CPU_group_<id>`.
+
+    The group holds that room already, so it is no capacity beside its node's CPUs, and what waits for it is no
+    demand for more (`PlacementGroupID` is 18 bytes, 36 hex digits).
+    """
+    return _GROUP_RESOURCE.search(resource) is not None
 
 
 class Source(str, Enum):
@@ -91,6 +102,7 @@ class Node:
     idle_seconds: float = 0.0
     labels: Mapping[str, str] = field(default_factory=dict)
     activity: tuple[str, ...] = ()
+    host_cpu_ratio: float | None = None  # physical, of the whole host; only the CPU heuristic knows it
 
     @property
     def is_head(self) -> bool:
@@ -101,6 +113,11 @@ class Node:
     def alive(self) -> bool:
         """Whether the node still holds capacity; dead ones stay in Ray's list."""
         return self.status is not NodeStatus.DEAD
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing runs here by Ray's account; a draining node takes no more work."""
+        return self.status in (NodeStatus.IDLE, NodeStatus.DRAINING)
 
     def used(self, resource: str) -> float:
         """Amount in use; Ray leaves a resource out of `available` when none of it is left."""
@@ -128,6 +145,16 @@ class ClusterState:
     def pending_tasks(self) -> int:
         """Requests that wait for room: tasks, actors and the bundles of placement groups."""
         return sum(demand.count for demand in (*self.demands, *(b for g in self.gangs for b in g.bundles)))
+
+
+def merged(demands: Iterable[ResourceDemand]) -> tuple[ResourceDemand, ...]:
+    """Equal requests as one, in the order they came; empty ones and those inside a placement group are left out."""
+    counts: dict[tuple[ResourceBundle, tuple[LabelConstraint, ...]], int] = {}
+    for demand in demands:
+        if demand.count > 0 and not any(in_placement_group(name) for name, _ in demand.shape):
+            key = demand.shape, demand.selectors
+            counts[key] = counts.get(key, 0) + demand.count
+    return tuple(ResourceDemand(shape, count, selectors) for (shape, selectors), count in counts.items())
 
 
 def to_json(state: ClusterState, now: float) -> dict[str, Any]:
@@ -184,6 +211,7 @@ def _node_to_json(node: Node) -> dict[str, Any]:
         "idle_seconds": node.idle_seconds,
         "labels": dict(node.labels),
         "activity": list(node.activity),
+        "host_cpu_ratio": node.host_cpu_ratio,
     }
 
 
@@ -199,6 +227,7 @@ def _node_from_json(node: Mapping[str, Any]) -> Node:
         idle_seconds=float(node["idle_seconds"]),
         labels=node["labels"],
         activity=tuple(node["activity"]),
+        host_cpu_ratio=node["host_cpu_ratio"],
     )
 
 

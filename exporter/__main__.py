@@ -1,0 +1,44 @@
+"""`python -m exporter`: serve the state of the Ray cluster that the environment names."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from common import logs, serving, settings
+from exporter.cpu_heuristic import CpuHeuristicSource
+from exporter.dashboard import Dashboard, DashboardSource
+from exporter.families import Thresholds
+from exporter.gcs import GcsSource
+from exporter.host_cpu import HostCpu
+from exporter.http import application
+from exporter.settings import ExporterSettings
+from exporter.snapshots import Snapshots
+
+
+def snapshots(chosen: ExporterSettings) -> Snapshots:
+    """The three sources, best first."""
+    dashboard = Dashboard(chosen.ray_dashboard_metric_api)
+    sources = (
+        GcsSource(chosen.gcs_address, chosen.gcs_deadline),
+        DashboardSource(dashboard, chosen.stale_after),
+        CpuHeuristicSource(dashboard, chosen.stale_after),
+    )
+    return Snapshots(sources, time.time, stale_after=chosen.stale_after, patience=chosen.scrape_wait)
+
+
+def main() -> None:
+    """Serve until SIGTERM or SIGINT; exit code 2 for settings that cannot be used or an address that is taken."""
+    logs.configure("exporter")
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # what it says of each lost connection, our log says once
+    try:
+        chosen = settings.load(ExporterSettings)
+        thresholds = Thresholds(chosen.pending_threshold, chosen.cpu_threshold, chosen.idle_timeout)
+        app = application(snapshots(chosen).latest, thresholds, HostCpu(time.monotonic).ratio, time.time)
+        serving.serve(app, chosen.listen)
+    except (settings.SettingsError, serving.AddressInUseError) as error:
+        serving.fail(str(error))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,137 @@
+"""The second source: Ray's dashboard, over HTTP.
+
+`/api/cluster_status` repeats what Ray's monitor process wrote last, with HTTP 200 also when that process is long dead,
+so its `time` decides. Who the nodes are (worker id, type, dead or not) stands in `/nodes?view=summary`; without it the
+scaler would think that none of its workers joined, so this source needs both. It lags by about 6 s and does not say
+how long a node has been idle; idle seconds are 0, on which nothing is ever removed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import requests
+
+from exporter.camel import Names
+from exporter.cluster import ClusterState, GangDemand, ResourceDemand, Source, Strategy, bundle, merged
+from exporter.dashboard_nodes import known_nodes
+from exporter.errors import SourceBrokenError, SourceStaleError, SourceUnavailableError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from exporter.cluster import Node
+
+TIMEOUTS_SECONDS = (1, 2)  # to connect, and between bytes; a healthy dashboard needs 8 ms
+STRATEGIES = {"STRICT_PACK": Strategy.STRICT_PACK, "STRICT_SPREAD": Strategy.STRICT_SPREAD}
+UNREADABLE = (KeyError, TypeError, ValueError, AttributeError, IndexError)
+
+
+class Dashboard:
+    """Ray's dashboard; `api` is its API's base URL, such as `http://localhost:8265/api`."""
+
+    def __init__(self, api: str) -> None:
+        self._api = api.rstrip("/")
+        self._session = requests.Session()
+        self._session.trust_env = False  # the dashboard is near: no proxy for the web, no ~/.netrc
+
+    def cluster_status(self) -> dict[str, Any]:
+        """What Ray's monitor wrote last. Raises `SourceError`s."""
+        return self._data(f"{self._api}/cluster_status")
+
+    def nodes(self) -> dict[str, Any]:
+        """The nodes, past the dashboard's own cache. Raises `SourceError`s."""
+        return self._data(f"{self._api.removesuffix('/api')}/nodes?view=summary&nocache=1")
+
+    def _data(self, url: str) -> dict[str, Any]:
+        try:
+            with self._session.get(url, timeout=TIMEOUTS_SECONDS) as answer:
+                answer.raise_for_status()
+                data: dict[str, Any] = answer.json()["data"]
+        except requests.JSONDecodeError as error:
+            raise SourceBrokenError(f"dashboard: {url} answers no JSON") from error
+        except requests.RequestException as error:
+            raise SourceUnavailableError(f"dashboard: {url}: {_brief(error)}") from error
+        except UNREADABLE as error:
+            raise SourceBrokenError(f"dashboard: {url} answers without `data`") from error
+        return data
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._session.close()
+
+
+class DashboardSource:
+    """Demand and nodes by the dashboard's account; refused when older than `stale_after` seconds."""
+
+    source = Source.DASHBOARD
+
+    def __init__(self, dashboard: Dashboard, stale_after: float) -> None:
+        self._dashboard = dashboard
+        self._stale_after = stale_after
+
+    def read(self, now: float) -> ClusterState:
+        """The state as the dashboard has it. Raises `SourceError`s."""
+        status = fresh_status(self._dashboard.cluster_status(), now, self._stale_after)
+        return parse(status, self._dashboard.nodes())
+
+
+def fresh_status(data: Mapping[str, Any], now: float, stale_after: float) -> Mapping[str, Any]:
+    """`clusterStatus` of a reply, if Ray's monitor wrote it within `stale_after` seconds. Raises `SourceError`s."""
+    try:
+        status: Mapping[str, Any] | None = data["clusterStatus"]
+        age = now - float(status["time"]) if status else None
+    except UNREADABLE as error:
+        raise SourceBrokenError(f"dashboard: /cluster_status is not as Ray writes it: {error!r}") from error
+    if status is None or age is None:
+        raise SourceUnavailableError("dashboard: no cluster status was written yet")
+    if age > stale_after:
+        raise SourceStaleError(f"dashboard: cluster status is {age:.0f} s old, wanted at most {stale_after:g} s")
+    return status
+
+
+def parse(status: Mapping[str, Any], nodes: Mapping[str, Any]) -> ClusterState:
+    """`clusterStatus` and the data of `/nodes` as one state. Raises `SourceError`s."""
+    try:
+        report = status["loadMetricsReport"]
+        names = Names(name for resources, _ in report["nodeTypes"] for name in resources)
+        return ClusterState(
+            source=Source.DASHBOARD,
+            observed_at=float(status["time"]),
+            nodes=tuple(_with_usage(node, report["usageByNode"], names) for node in known_nodes(nodes, names)),
+            demands=merged(_demands(report["resourceDemand"])),
+            gangs=tuple(_gangs(report["pgDemand"])),
+        )
+    except UNREADABLE as error:
+        raise SourceBrokenError(f"dashboard: cluster status is not as Ray writes it: {error!r}") from error
+
+
+def _with_usage(node: Node, usage_by_node: Mapping[str, Any], names: Names) -> Node:
+    """A node with what is free on it; one that just joined has no usage yet, all of it is free."""
+    usage = usage_by_node.get(node.node_id)
+    if usage is None or not node.alive:
+        return replace(node, available=node.total)
+    return replace(
+        node,
+        total={names.original(name): float(total) for name, (_, total) in usage.items()},
+        available={names.original(name): float(total) - float(used) for name, (used, total) in usage.items()},
+    )
+
+
+def _demands(pairs: list[Any]) -> Iterator[ResourceDemand]:
+    for resources, count in pairs:
+        yield ResourceDemand(bundle(resources), int(count))
+
+
+def _gangs(pairs: list[Any]) -> Iterator[GangDemand]:
+    for group, count in pairs:
+        gang = GangDemand(tuple(_demands(group["bundles"])), STRATEGIES.get(group["strategy"], Strategy.ANY))
+        yield from [gang] * int(count)
+
+
+def _brief(error: requests.RequestException) -> str:
+    """One line without addresses of Python objects."""
+    if error.response is not None:
+        return f"HTTP {error.response.status_code}"
+    return "timed out" if isinstance(error, requests.Timeout) else "no connection"

@@ -1,0 +1,51 @@
+"""The nodes in the dashboard's `/nodes?view=summary`: who they are, and how busy their hosts are.
+
+Pure. Logical usage stands there only as text for people, and without the time at which it was true; it is not read.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from exporter.cluster import Node, NodeStatus
+from exporter.errors import SourceUnavailableError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from exporter.camel import Names
+
+
+def known_nodes(data: Mapping[str, Any], names: Names) -> tuple[Node, ...]:
+    """The nodes of a reply's `data`. `total` is what each brings; `available` is left empty.
+
+    Raises `SourceUnavailableError` where there is none: a dashboard that just started, not an empty cluster.
+    """
+    nodes = tuple(_node(entry, names) for entry in data["summary"] if entry.get("raylet", {}).get("nodeId"))
+    if not nodes:
+        raise SourceUnavailableError("dashboard: knows no node yet")
+    return nodes
+
+
+def newest_sample(data: Mapping[str, Any]) -> float:
+    """Unix seconds at which the freshest of the living nodes told how busy its host is; 0 if none did."""
+    return max((float(entry.get("now") or 0) for entry in data["summary"] if _is_alive(entry)), default=0.0)
+
+
+def _is_alive(entry: Mapping[str, Any]) -> bool:
+    return bool(entry.get("raylet", {}).get("state") == "ALIVE")
+
+
+def _node(entry: Mapping[str, Any], names: Names) -> Node:
+    raylet = entry["raylet"]
+    cpu_percent = entry.get("cpu")
+    return Node(
+        node_id=raylet["nodeId"],
+        status=NodeStatus.RUNNING if _is_alive(entry) else NodeStatus.DEAD,
+        instance_id=raylet.get("instanceId") or "",
+        worker_type=raylet.get("nodeTypeName") or "",
+        ip=raylet.get("nodeManagerAddress") or entry.get("ip") or "",
+        total={names.original(name): float(amount) for name, amount in (raylet.get("resourcesTotal") or {}).items()},
+        labels=dict(raylet.get("labels") or {}),
+        host_cpu_ratio=None if cpu_percent is None or not _is_alive(entry) else float(cpu_percent) / 100,
+    )

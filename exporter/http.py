@@ -1,0 +1,62 @@
+"""The exporter's pages: `/`, `/metrics`, `/state`, `/-/healthy`, `/-/ready`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flask import Flask, Response, jsonify, render_template_string, request
+from prometheus_client import CollectorRegistry, ProcessCollector
+from prometheus_client.exposition import choose_encoder
+
+from exporter.cluster import to_json
+from exporter.collector import ClusterCollector
+from exporter.page import LANDING_PAGE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from exporter.families import Thresholds
+    from exporter.snapshots import View
+
+
+def application(
+    latest: Callable[[], View],
+    thresholds: Thresholds,
+    host_cpu_ratio: Callable[[], float | None],
+    now: Callable[[], float],
+) -> Flask:
+    """The WSGI application. `latest` never raises and answers within a second; `now` is in unix seconds."""
+    app = Flask("exporter")
+    registry = CollectorRegistry()
+    registry.register(ClusterCollector(latest, thresholds, host_cpu_ratio))
+    ProcessCollector(registry=registry)
+
+    @app.get("/")
+    def landing_page() -> str:
+        view = latest()
+        return render_template_string(LANDING_PAGE, view=view, state=view.state)
+
+    @app.get("/metrics")
+    def metrics() -> Response:
+        encode, content_type = choose_encoder(request.headers.get("Accept", ""))
+        return Response(encode(registry), content_type=content_type)
+
+    @app.get("/state")
+    def state() -> tuple[Response, int]:
+        view = latest()
+        if view.state is None:
+            return jsonify(error="no source answers", reasons=dict(view.problems)), 503
+        return jsonify(to_json(view.state, now())), 200
+
+    @app.get("/-/healthy")
+    def healthy() -> str:
+        return "healthy\n"
+
+    @app.get("/-/ready")
+    def ready() -> tuple[str, int]:
+        view = latest()
+        if view.state is None:
+            return "".join(f"{problem}\n" for problem in view.problems.values()), 503
+        return "ready\n", 200
+
+    return app

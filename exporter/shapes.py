@@ -1,0 +1,83 @@
+"""Demand by shape: as people write it, with a bound on how many there are, and what no node here can ever run."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from typing import TYPE_CHECKING
+
+from exporter.cluster import NodeStatus, Strategy, bundle
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from exporter.cluster import (
+        ClusterState,
+        GangDemand,
+        LabelConstraint,
+        Node,
+        ResourceBundle,
+        ResourceDemand,
+    )
+
+MAX_SHAPES = 32  # of each kind; the GCS itself reports about 100, and each would be a series
+OTHER = "other"
+TASK, GANG = "task", "gang"
+
+
+def shape_text(shape: ResourceBundle) -> str:
+    """`CPU:1,GPU:0.5`; `nothing` for a request that needs no resources."""
+    return ",".join(f"{name}:{amount:g}" for name, amount in shape) or "nothing"
+
+
+def pending(state: ClusterState) -> dict[tuple[str, str], int]:
+    """Waiting requests by (kind, shape), capped; tasks and actors are one kind, the GCS does not tell them apart."""
+    by_kind = {TASK: state.demands, GANG: [one for gang in state.gangs for one in gang.bundles]}
+    return {(kind, shape): count for kind, demands in by_kind.items() for shape, count in capped(demands).items()}
+
+
+def infeasible(state: ClusterState) -> dict[str, int]:
+    """Waiting requests, by shape and capped, that no living node has room for even when it is empty."""
+    nodes = [node for node in state.alive if node.status is not NodeStatus.DRAINING]
+    gangs = (one for gang in state.gangs for one in _infeasible_bundles(gang, nodes))
+    tasks = (demand for demand in state.demands if not _fits_some(demand.shape, demand.selectors, nodes))
+    return capped((*tasks, *gangs))
+
+
+def capped(demands: Iterable[ResourceDemand]) -> dict[str, int]:
+    """Counts by shape: the `MAX_SHAPES` largest, then the rest together as `other`."""
+    counts: Counter[str] = Counter()
+    for demand in demands:
+        counts[shape_text(demand.shape)] += demand.count
+    ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    rest = sum(count for _, count in ranked[MAX_SHAPES:])
+    return dict(ranked[:MAX_SHAPES]) | ({OTHER: rest} if rest else {})
+
+
+def _infeasible_bundles(gang: GangDemand, nodes: list[Node]) -> Iterable[ResourceDemand]:
+    """All of a STRICT_PACK gang whose bundles fit no single node together; else the bundles that fit none."""
+    if gang.strategy is Strategy.STRICT_PACK:
+        selectors = tuple(selector for one in gang.bundles for selector in one.selectors)
+        return () if _fits_some(_together(gang), selectors, nodes) else gang.bundles
+    return [one for one in gang.bundles if not _fits_some(one.shape, one.selectors, nodes)]
+
+
+def _together(gang: GangDemand) -> ResourceBundle:
+    whole: dict[str, float] = defaultdict(float)
+    for one in gang.bundles:
+        for name, amount in one.shape:
+            whole[name] += amount * one.count
+    return bundle(whole)
+
+
+def _fits_some(shape: ResourceBundle, selectors: Iterable[LabelConstraint], nodes: list[Node]) -> bool:
+    wanted = tuple(selectors)
+    return any(
+        all(node.total.get(name, 0.0) >= amount for name, amount in shape)
+        and all(_matches(selector, node.labels) for selector in wanted)
+        for node in nodes
+    )
+
+
+def _matches(selector: LabelConstraint, labels: Mapping[str, str]) -> bool:
+    """Ray: a node without the label satisfies `not_in` and no `in`."""
+    return (labels.get(selector.key) in selector.values) is (selector.operator == "in")

@@ -1,0 +1,68 @@
+"""The ordered chain: the first source that answers wins, and why the better ones did not is remembered."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from exporter.errors import SourceError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from exporter.cluster import ClusterState, Source
+
+
+class ClusterSource(Protocol):
+    """One way to know the cluster's state."""
+
+    @property
+    def source(self) -> Source:
+        """Its name."""
+
+    def read(self, now: float) -> ClusterState:
+        """The state, within seconds. Raises `SourceError`s."""
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One question to one source; `problem` is "" where it answered."""
+
+    source: Source
+    seconds: float
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One pass down the chain. `state` is None where no source answered."""
+
+    state: ClusterState | None
+    attempts: tuple[Attempt, ...] = ()
+
+    @property
+    def problems(self) -> dict[str, str]:
+        """Why each source that was asked in vain did not answer."""
+        return {attempt.source.value: attempt.problem for attempt in self.attempts if attempt.problem}
+
+
+def read_first(sources: Sequence[ClusterSource], now: float) -> Reading:
+    """Ask in order until one answers. Never raises."""
+    attempts: list[Attempt] = []
+    for source in sources:
+        started = time.perf_counter()
+        state, problem = _ask(source, now)
+        attempts.append(Attempt(source.source, time.perf_counter() - started, problem))
+        if state is not None:
+            return Reading(state, tuple(attempts))
+    return Reading(None, tuple(attempts))
+
+
+def _ask(source: ClusterSource, now: float) -> tuple[ClusterState | None, str]:
+    try:
+        return source.read(now), ""
+    except SourceError as error:
+        return None, str(error)
+    except Exception as error:  # noqa: BLE001  a fault in reading one source must not hide the next one
+        return None, f"{source.source.value}: unexpected {error!r}"

@@ -1,0 +1,87 @@
+"""Our few messages against the ones of the Ray that is installed: same numbers, same types, same method."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from exporter_golden import generated_code
+
+from exporter import gcs_pb2
+from exporter.gcs import METHOD
+
+# In a process of its own: importing Ray warns, and it brings its own gRPC.
+DESCRIBE_RAY = """
+import json
+from ray.core.generated import autoscaler_pb2, common_pb2
+def kind(field):
+    nested = field.message_type or field.enum_type
+    return nested.name if nested else field.type
+messages, enums = {}, {}
+for file in (autoscaler_pb2.DESCRIPTOR, common_pb2.DESCRIPTOR):
+    todo = list(file.message_types_by_name.values())
+    for message in todo:
+        todo.extend(message.nested_types)
+        messages.setdefault(message.name, {f.name: [f.number, kind(f), bool(f.is_repeated)] for f in message.fields})
+    for enum in file.enum_types_by_name.values():
+        enums.setdefault(enum.name, {v.name: v.number for v in enum.values})
+service = autoscaler_pb2.DESCRIPTOR.services_by_name["AutoscalerStateService"]
+methods = {f"/{service.full_name}/{m.name}": [m.input_type.name, m.output_type.name] for m in service.methods}
+print(json.dumps([messages, enums, methods]))
+"""
+
+
+@pytest.fixture(scope="module")
+def ray() -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """Messages, enums and methods of the installed Ray."""
+    said = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", DESCRIBE_RAY], capture_output=True, text=True, check=True, timeout=60
+    )
+    messages, enums, methods = json.loads(said.stdout.splitlines()[-1])
+    return messages, enums, methods
+
+
+def ours() -> list[Any]:
+    """All our messages, map entries too."""
+    todo = list(gcs_pb2.DESCRIPTOR.message_types_by_name.values())
+    for message in todo:
+        todo.extend(message.nested_types)
+    return todo
+
+
+def kind(field: Any) -> str | int:
+    """The name of a message or enum, else the number of the scalar type."""
+    nested = field.message_type or field.enum_type
+    return nested.name if nested else field.type
+
+
+@pytest.mark.parametrize("message", ours(), ids=lambda message: message.name)
+def test_every_field_we_read_is_rays_own(message: Any, ray: tuple[dict[str, Any], ...]) -> None:
+    theirs = ray[0][message.name]
+
+    for field in message.fields:
+        assert [field.number, kind(field), bool(field.is_repeated)] == theirs[field.name], field.name
+
+
+@pytest.mark.parametrize("enum", gcs_pb2.DESCRIPTOR.enum_types_by_name.values(), ids=lambda enum: enum.name)
+def test_every_enum_has_rays_own_members_and_all_of_them(enum: Any, ray: tuple[dict[str, Any], ...]) -> None:
+    assert {value.name: value.number for value in enum.values} == ray[1][enum.name]
+
+
+def test_the_method_is_rays_own(ray: tuple[dict[str, Any], ...]) -> None:
+    assert ray[2][METHOD] == ["GetClusterResourceStateRequest", "GetClusterResourceStateReply"]
+
+
+def test_our_package_is_not_rays_so_that_both_fit_in_one_process() -> None:
+    assert gcs_pb2.DESCRIPTOR.package == "raywatcher.exporter"
+
+
+@pytest.mark.parametrize("name", ["gcs_pb2.py", "gcs_pb2.pyi"])
+def test_generated_code_is_what_the_proto_says(name: str) -> None:
+    made = {path.name: (path, text) for path, text in generated_code().items()}
+    path, text = made[name]
+
+    assert path.read_text(encoding="utf-8") == text
