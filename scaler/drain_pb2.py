@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x12scaler/drain.proto\x12\x11raywatcher.scaler\"\x8e\x01\n\x10\x44rainNodeRequest\x12\x0f\n\x07node_id\x18\x01 \x01(\x0c\x12\x32\n\x06reason\x18\x02 \x01(\x0e\x32\".raywatcher.scaler.DrainNodeReason\x12\x16\n\x0ereason_message\x18\x03 \x01(\t\x12\x1d\n\x15\x64\x65\x61\x64line_timestamp_ms\x18\x04 \x01(\x03\"G\n\x0e\x44rainNodeReply\x12\x13\n\x0bis_accepted\x18\x01 \x01(\x08\x12 \n\x18rejection_reason_message\x18\x02 \x01(\t*l\n\x0f\x44rainNodeReason\x12\x0f\n\x0bUNSPECIFIED\x10\x00\x12&\n\"DRAIN_NODE_REASON_IDLE_TERMINATION\x10\x01\x12 \n\x1c\x44RAIN_NODE_REASON_PREEMPTION\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x12scaler/drain.proto\x12\x11raywatcher.scaler\"\x8e\x01\n\x10\x44rainNodeRequest\x12\x0f\n\x07node_id\x18\x01 \x01(\x0c\x12\x32\n\x06reason\x18\x02 \x01(\x0e\x32\".raywatcher.scaler.DrainNodeReason\x12\x16\n\x0ereason_message\x18\x03 \x01(\t\x12\x1d\n\x15\x64\x65\x61\x64line_timestamp_ms\x18\x04 \x01(\x03\"G\n\x0e\x44rainNodeReply\x12\x13\n\x0bis_accepted\x18\x01 \x01(\x08\x12 \n\x18rejection_reason_message\x18\x02 \x01(\t*~\n\x0f\x44rainNodeReason\x12!\n\x1d\x44RAIN_NODE_REASON_UNSPECIFIED\x10\x00\x12&\n\"DRAIN_NODE_REASON_IDLE_TERMINATION\x10\x01\x12 \n\x1c\x44RAIN_NODE_REASON_PREEMPTION\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,7 +32,7 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'scaler.drain_pb2', _globals
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_DRAINNODEREASON']._serialized_start=259
-  _globals['_DRAINNODEREASON']._serialized_end=367
+  _globals['_DRAINNODEREASON']._serialized_end=385
   _globals['_DRAINNODEREQUEST']._serialized_start=42
   _globals['_DRAINNODEREQUEST']._serialized_end=184
   _globals['_DRAINNODEREPLY']._serialized_start=186

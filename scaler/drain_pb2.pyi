@@ -1,3 +1,4 @@
+# mypy: disable-error-code="type-arg"
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
@@ -7,10 +8,10 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 class DrainNodeReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
-    UNSPECIFIED: _ClassVar[DrainNodeReason]
+    DRAIN_NODE_REASON_UNSPECIFIED: _ClassVar[DrainNodeReason]
     DRAIN_NODE_REASON_IDLE_TERMINATION: _ClassVar[DrainNodeReason]
     DRAIN_NODE_REASON_PREEMPTION: _ClassVar[DrainNodeReason]
-UNSPECIFIED: DrainNodeReason
+DRAIN_NODE_REASON_UNSPECIFIED: DrainNodeReason
 DRAIN_NODE_REASON_IDLE_TERMINATION: DrainNodeReason
 DRAIN_NODE_REASON_PREEMPTION: DrainNodeReason
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -152,28 +151,3 @@ def golden_files() -> dict[Path, str]:
         GOLDEN / "exporter_landing_down.html": page(DOWN),
         GOLDEN / "state.json": json.dumps(to_json(RICH, NOW), indent=2, sort_keys=True) + "\n",
     }
-
-
-def generated_code() -> dict[Path, str]:
-    """`gcs_pb2.py` and its types, from `gcs.proto`, by the protoc of grpcio-tools."""
-    from grpc_tools import protoc
-
-    with tempfile.TemporaryDirectory() as directory:
-        if protoc.main(
-            ["protoc", f"-I{ROOT}", f"--python_out={directory}", f"--pyi_out={directory}", "exporter/gcs.proto"]
-        ):
-            raise RuntimeError("protoc failed on exporter/gcs.proto")
-        made = {ROOT / "exporter" / path.name: path.read_text() for path in Path(directory, "exporter").iterdir()}
-    types = ROOT / "exporter" / "gcs_pb2.pyi"
-    made[types] = f'# mypy: disable-error-code="type-arg"\n{made[types]}'  # protoc writes bare Mapping
-    return made
-
-
-def write() -> None:
-    """Write them all."""
-    for path, text in {**golden_files(), **generated_code()}.items():
-        path.write_text(text, encoding="utf-8")
-
-
-if __name__ == "__main__":
-    write()

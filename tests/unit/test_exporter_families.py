@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from exporter_golden import BUSY, DOWN, GOLDEN, HEAD, IDLE, NOW, RICH, THRESHOLDS, UP, exposition, golden_files
+from exporter_golden import BUSY, DOWN, GOLDEN, HEAD, IDLE, NOW, RICH, THRESHOLDS, UP, exposition
 
 from exporter import shapes
 from exporter.catalog import CATALOG
@@ -17,8 +17,6 @@ from exporter.cluster import ClusterState, LabelConstraint, NodeStatus, Resource
 from exporter.families import samples
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from exporter.snapshots import View
 
 
@@ -30,11 +28,6 @@ def values(view: View, family: str) -> dict[tuple[str, ...], float]:
 def of(state: ClusterState) -> View:
     """A fresh view of `state`."""
     return replace(UP, state=state)
-
-
-@pytest.mark.parametrize("path", golden_files(), ids=lambda path: path.name)
-def test_golden_files_are_what_the_code_says(path: Path) -> None:
-    assert path.read_text(encoding="utf-8") == golden_files()[path]
 
 
 @pytest.mark.parametrize("name", ["exporter.prom", "exporter_down.prom"])

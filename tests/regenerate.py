@@ -1,0 +1,22 @@
+"""`make golden`: write the golden files, the generated code and the reference pages anew."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import exporter_golden
+import generated_code
+import reference_docs
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def files() -> dict[Path, str]:
+    """Every file that is written from code, with what it should hold."""
+    return {**generated_code.files(), **exporter_golden.golden_files(), **reference_docs.files()}
+
+
+if __name__ == "__main__":
+    for path, text in files().items():
+        path.write_text(text, encoding="utf-8")
