@@ -1,0 +1,164 @@
+"""Real Prometheus and Alertmanager between an exporter made by hand and a listening webhook."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import queue
+import socket
+import subprocess
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from watcher.monitoring import Stack, alertmanager_command, prometheus_command, write_monitoring
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+pytestmark = pytest.mark.e2e
+
+START_SECONDS = 60  # Prometheus looks at its targets first after 5 s; a loaded machine takes longer
+DELIVERY_SECONDS = 10  # measured: below 1 s; the rest is for a loaded machine
+EXPOSITION = """\
+raycluster_up 1
+raycluster_demand_known 1
+raycluster_snapshot_age_seconds 0.1
+raycluster_source{{source="cpu_heuristic"}} 0
+raycluster_pending_threshold 3
+raycluster_pending_tasks {pending}
+"""
+
+
+class World:
+    """What the exporter says, and what the webhook has heard."""
+
+    def __init__(self) -> None:
+        self.pending = 0
+        self.heard: queue.Queue[tuple[float, str | None, dict[str, Any]]] = queue.Queue()
+
+    def next(self, status: str, timeout: float) -> tuple[float, str | None, dict[str, Any]]:
+        """When the next notification of that status came, its Authorization, and what it said."""
+        deadline = time.monotonic() + timeout
+        while True:
+            heard = self.heard.get(timeout=max(0.0, deadline - time.monotonic()))
+            if heard[2]["status"] == status:
+                return heard
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Answers with text and keeps quiet; one subclass for each side of the world."""
+
+    world: World
+
+    def reply(self, text: str) -> None:
+        """200 and the text."""
+        body = text.encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "text/plain; version=0.0.4")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+class Exporter(Handler):
+    """What Prometheus scrapes."""
+
+    def do_GET(self) -> None:  # the name that http.server looks for
+        self.reply(EXPOSITION.format(pending=self.world.pending))
+
+
+class Scaler(Handler):
+    """What Alertmanager calls; to Prometheus it says nothing."""
+
+    def do_GET(self) -> None:
+        self.reply("")
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.world.heard.put((time.monotonic(), self.headers["Authorization"], body))
+        self.reply("")
+
+
+@contextlib.contextmanager
+def _served(handler: type[Handler], world: World) -> Iterator[str]:
+    bound = type(handler.__name__, (handler,), {"world": world})
+    with ThreadingHTTPServer(("127.0.0.1", 0), bound) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@contextlib.contextmanager
+def _running(command: list[str], log: Path) -> Iterator[None]:
+    with log.open("w") as output, subprocess.Popen(command, stdout=output, stderr=output) as process:
+        try:
+            yield
+        finally:
+            process.terminate()
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+def _free_address() -> str:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return f"127.0.0.1:{probe.getsockname()[1]}"
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    """Prometheus and Alertmanager of a stack whose exporter and scaler are ours."""
+    world = World()
+    token_file = tmp_path / "token"
+    token_file.write_text("secret", encoding="utf-8")
+    with (
+        _served(Exporter, world) as exporter,
+        _served(Scaler, world) as scaler,
+        contextlib.ExitStack() as programs,
+    ):
+        stack = Stack(exporter, scaler, _free_address(), _free_address(), "blue", token_file)
+        write_monitoring(tmp_path, stack)
+        for name, command in {
+            "alertmanager": alertmanager_command(tmp_path, stack, tmp_path / "alertmanager"),
+            "prometheus": prometheus_command(tmp_path, stack, tmp_path / "data"),
+        }.items():
+            programs.enter_context(_running(command, tmp_path / f"{name}.log"))
+        yield world
+
+
+def test_pending_tasks_reach_the_webhook_and_so_does_their_end(
+    world: World, record_testsuite_property: Callable[[str, object], None]
+) -> None:
+    world.pending = 4
+    _, authorization, first = world.next("firing", START_SECONDS)
+    (alert,) = first["alerts"]
+
+    assert authorization == "Bearer secret"
+    assert alert["labels"] == {
+        "alertname": "RayPendingTasks",
+        "cluster": "blue",
+        "ray_scale": "up",
+        "severity": "info",
+    }
+    assert alert["annotations"]["summary"] == "4 tasks wait for room in Ray cluster blue"
+
+    for status, pending in (("resolved", 0), ("firing", 9)):
+        changed_at, world.pending = time.monotonic(), pending
+        heard_at, _, notification = world.next(status, DELIVERY_SECONDS)
+        record_testsuite_property(f"RayPendingTasks: seconds to {status}", round(heard_at - changed_at, 2))
+        assert [alert["labels"]["alertname"] for alert in notification["alerts"]] == ["RayPendingTasks"]
+        assert notification["groupKey"] == first["groupKey"]

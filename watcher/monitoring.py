@@ -1,0 +1,142 @@
+"""Prometheus and Alertmanager for a concrete stack: the shipped configuration with its addresses put in.
+
+The files in `prometheus/` are the one source: what a user changes there (intervals, receivers, rules, further
+scrape jobs) stays; only what differs from stack to stack (addresses, cluster label, token file) is replaced.
+"""
+
+from __future__ import annotations
+
+import copy
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from watcher.errors import MissingError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+SHIPPED_DIRECTORY = Path(__file__).resolve().parents[1] / "prometheus"
+SCALER_RECEIVER = "ray-watcher"
+
+RESEND_DELAY = "10s"
+"""How often Prometheus repeats a firing alert (its default is 1 m). Alertmanager keeps alerts in memory only, so a
+restarted one knows nothing until then; and alerts end after four delays without Prometheus, so a permission
+outlives it by 40 s, not 4 m."""
+
+RETENTION_TIME, RETENTION_SIZE = "7d", "1GB"
+"""Whichever comes first; a cluster's 100 series at the shipped intervals take about 50 MB a day."""
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Where the programs of one stack listen (`HOST:PORT`), whose cluster it is, and the webhook's token file."""
+
+    exporter: str = "127.0.0.1:9811"
+    scaler: str = "127.0.0.1:9812"
+    prometheus: str = "127.0.0.1:9090"
+    alertmanager: str = "127.0.0.1:9093"
+    cluster: str = "default"
+    token_file: Path | None = None
+
+    @property
+    def webhook_url(self) -> str:
+        """Where Alertmanager sends scaling alerts."""
+        return f"http://{self.scaler}/alerts"
+
+
+def prometheus_config(shipped: Mapping[str, Any], stack: Stack) -> dict[str, Any]:
+    """The parsed `prometheus.yml` for `stack`; jobs that are not ours are kept as they are."""
+    config: dict[str, Any] = copy.deepcopy(dict(shipped))
+    targets = {
+        "ray-exporter": stack.exporter,
+        "ray-scaler": stack.scaler,
+        "alertmanager": stack.alertmanager,
+        "prometheus": stack.prometheus,
+    }
+    for job in config["scrape_configs"]:
+        if job["job_name"] in targets:
+            job["static_configs"] = [_target(job["static_configs"][0], targets[job["job_name"]], stack.cluster)]
+    config["alerting"]["alertmanagers"][0]["static_configs"] = [{"targets": [stack.alertmanager]}]
+    return config
+
+
+def _target(static: Mapping[str, Any], address: str, cluster: str) -> dict[str, Any]:
+    labels = static.get("labels", {})
+    replaced: dict[str, Any] = {**static, "targets": [address]}
+    return replaced | ({"labels": {**labels, "cluster": cluster}} if "cluster" in labels else {})
+
+
+def alertmanager_config(shipped: Mapping[str, Any], stack: Stack) -> dict[str, Any]:
+    """The parsed `alertmanager.yml` for `stack`; with a token file, the webhook sends that bearer token."""
+    config: dict[str, Any] = copy.deepcopy(dict(shipped))
+    for receiver in config["receivers"]:
+        if receiver["name"] == SCALER_RECEIVER:
+            webhook = receiver["webhook_configs"][0]
+            webhook["url"] = stack.webhook_url
+            if stack.token_file is not None:
+                authorization = {"type": "Bearer", "credentials_file": str(stack.token_file.resolve())}
+                webhook["http_config"] = {**webhook.get("http_config", {}), "authorization": authorization}
+    return config
+
+
+def write_monitoring(directory: Path, stack: Stack, shipped: Path = SHIPPED_DIRECTORY) -> None:
+    """Write `prometheus.yml`, `alertmanager.yml` and `rules/` for `stack` into `directory`, replacing older ones.
+
+    Raises `MissingError` where the shipped files are not beside the package.
+    """
+    if not (shipped / "prometheus.yml").is_file():
+        raise MissingError(f"no prometheus.yml in {shipped}; run ray-watcher from a checkout of its repository")
+    directory.mkdir(parents=True, exist_ok=True)
+    _render(shipped / "prometheus.yml", directory, stack)
+    _render(shipped / "alertmanager.yml", directory, stack)
+    shutil.rmtree(directory / "rules", ignore_errors=True)  # a rule that was taken out must not live on here
+    shutil.copytree(shipped / "rules", directory / "rules")
+
+
+def _render(source: Path, directory: Path, stack: Stack) -> None:
+    put_in = prometheus_config if source.name == "prometheus.yml" else alertmanager_config
+    config = put_in(yaml.safe_load(source.read_text(encoding="utf-8")), stack)
+    text = f"# Written by ray-watcher from {source}; change that one.\n{yaml.safe_dump(config, sort_keys=False)}"
+    (directory / source.name).write_text(text, encoding="utf-8")
+
+
+def prometheus_command(directory: Path, stack: Stack, data: Path, log_level: str = "info") -> list[str]:
+    """The command line of Prometheus on what `write_monitoring` wrote. Raises `MissingError` where it is not here."""
+    return [
+        _program("prometheus", package="prometheus"),
+        f"--config.file={directory / 'prometheus.yml'}",
+        f"--storage.tsdb.path={data}",
+        f"--storage.tsdb.retention.time={RETENTION_TIME}",
+        f"--storage.tsdb.retention.size={RETENTION_SIZE}",
+        f"--web.listen-address={stack.prometheus}",
+        f"--rules.alert.resend-delay={RESEND_DELAY}",
+        f"--log.level={log_level}",
+    ]
+
+
+def alertmanager_command(directory: Path, stack: Stack, data: Path, log_level: str = "info") -> list[str]:
+    """The command line of Alertmanager, likewise; it stands alone, without gossip."""
+    return [
+        _program("prometheus-alertmanager", "alertmanager", package="prometheus-alertmanager"),
+        f"--config.file={directory / 'alertmanager.yml'}",
+        f"--storage.path={data}",
+        "--data.retention=24h",  # silences and what was sent: a day is more than any repeat_interval here
+        f"--web.listen-address={stack.alertmanager}",
+        "--cluster.listen-address=",
+        f"--log.level={log_level}",
+    ]
+
+
+def _program(*names: str, package: str) -> str:
+    """The first of `names` (Debian's, then upstream's) that is on PATH."""
+    found = next(filter(None, map(shutil.which, names)), None)
+    if found is None:
+        wanted = " or ".join(names)
+        raise MissingError(
+            f"{wanted} is not on PATH; install it: apt-get install {package} (or from prometheus.io/download)"
+        )
+    return found
