@@ -9,7 +9,7 @@ setup: ## the virtual environment, from the lock file
 	@scripts/setup
 
 demo: ## the whole loop on this machine, in under two minutes (ARGS="--provider docker")
-	@scripts/setup demo
+	@scripts/setup $(if $(findstring docker,$(ARGS)),docker,demo)
 	@$(VENV)/ray-watcher demo $(ARGS)
 
 test: ## everything: lint, types, rules, unit and end-to-end tests

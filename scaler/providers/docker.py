@@ -27,6 +27,7 @@ WORKER_ID_LABEL = "ray-watcher.worker-id"
 INDEX_LABEL = "ray-watcher.index"
 WORKER_TYPE_LABEL = "ray-watcher.worker-type"
 GCS_PORT = 6379  # inside the head's container, whatever port of the host it is published on
+CREATION_SECONDS = 5.0  # the engine needs 15 ms
 MIB = 1024 * 1024
 SHM_MARGIN = 64 * MIB  # Ray puts the object store on disk unless /dev/shm is larger than it
 RAY_ITSELF = 512 * MIB  # raylet and agents need about 240 MiB; `memory` promises its bytes to tasks
@@ -133,12 +134,16 @@ class DockerProvider:
         return self._require(found.labels[WORKER_ID_LABEL])
 
     def _holder(self, request: LaunchRequest) -> Container:
-        """The container that has the name we wanted, if it is this very worker."""
+        """The container that has the name we wanted, if it is this very worker.
+
+        The engine takes a name some milliseconds before it lists the container that gets it.
+        """
+        name, deadline = self._name(request.index), time.monotonic() + CREATION_SECONDS
+        while (holder := self._engine.named(name)) is None and time.monotonic() < deadline:
+            time.sleep(0.05)
         if found := self._find(request.worker_id):
             return self._resumed(found)
-        name = self._name(request.index)
-        holder = self._engine.named(name)
-        whose = f"{holder.image}, {holder.status}" if holder else "gone by now"
+        whose = f"{holder.image}, {holder.status}" if holder else "gone by now: try again"
         raise LaunchFailedError(
             f"cannot launch {request.worker_id}: another container holds the name {name} ({whose}); "
             f"if it is not needed, remove it with `docker rm -f {name}`"

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import getpass
 import math
 import os
 import re
+import socket
 import time
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 
     from scaler.providers.container import Container, ContainerSpec
 
+DEFAULT_SOCKET = "/var/run/docker.sock"
 CALL_TIMEOUT_SECONDS = 20  # the slowest ordinary call, a start, takes 0.3 s on an idle host
 PROBE_TIMEOUT_SECONDS = 3
 BUILD_TIMEOUT_SECONDS = 900  # between two lines of a build: a download of some hundred MB
@@ -264,6 +267,7 @@ def _connect(timeout_seconds: int) -> docker.APIClient:
     docker-py's own negotiation runs before it could be switched off.
     """
     with _told("reach the Docker Engine"):
+        _require_socket()
         probe = docker.from_env(version=DEFAULT_DOCKER_API_VERSION, timeout=timeout_seconds).api
         probe.trust_env = False
         version = probe.version(api_version=False)["ApiVersion"]
@@ -271,6 +275,15 @@ def _connect(timeout_seconds: int) -> docker.APIClient:
         api = docker.from_env(version=version, timeout=timeout_seconds, max_pool_size=POOL_SIZE).api
         api.trust_env = False
         return api
+
+
+def _require_socket() -> None:
+    """A plain connection first: docker-py leaks its own where the socket is dead, and hides why it is."""
+    scheme, _, path = os.environ.get("DOCKER_HOST", f"unix://{DEFAULT_SOCKET}").partition("://")
+    if scheme == "unix" and ("DOCKER_HOST" in os.environ or os.path.exists(path)):  # noqa: PTH110  # a path as text
+        with socket.socket(socket.AF_UNIX) as probe:
+            probe.settimeout(PROBE_TIMEOUT_SECONDS)
+            probe.connect(path)
 
 
 @contextlib.contextmanager
@@ -299,7 +312,9 @@ def _refusal(error: docker.errors.APIError, doing: str, refused: type[ProviderEr
 
 def _unavailable(doing: str, error: Exception) -> str:
     where = os.environ.get("DOCKER_HOST") or "the local Docker socket"
-    hung = isinstance(error, requests.Timeout | urllib3.exceptions.TimeoutError)
+    if isinstance(error, PermissionError):
+        where += f" (as user {getpass.getuser()}, who may not use it)"
+    hung = isinstance(error, requests.Timeout | urllib3.exceptions.TimeoutError | TimeoutError)
     what = "does not reply in time" if hung else f"does not answer ({_innermost(error)})"
     return (
         f"cannot {doing}: the Docker Engine at {where} {what}; start it, or set DOCKER_HOST to one that runs, "

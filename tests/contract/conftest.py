@@ -1,0 +1,43 @@
+"""A Docker Engine with a tiny image and a network, once for all contract tests."""
+
+from __future__ import annotations
+
+import contextlib
+import uuid
+from typing import TYPE_CHECKING
+
+import pytest
+from provider_worlds import DockerWorld
+
+from scaler.providers.engine import Engine, docker_answers
+from watcher.images import build_base
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+TINY_IMAGE = "ray-watcher/base:test"
+TEST_LABEL = "ray-watcher.cluster"
+
+
+@pytest.fixture(scope="session")
+def engine() -> Iterator[Engine]:
+    if not docker_answers():
+        pytest.skip("no Docker Engine answers")
+    with contextlib.closing(Engine()) as engine:
+        if engine.image_labels(TINY_IMAGE) is None:
+            build_base(engine, TINY_IMAGE, ["dash", "coreutils"], print, essential=False)
+        yield engine
+
+
+@pytest.fixture(scope="session")
+def network(engine: Engine) -> Iterator[str]:
+    name = f"ray-watcher-test-{uuid.uuid4().hex[:8]}"
+    engine.ensure_network(name, {TEST_LABEL: "test"})
+    yield name
+    engine.remove_network(name, f"{TEST_LABEL}=test")
+
+
+@pytest.fixture
+def docker_world(engine: Engine, network: str) -> Iterator[DockerWorld]:
+    with contextlib.closing(DockerWorld(engine, TINY_IMAGE, network)) as world:
+        yield world

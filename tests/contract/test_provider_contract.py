@@ -1,0 +1,182 @@
+"""What every provider has to do, shown of the fake, of processes and of a real Docker Engine alike."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+from provider_worlds import EXITS, NO_PROGRAM, STUBBORN, FakeWorld, ProcessWorld, eventually, request
+
+from scaler.errors import LaunchFailedError, ProviderError
+from scaler.model import InstanceStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from provider_worlds import World
+
+    from scaler.ports import WorkerProvider
+
+
+@pytest.fixture
+def process_world(tmp_path: Path) -> Iterator[ProcessWorld]:
+    with contextlib.closing(ProcessWorld(tmp_path)) as world:
+        yield world
+
+
+@pytest.fixture(params=["fake", "process", pytest.param("docker", marks=pytest.mark.docker)])
+def world(request: pytest.FixtureRequest) -> World:
+    return FakeWorld() if request.param == "fake" else request.getfixturevalue(f"{request.param}_world")
+
+
+def statuses(provider: WorkerProvider) -> dict[str, InstanceStatus]:
+    return {worker.worker_id: worker.status for worker in provider.list()}
+
+
+def test_nothing_is_listed_where_nothing_was_launched(world: World) -> None:
+    assert list(world.provider().list()) == []
+
+
+def test_a_launched_worker_is_listed_as_it_was_asked_for_and_running(world: World) -> None:
+    provider = world.provider()
+    launched = provider.launch(request())
+    [listed] = provider.list()
+    assert listed == launched
+    assert (listed.worker_id, listed.index, listed.worker_type, listed.status) == (
+        "worker-1-abc123",
+        1,
+        "default",
+        InstanceStatus.RUNNING,
+    )
+
+
+def test_a_launch_says_when_it_was(world: World) -> None:
+    created_at = world.provider().launch(request()).created_at
+    assert isinstance(world, FakeWorld) or abs(created_at - time.time()) < 60
+
+
+def test_the_same_id_twice_is_one_worker(world: World) -> None:
+    provider = world.provider()
+    assert provider.launch(request()) == provider.launch(request())
+    assert len(provider.list()) == 1
+
+
+def test_two_ids_are_two_workers(world: World) -> None:
+    provider = world.provider()
+    provider.launch(request(1))
+    provider.launch(request(2))
+    assert set(statuses(provider)) == {"worker-1-abc123", "worker-2-abc123"}
+
+
+def test_an_index_that_is_taken_is_refused_and_its_holder_stays(world: World) -> None:
+    provider = world.provider()
+    provider.launch(request(1, "aaaaaa"))
+    with pytest.raises(LaunchFailedError, match="worker-1"):
+        provider.launch(request(1, "bbbbbb"))
+    assert statuses(provider) == {"worker-1-aaaaaa": InstanceStatus.RUNNING}
+    assert world.leftovers("worker-1-bbbbbb") == []
+
+
+def test_a_removed_worker_leaves_nothing(world: World) -> None:
+    provider = world.provider()
+    provider.launch(request())
+    provider.remove("worker-1-abc123", grace_seconds=2)
+    assert list(provider.list()) == []
+    assert world.leftovers("worker-1-abc123") == []
+
+
+def test_an_index_is_free_again_after_removal(world: World) -> None:
+    provider = world.provider()
+    provider.launch(request(1, "aaaaaa"))
+    provider.remove("worker-1-aaaaaa", grace_seconds=0)
+    assert provider.launch(request(1, "bbbbbb")).status is InstanceStatus.RUNNING
+
+
+def test_removing_an_unknown_worker_is_fine(world: World) -> None:
+    world.provider().remove("worker-9-nobody", grace_seconds=0)
+
+
+def test_a_worker_outlives_the_provider_that_launched_it(world: World) -> None:
+    launched = world.provider().launch(request())
+    assert list(world.provider().list()) == [launched]
+    world.provider().remove(launched.worker_id, grace_seconds=0)
+    assert world.leftovers(launched.worker_id) == []
+
+
+def test_a_worker_that_ended_is_listed_with_exit_code_and_last_words(world: World) -> None:
+    provider = world.provider(EXITS)
+    provider.launch(request())
+    eventually(lambda: statuses(provider) == {"worker-1-abc123": InstanceStatus.EXITED})
+    [ended] = provider.list()
+    assert "exit code 3" in ended.detail
+    assert "last words" in ended.detail
+
+
+def test_a_worker_that_ended_can_be_removed(world: World) -> None:
+    provider = world.provider(EXITS)
+    provider.launch(request())
+    eventually(lambda: statuses(provider) == {"worker-1-abc123": InstanceStatus.EXITED})
+    provider.remove("worker-1-abc123", grace_seconds=5)
+    assert world.leftovers("worker-1-abc123") == []
+
+
+def test_a_launch_that_fails_leaves_nothing(world: World) -> None:
+    provider = world.provider(NO_PROGRAM)
+    with pytest.raises(LaunchFailedError):
+        provider.launch(request())
+    assert list(provider.list()) == []
+    assert world.leftovers("worker-1-abc123") == []
+
+
+def test_a_launch_that_failed_can_be_repeated(world: World) -> None:
+    with pytest.raises(LaunchFailedError):
+        world.provider(NO_PROGRAM).launch(request())
+    assert world.provider().launch(request()).status is InstanceStatus.RUNNING
+
+
+def test_another_clusters_workers_are_neither_listed_nor_removed(world: World) -> None:
+    ours, theirs = world.provider(cluster="one"), world.provider(cluster="two")
+    theirs.launch(request())
+    assert list(ours.list()) == []
+    ours.remove("worker-1-abc123", grace_seconds=0)
+    assert statuses(theirs) == {"worker-1-abc123": InstanceStatus.RUNNING}
+
+
+def test_two_clusters_may_use_the_same_index(world: World) -> None:
+    world.provider(cluster="one").launch(request(1, "aaaaaa"))
+    world.provider(cluster="two").launch(request(1, "bbbbbb"))
+    assert set(statuses(world.provider(cluster="one"))) == {"worker-1-aaaaaa"}
+
+
+@pytest.mark.parametrize(
+    ("tail", "expected"), [(None, ["one", "two"]), (1, ["two"])], ids=["all of them", "the last one"]
+)
+def test_logs_are_the_lines_that_the_worker_wrote(world: World, tail: int | None, expected: list[str]) -> None:
+    provider = world.provider()
+    provider.launch(request())
+    eventually(lambda: len(list(provider.logs("worker-1-abc123", tail=None, follow=False))) == 2)
+    assert list(provider.logs("worker-1-abc123", tail=tail, follow=False)) == expected
+
+
+def test_followed_logs_end_with_the_worker(world: World) -> None:
+    provider = world.provider("echo one; sleep 0.3; echo two")
+    provider.launch(request())
+    assert list(provider.logs("worker-1-abc123", tail=None, follow=True)) == ["one", "two"]
+
+
+def test_logs_of_an_unknown_worker_are_an_error(world: World) -> None:
+    with pytest.raises(ProviderError, match="worker-9-nobody"):
+        world.provider().logs("worker-9-nobody", tail=None, follow=False)
+
+
+def test_a_worker_that_ignores_sigterm_is_gone_after_its_grace(world: World) -> None:
+    provider = world.provider(STUBBORN)
+    provider.launch(request())
+    eventually(lambda: isinstance(world, FakeWorld) or list(provider.logs("worker-1-abc123", tail=1, follow=False)))
+    began = time.monotonic()
+    provider.remove("worker-1-abc123", grace_seconds=1)
+    assert isinstance(world, FakeWorld) or 0.9 < time.monotonic() - began < 10
+    assert world.leftovers("worker-1-abc123") == []

@@ -1,0 +1,162 @@
+"""A world for the command line: clusters on two fake providers, and a Ray that sees their workers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from click.testing import CliRunner, Result
+from fake_provider import FakeProvider
+
+from exporter.cluster import HEAD_RESOURCE, ClusterState, Node, NodeStatus, ResourceDemand, Source, bundle
+from scaler.model import DrainReply, Instance, InstanceStatus, LaunchRequest, WorkerType
+from watcher.cli import cli
+from watcher.errors import AlreadyRunningError, NotRunningError, WatcherError
+from watcher.host import Host
+from watcher.ray_cluster import HeadOptions, HeadStatus
+from watcher.stack import programs_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from scaler.ports import Drainer
+    from watcher.settings import OperatorSettings
+    from watcher.stack import Stack
+    from watcher.supervisord import Program
+
+GCS = "127.0.0.1:6379"
+
+
+@dataclass
+class FakeCluster:
+    """Implements `RayCluster`."""
+
+    provider: FakeProvider
+    options: HeadOptions | None = None
+    start_error: WatcherError | None = None
+
+    def start_head(self, options: HeadOptions) -> HeadStatus:
+        if self.start_error:
+            raise self.start_error
+        if self.options:
+            raise AlreadyRunningError("a head is there")
+        self.options = options
+        return self._status(options)
+
+    def head(self) -> HeadStatus | None:
+        return self._status(self.options) if self.options else None
+
+    def stop_head(self) -> None:
+        if self.options is None:
+            raise NotRunningError("no head")
+        self.options = None
+
+    def head_logs(self, *, tail: int | None, follow: bool) -> Iterator[str]:
+        del follow
+        lines = ["head line 1", "head line 2"]
+        return iter(lines if tail is None else lines[-tail:])
+
+    @staticmethod
+    def _status(options: HeadOptions) -> HeadStatus:
+        return HeadStatus(
+            running=True,
+            detail="pid 1",
+            started_at=0.0,
+            gcs_address=f"127.0.0.1:{options.gcs_port}",
+            dashboard_url=f"http://127.0.0.1:{options.dashboard_port}",
+        )
+
+
+@dataclass
+class World:
+    """Everything a command reaches. `busy` and `drained` are worker ids; `deaf` Ray does not answer."""
+
+    docker: bool = False
+    process: FakeCluster = field(default_factory=lambda: FakeCluster(FakeProvider("process")))
+    containers: FakeCluster = field(default_factory=lambda: FakeCluster(FakeProvider("docker")))
+    busy: set[str] = field(default_factory=set)
+    drained: set[str] = field(default_factory=set)
+    pending: int = 0
+    deaf: bool = False
+    programs: Callable[[Stack], Sequence[Program]] = programs_of
+
+    def host(self) -> Host:
+        return Host(
+            cluster=self._cluster,
+            engine_answers=lambda: self.docker,
+            read_state=self._state,
+            drainer=self._drainer,
+            image=lambda settings: settings.image,
+            programs=self.programs,
+        )
+
+    def run(self, *arguments: str) -> Result:
+        """What `ray-watcher ARGUMENTS` does in this world; an error that no user should see is raised."""
+        result = CliRunner().invoke(cli, list(arguments), obj=self.host())
+        if result.exception and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return result
+
+    def with_head(self, workers: int = 0) -> World:
+        """A head and idle workers, as processes."""
+        self.process.options = HeadOptions(num_cpus=1)
+        for index in range(1, workers + 1):
+            self.process.provider.launch(LaunchRequest(worker_id(index), index, WorkerType("default")))
+        self.process.provider.calls.clear()
+        return self
+
+    def worker_ids(self) -> list[str]:
+        return [worker.worker_id for worker in self.process.provider.list()]
+
+    def _cluster(self, provider: str, settings: OperatorSettings) -> FakeCluster:
+        del settings
+        return self.containers if provider == "docker" else self.process
+
+    def _state(self, gcs_address: str) -> ClusterState:
+        if self.deaf:
+            raise NotRunningError(f"Ray does not answer at {gcs_address}")
+        instances = [*self.process.provider.list(), *self.containers.provider.list()]
+        head = Node("00", NodeStatus.IDLE, total={"CPU": 1.0, HEAD_RESOURCE: 1.0}, available={"CPU": 1.0})
+        nodes = tuple(self._node(one) for one in instances if one.status is InstanceStatus.RUNNING)
+        demands = (ResourceDemand(bundle({"CPU": 1}), self.pending),) if self.pending else ()
+        return ClusterState(Source.GCS, 0.0, nodes=(head, *nodes), demands=demands)
+
+    def _node(self, instance: Instance) -> Node:
+        name = instance.worker_id
+        busy = name in self.busy
+        return Node(
+            node_id=node_id(name),
+            status=NodeStatus.DEAD if name in self.drained else NodeStatus.RUNNING if busy else NodeStatus.IDLE,
+            instance_id=name,
+            worker_type=instance.worker_type,
+            total={"CPU": 1.0},
+            available={} if busy else {"CPU": 1.0},
+            idle_seconds=0.0 if busy else 10.0 + instance.index,
+        )
+
+    def _drainer(self, gcs_address: str) -> Drainer:
+        del gcs_address
+        return _FakeDrainer(self)
+
+
+@dataclass
+class _FakeDrainer:
+    world: World
+
+    def drain_idle(self, wanted: str, reason: str) -> DrainReply:
+        assert reason
+        name = next(name for name in self.world.worker_ids() if node_id(name) == wanted)
+        if name in self.world.busy:
+            return DrainReply(accepted=False, message="the node is no longer idle")
+        self.world.drained.add(name)
+        return DrainReply(accepted=True)
+
+
+def worker_id(index: int) -> str:
+    """The id of the world's worker."""
+    return f"worker-{index}-{index:06x}"
+
+
+def node_id(name: str) -> str:
+    """Ray's id of a worker's node."""
+    return name.encode().hex()

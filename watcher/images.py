@@ -1,0 +1,96 @@
+"""The Ray image, built on this machine without any registry.
+
+Its base is made from the Debian packages that are installed here, so its Python is Debian's `python3`; Ray
+comes by pip in the version that is installed here, so that head, workers and this machine's own agree.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from scaler.errors import ProviderError, ProviderUnavailableError
+from scaler.providers.engine import Engine
+from watcher import debian
+from watcher.errors import MissingError, WatcherError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+BASE_IMAGE = "ray-watcher/base:latest"
+BASE_PACKAGES = ("python3", "python3-venv", "libstdc++6", "zlib1g", "ca-certificates", "procps")
+CA_BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
+BASE_ENVIRONMENT = (
+    "ENV PATH=/usr/local/bin:/usr/bin:/usr/sbin:/bin:/sbin LANG=C.UTF-8",
+    # this machine's certificates, a company's own among them; pip and requests would use lists of their own
+    f"ENV PIP_CERT={CA_BUNDLE} SSL_CERT_FILE={CA_BUNDLE} REQUESTS_CA_BUNDLE={CA_BUNDLE}",
+)
+IMPORT_TIMEOUT_SECONDS = 300  # 90 MB take 2 s here
+VERSION_LABEL = "ray-watcher.ray-version"
+DOCKERFILE_DIRECTORY = Path(__file__).with_name("image")
+
+
+def ray_version() -> str:
+    """The version of the Ray that is installed beside us. Raises `MissingError`."""
+    try:
+        return metadata.version("ray")
+    except metadata.PackageNotFoundError:
+        raise MissingError("Ray is not installed here, so its version is unknown; pip install 'ray[default]'") from None
+
+
+def default_tag() -> str:
+    """`ray-watcher/ray:<version>`. Raises `MissingError`."""
+    return f"ray-watcher/ray:{ray_version()}"
+
+
+def build_ray_image(tag: str | None, progress: Callable[[str], None], engine: Engine | None = None) -> str:
+    """Build the Ray image unless it is there already; returns its tag.
+
+    `progress` gets a line at a time. Raises `MissingError` (no Debian, no package, no engine), `WatcherError`.
+    """
+    engine, version = engine or Engine(IMPORT_TIMEOUT_SECONDS), ray_version()
+    tag = tag or f"ray-watcher/ray:{version}"
+    try:
+        if (engine.image_labels(tag) or {}).get(VERSION_LABEL) == version:
+            progress(f"{tag} is here already")
+            return tag
+        build_base(engine, BASE_IMAGE, BASE_PACKAGES, progress)
+        progress(f"building {tag} with Ray {version}; pip downloads some hundred MB")
+        arguments = {"BASE": BASE_IMAGE, "RAY_VERSION": version}
+        for line in engine.build(DOCKERFILE_DIRECTORY, tag, arguments=arguments, labels={VERSION_LABEL: version}):
+            progress(line)
+    except ProviderUnavailableError as error:
+        raise MissingError(str(error)) from error
+    except ProviderError as error:
+        raise WatcherError(str(error)) from error
+    return tag
+
+
+def build_base(
+    engine: Engine, tag: str, roots: Sequence[str], progress: Callable[[str], None], *, essential: bool = True
+) -> None:
+    """An image of the installed packages `roots` and all they depend on.
+
+    Raises `MissingError` where this is no Debian or a package is not installed, `ProviderError`.
+    """
+    packages = _packages(roots, essential=essential)
+    progress(f"making {tag} of {len(packages)} Debian packages of this machine")
+    with tempfile.TemporaryFile() as archive:
+        debian.write_archive(debian.files(packages), archive)
+        archive.seek(0)
+        engine.import_image(archive, tag, BASE_ENVIRONMENT)
+
+
+def _packages(roots: Sequence[str], *, essential: bool) -> list[debian.Package]:
+    try:
+        installed = debian.parse((debian.DPKG / "status").read_text(encoding="utf-8"))
+        return debian.closure(installed, roots, essential=essential)
+    except FileNotFoundError:
+        raise MissingError(
+            "this is no Debian, so no base image can be made of its packages; "
+            f"build {DOCKERFILE_DIRECTORY / 'Dockerfile'} with docker, or set RAY_IMAGE to an image with Ray"
+        ) from None
+    except debian.MissingPackagesError as error:
+        raise MissingError(f"not installed: {error}; install with: apt-get install {error}") from None

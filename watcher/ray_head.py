@@ -1,0 +1,102 @@
+"""What a Ray head needs wherever it runs: its `ray start`, free ports, and the wait until it answers."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from common import processes
+from scaler.providers import ray_start
+from watcher.errors import PortTakenError, TimedOutError, WatcherError
+from watcher.fetch import answers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from watcher.ray_cluster import HeadOptions
+
+HOST = "127.0.0.1"
+READY_TIMEOUT_SECONDS = 60.0  # a head needs 2.6 s on two idle cores
+POLL_SECONDS = 0.1
+GCS_DEADLINE_SECONDS = 2.0
+# A node that gets SIGTERM drains for up to 30 s by default; with the head the cluster ends, so nothing can move.
+ENVIRONMENT = {"RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "0"}
+PORT_OPTIONS = {  # what to set for another port
+    "GCS": "RAY_GCS_ADDRESS",
+    "dashboard": "RAY_DASHBOARD_METRIC_API",
+    "client": "RAY_HEAD_ADDRESS",
+}
+
+
+def arguments(options: HeadOptions) -> list[str]:
+    """What follows `ray` for a head, without its ports."""
+    amounts = ray_start.amounts(options.num_cpus, options.num_gpus, None, options.object_store_memory)
+    return ["start", "--head", *ray_start.JOIN_FLAGS, "--include-dashboard=true", *amounts]
+
+
+def dashboard_url(port: int) -> str:
+    """The dashboard as seen from this machine, without path."""
+    return f"http://{HOST}:{port}"
+
+
+def ports(options: HeadOptions) -> dict[str, int]:
+    """The head's ports on this machine, by what answers there."""
+    return {"GCS": options.gcs_port, "dashboard": options.dashboard_port, "client": options.client_port}
+
+
+def require_free_ports(options: HeadOptions) -> None:
+    """Raises `PortTakenError` naming the port, who holds it and what to set."""
+    for name, port in ports(options).items():
+        if holder := processes.port_taken(HOST, port):
+            raise PortTakenError(
+                f"Ray's {name} port {port} is held by {holder}; stop that, or choose another by {PORT_OPTIONS[name]}"
+            )
+
+
+def knows_head(gcs_address: str) -> bool:
+    """Whether the head's own node has joined: workers that come before it fail."""
+    from exporter.errors import SourceError
+    from exporter.gcs import GcsSource
+
+    with contextlib.closing(GcsSource(gcs_address, GCS_DEADLINE_SECONDS)) as source:
+        try:
+            return any(node.is_head for node in source.read(time.time()).alive)
+        except SourceError:
+            return False
+
+
+@dataclass(frozen=True)
+class Watched:
+    """A head that starts, as whoever started it sees it."""
+
+    alive: Callable[[], bool]
+    last_lines: Callable[[], Sequence[str]]
+    knows_head: Callable[[str], bool] = knows_head
+
+
+def await_ready(options: HeadOptions, head: Watched, timeout_seconds: float) -> None:
+    """Wait until GCS, dashboard and client port answer and the head's node has joined.
+
+    Raises `WatcherError` as soon as the head has ended, `TimedOutError` after `timeout_seconds`; both with
+    the head's last lines.
+    """
+    deadline = time.monotonic() + timeout_seconds
+    while missing := _missing(options, head):
+        if not head.alive():
+            raise WatcherError("\n".join(["the Ray head ended while it started; its last lines:", *head.last_lines()]))
+        if time.monotonic() > deadline:
+            message = f"the Ray head's {missing} does not answer after {timeout_seconds:g} s; its last lines:"
+            raise TimedOutError("\n".join([message, *head.last_lines()]))
+        time.sleep(POLL_SECONDS)
+
+
+def _missing(options: HeadOptions, head: Watched) -> str:
+    if not processes.accepts(HOST, options.gcs_port):
+        return "GCS"
+    if not answers(f"{dashboard_url(options.dashboard_port)}/api/version"):
+        return "dashboard"
+    if not processes.accepts(HOST, options.client_port):
+        return "client port"
+    return "" if head.knows_head(f"{HOST}:{options.gcs_port}") else "own node"
