@@ -41,7 +41,8 @@ def _remove_the_ended(draft: Draft) -> None:
     for worker in draft.observation.workers:
         if worker.state in _ENDED and worker.in_flight is None:
             cause, why = _ENDED[worker.state]
-            draft.actions.append(_remove(worker, cause, f"{why}: {worker.detail}" if worker.detail else why))
+            ended_by_itself = worker.detail and worker.state is not WorkerState.TERMINATING
+            draft.actions.append(_remove(worker, cause, f"{why}: {worker.detail}" if ended_by_itself else why))
 
 
 def _remove_the_stuck(draft: Draft) -> None:

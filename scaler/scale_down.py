@@ -25,15 +25,15 @@ def drain_the_idle(draft: Draft) -> None:
     if snapshot is None or not down:
         return
     idle = _idle_workers(draft)
-    permits = f"{down.names} permits it"
+    permitted = f"permitted by {down.names}"
     if not idle:
-        draft.hold(Cause.NOT_IDLE_LONG_ENOUGH, 1, f"{down.names} is firing, but no worker may go yet")
+        draft.hold(Cause.NOT_IDLE_LONG_ENOUGH, 1, f"{down.names} fires, but no worker may go yet")
     elif up and (up.step is not None or not draft.demand_met):
-        draft.hold(Cause.UP_ALERT_ACTIVE, len(idle), f"{permits}, but {up.names} is firing and up wins over down")
+        draft.hold(Cause.UP_ALERT_ACTIVE, len(idle), f"{permitted}, but {up.names} fires too: up wins over down")
     elif wait := draft.scale_down_wait:
-        draft.hold(Cause.COOLDOWN, len(idle), f"{permits}; cooldown for another {wait:.0f} s")
+        draft.hold(Cause.COOLDOWN, len(idle), f"{permitted}; cooldown for another {wait:.0f} s")
     else:
-        _drain(draft, snapshot, idle, permits)
+        _drain(draft, snapshot, idle, permitted)
 
 
 def _idle_workers(draft: Draft) -> list[tuple[Worker, Node]]:
@@ -54,7 +54,7 @@ def _may_go(draft: Draft, worker: Worker, node: Node) -> bool:
     )
 
 
-def _drain(draft: Draft, snapshot: Snapshot, idle: Iterable[tuple[Worker, Node]], permits: str) -> None:
+def _drain(draft: Draft, snapshot: Snapshot, idle: Iterable[tuple[Worker, Node]], permitted: str) -> None:
     staying = Counter(worker.worker_type for worker in draft.staying if worker.state is not WorkerState.DRAINING)
     leaving: frozenset[str] = frozenset()
     for worker, node in idle:
@@ -66,7 +66,7 @@ def _drain(draft: Draft, snapshot: Snapshot, idle: Iterable[tuple[Worker, Node]]
         else:
             leaving |= {node.node_id}
             staying[worker.worker_type] -= 1
-            reason = f"idle for {node.idle_seconds:.0f} s; {permits}"
+            reason = f"idle for {node.idle_seconds:.0f} s, {permitted}"
             draft.actions.append(
                 Action(ActionKind.DRAIN, Cause.IDLE, reason, worker.worker_type, worker.worker_id, node.node_id)
             )

@@ -51,7 +51,7 @@ def _launch_blindly(draft: Draft, cause: Cause, situation: str) -> None:
         draft.hold(cause, 1, f"{situation}: nothing is launched or removed on a guess")
         return
     step = up.step or DEFAULT_STEP
-    reason = f"{up.names} is firing; {situation}, so {step} per cooldown"
+    reason = f"{up.names} fires; {situation}, so {step} per cooldown"
     _launch(draft, _permitted_names(draft)[:1] * step, cause, reason)
 
 
@@ -61,19 +61,19 @@ def _launch_what_is_needed(draft: Draft, snapshot: Snapshot) -> None:
     wanted = [slot.worker_type.name for slot in packing.launches if slot.worker_type]
     need = f"{waiting(snapshot)} wait"
     if packing.unmet:
-        limit = f"max_workers is {draft.policy.max_workers}, {len(draft.staying)} are there"
-        draft.hold(Cause.MAX_WORKERS, packing.unmet, f"{need}, but {limit}")
+        reason = f"{plural(packing.unmet, 'request')} will go on waiting: max_workers is {draft.policy.max_workers}"
+        draft.hold(Cause.MAX_WORKERS, packing.unmet, reason)
     if wanted and not up:
-        reason = f"{need}, {plural(len(wanted), 'more worker')} would do; no alert permits scaling up"
+        reason = f"{need}: {plural(len(wanted), 'more worker')}, but no alert permits scaling up"
         draft.hold(Cause.NO_ALERT, len(wanted), reason)
     elif wanted and not packing.unmet and _settling(draft, snapshot):
-        reason = f"{need} and more may show within a second: Ray reports the first {FIRST_REPORT} of a burst at once"
+        reason = f"{need}, and more may show within a second: Ray reports the first {FIRST_REPORT} of a burst at once"
         draft.hold(Cause.DEMAND_SETTLING, len(wanted), reason)
     elif wanted:
-        reason = f"{need} and {plural(len(wanted), 'more worker')} will do; {up.names} permits it"
+        reason = f"{need}: {plural(len(wanted), 'more worker')}, permitted by {up.names}"
         _launch(draft, wanted, Cause.PENDING_DEMAND, reason)
     elif up and up.step is None and not packing.unmet and not packing.infeasible:
-        draft.hold(Cause.NO_DEMAND, 1, f"{up.names} is firing, but {why_none_needed(snapshot)}")
+        draft.hold(Cause.NO_DEMAND, 1, f"{up.names} fires, but {why_none_needed(snapshot)}")
 
 
 def _settling(draft: Draft, snapshot: Snapshot) -> bool:

@@ -374,7 +374,7 @@ def test_the_longest_idle_worker_goes_first() -> None:
 def test_a_launch_says_what_waits_and_which_alert_permits_it() -> None:
     proposed = plan(observation(nodes=(head(),), demands=(demand(2),), up=UP), policy(), NOW)
 
-    assert proposed.actions[0].reason == "2 x CPU:1 wait and 2 more workers will do; RayPendingTasks permits it"
+    assert proposed.actions[0].reason == "2 x CPU:1 wait: 2 more workers, permitted by RayPendingTasks"
 
 
 def test_a_gpu_demand_takes_the_gpu_type() -> None:

@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 
 from common.settings import load
-from scaler.model import Instance, InstanceStatus
-from watcher import output, pool
+from watcher import output
 from watcher.demo.ground import forget_settings
 from watcher.load import Load, events
 from watcher.settings import OperatorSettings, as_environment, head_options
@@ -124,23 +123,6 @@ def test_events_are_found_among_other_lines_and_half_a_line_waits() -> None:
     submitted = {"event": "submitted", "at": 1.0, "tasks": 2}
     log = f"2026 INFO worker.py started\n{json.dumps(submitted)}\n" + '{"event": "prog'
     assert events(log) == [submitted]
-
-
-def instance(index: int) -> Instance:
-    return Instance(f"worker-{index}-00000a", index, "default", InstanceStatus.RUNNING, 0.0)
-
-
-@pytest.mark.parametrize(
-    ("taken", "expected"),
-    [
-        pytest.param([], 1, id="the-first-worker-is-1"),
-        pytest.param([1, 2], 3, id="then-the-next"),
-        pytest.param([1, 3], 2, id="a-gap-is-filled"),
-        pytest.param([2], 1, id="from-below"),
-    ],
-)
-def test_a_worker_gets_the_lowest_free_number(taken: list[int], expected: int) -> None:
-    assert pool.next_index([instance(index) for index in taken]) == expected
 
 
 @pytest.mark.parametrize(
