@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 MARKER = "RAY_WATCHER_PROCESS"
 POLL_SECONDS = 0.1
+EXEC_SECONDS, EXEC_POLL_SECONDS = 1.0, 0.001
 STARTING_SECONDS = 10.0  # from directory to `pid` takes milliseconds; later, its starter died in between
 
 # The shell survives the SIGTERM that is meant for the command (a trapped signal is reset in children, an
@@ -73,8 +74,15 @@ class Detached:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+        self._await_environment(process)
         threading.Thread(target=process.wait, daemon=True).start()  # no zombie while we live
         write_atomically(self.directory / "pid", str(process.pid))
+
+    def _await_environment(self, process: subprocess.Popen[bytes]) -> None:
+        """Until the marker shows: Linux tells that `exec` succeeded a moment before the new environment is readable."""
+        deadline = time.monotonic() + EXEC_SECONDS
+        while process.poll() is None and not _is_ours(process.pid, self.directory) and time.monotonic() < deadline:
+            time.sleep(EXEC_POLL_SECONDS)
 
     def state(self) -> State:
         """What the disk and the host say now; cheap."""
