@@ -1,0 +1,120 @@
+"""start-ray, status-ray, stop-ray: the Ray cluster itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from common.settings import load
+from watcher import output, pool, roster, status
+from watcher.commands.options import chosen, json_option, provider_option, setting
+from watcher.commands.watcher import stop_if_running
+from watcher.errors import AlreadyRunningError, NotRunningError
+from watcher.settings import OperatorSettings, head_options
+
+if TYPE_CHECKING:
+    from watcher.host import Host
+
+
+@click.command()
+@click.option(
+    "--num-workers",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    metavar="N",
+    help="Workers to start with; the watcher adds and removes others as work asks for them.",
+)
+@setting("num_cpus", "CPUs per Ray node, the head's too")
+@setting("num_gpus", "GPUs per Ray node, the head's too")
+@setting("object_store_memory", "object store memory per Ray node, for example 1GB")
+@provider_option
+@click.pass_obj
+def start_ray(host: Host, /, num_workers: int, **given: Any) -> None:
+    """Start a Ray head and N workers.
+
+    All ports are bound to loopback. The head answers on the ports that RAY_HEAD_ADDRESS, RAY_GCS_ADDRESS and
+    RAY_DASHBOARD_METRIC_API name. If anything fails, nothing of the cluster is left running.
+
+    \b
+    Example:  ray-watcher start-ray --num-workers 2 --num-cpus 1
+    """  # noqa: D301  # \b is click's
+    settings = load(OperatorSettings, **chosen(given))
+    _refuse_a_second(host, settings)
+    cluster = host.cluster_to_start(settings)
+    output.note(f"starting a Ray head and {output.count(num_workers, 'worker')} ({cluster.provider.name}) ...")
+    try:
+        head = cluster.start_head(head_options(settings))
+        workers = pool.launch(cluster.provider, settings.worker_type, num_workers)
+        pool.await_joined(host, cluster, head.gcs_address, workers, settings.join_timeout)
+    except BaseException:
+        pool.stop_everything(cluster)
+        raise
+    output.facts(
+        [
+            (
+                "cluster",
+                f"{settings.cluster} ({cluster.provider.name}): a head and {output.count(num_workers, 'worker')}",
+            ),
+            ("dashboard", head.dashboard_url),
+            ("GCS", head.gcs_address),
+            ("Ray client", f"ray://{settings.ray_head_address}"),
+            ("next", "ray-watcher start-watcher"),
+        ]
+    )
+
+
+@click.command()
+@provider_option
+@json_option
+@click.pass_obj
+def status_ray(host: Host, /, *, as_json: bool, **given: Any) -> None:
+    """Show head, workers, resources, demand.
+
+    \b
+    Example:  ray-watcher status-ray --json
+    """  # noqa: D301  # \b is click's
+    settings = load(OperatorSettings, **chosen(given))
+    seen = roster.look(host, host.running_cluster(settings), settings)
+    if as_json:
+        output.document(status.cluster_document(settings.cluster, seen))
+    else:
+        status.show_cluster(settings.cluster, seen)
+
+
+@click.command()
+@provider_option
+@click.pass_obj
+def stop_ray(host: Host, /, **given: Any) -> None:
+    """Stop head, workers and watcher.
+
+    Nothing of the cluster is left.
+
+    \b
+    Example:  ray-watcher stop-ray
+    """  # noqa: D301  # \b is click's
+    settings = load(OperatorSettings, **chosen(given))
+    stopped_watcher = stop_if_running(settings)
+    try:
+        cluster = host.running_cluster(settings)
+    except NotRunningError:
+        if stopped_watcher:
+            return
+        raise
+    output.note("stopping the workers and the Ray head; one that is busy may take half a minute ...")
+    workers = pool.stop_everything(cluster)
+    output.say(f"stopped: the Ray head and {output.count(workers, 'worker')} ({cluster.provider.name})")
+
+
+def _refuse_a_second(host: Host, settings: OperatorSettings) -> None:
+    try:
+        cluster = host.running_cluster(settings)
+    except NotRunningError:
+        return
+    head = cluster.head()
+    where = f"at {head.gcs_address}" if head else "as workers without a head"
+    raise AlreadyRunningError(
+        f"cluster '{settings.cluster}' is there already {where} ({cluster.provider.name}); "
+        "stop it with: ray-watcher stop-ray"
+    )

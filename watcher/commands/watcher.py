@@ -1,0 +1,112 @@
+"""start-watcher, watcher-status, stop-watcher: exporter, Prometheus, Alertmanager and scaler."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from common.settings import load
+from watcher import output, stack_control
+from watcher.commands.options import chosen, json_option, provider_option, setting
+from watcher.errors import NotRunningError
+from watcher.settings import OperatorSettings, variable
+from watcher.stack import stack_of
+from watcher.watcher_status import document, show
+
+if TYPE_CHECKING:
+    from watcher.host import Host
+    from watcher.stack import Stack
+
+
+@click.command()
+@setting("check_interval")
+@setting("pending_threshold")
+@setting("max_workers")
+@setting("min_workers")
+@setting("cooldown")
+@setting("idle_timeout")
+@provider_option
+@click.pass_obj
+def start_watcher(host: Host, /, **given: Any) -> None:
+    """Start exporter, Prometheus, scaler ...
+
+    The watcher is four programs that supervisord keeps running: exporter, Prometheus, Alertmanager and scaler.
+    New workers are of the size that WATCHER_NUM_CPUS, WATCHER_NUM_GPUS and WATCHER_OBJECT_STORE_MEMORY say.
+    All programs listen on loopback only. If one of them does not become ready, all are stopped again.
+
+    \b
+    Example:  ray-watcher start-watcher --check-interval 60 --pending-threshold 3 --max-workers 8 --cooldown 120
+    """  # noqa: D301  # \b is click's
+    settings = load(OperatorSettings, **chosen(given))
+    settings.bearer_token()  # a mistake there is better told now than in the scaler's log
+    stack = _stack(host, settings)
+    output.note("starting exporter, Prometheus, Alertmanager and scaler ...")
+    stack_control.start(stack, host.programs(stack))
+    output.facts(
+        [
+            (
+                "watcher",
+                f"up, for cluster '{settings.cluster}'; {settings.min_workers} to {settings.max_workers} workers",
+            ),
+            *((name, stack.url(name)) for name in stack.listens),
+            ("next", "ray-watcher load, ray-watcher watcher-status"),
+        ]
+    )
+
+
+@click.command()
+@click.option("--tail", type=click.IntRange(min=0), default=5, show_default=True, help="Lines of each program's log.")
+@json_option
+def watcher_status(tail: int, *, as_json: bool) -> None:
+    """Show programs, alerts, decisions.
+
+    Decisions come with their reasons; then the last lines of each program's log.
+
+    \b
+    Example:  ray-watcher watcher-status --tail 20
+    """  # noqa: D301  # \b is click's
+    status = document(stack_of(load(OperatorSettings)), tail)
+    if as_json:
+        output.document(status)
+    else:
+        show(status)
+
+
+@click.command()
+def stop_watcher() -> None:
+    """Stop the watcher; Ray goes on.
+
+    \b
+    Example:  ray-watcher stop-watcher
+    """  # noqa: D301  # \b is click's
+    stack_control.stop(stack_of(load(OperatorSettings)))
+    output.say("stopped: the watcher; Ray and its workers stay as they are")
+
+
+def stop_if_running(settings: OperatorSettings) -> bool:
+    """Stop the watcher of these settings; whether there was one."""
+    try:
+        stack_control.stop(stack_of(settings))
+    except NotRunningError:
+        return False
+    output.say("stopped: the watcher")
+    return True
+
+
+def _stack(host: Host, settings: OperatorSettings) -> Stack:
+    """The stack for the cluster that is up; without one, for the cluster that the settings expect."""
+    try:
+        cluster = host.running_cluster(settings)
+    except NotRunningError:
+        output.warn("no Ray cluster is running yet; the watcher waits for one (ray-watcher start-ray)")
+        return stack_of(settings, **{variable("provider"): host.cluster_to_start(settings).provider.name})
+    where = {variable("provider"): cluster.provider.name}
+    if cluster.provider.name == "docker":
+        where[variable("image")] = host.image(settings)
+    if head := cluster.head():
+        where[variable("ray_gcs_address")] = head.gcs_address
+        where[variable("ray_dashboard_metric_api")] = f"{head.dashboard_url}/api"
+    else:
+        output.warn("the cluster has no head; the watcher waits for one")
+    return stack_of(settings, **where)

@@ -1,0 +1,40 @@
+"""GET JSON from a program on this machine, within seconds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import requests
+
+_session = requests.Session()
+_session.trust_env = False  # a proxy of the environment is not meant for our own programs
+
+TIMEOUT_SECONDS = (1.0, 3.0)  # to connect, to read: loopback answers in milliseconds or not at all
+
+
+class UnreachableError(Exception):
+    """The address does not answer, or not with what was asked for; the message says which."""
+
+
+def get_json(url: str, params: dict[str, str] | None = None) -> Any:
+    """The JSON behind `url`. Raises `UnreachableError`."""
+    try:
+        reply = _session.get(url, params=params, timeout=TIMEOUT_SECONDS)
+        reply.raise_for_status()
+        return reply.json()
+    except requests.RequestException as error:
+        raise UnreachableError(f"{url} does not answer: {_reason(error)}") from error
+
+
+def answers(url: str) -> bool:
+    """Whether `url` answers with success."""
+    try:
+        return _session.get(url, timeout=TIMEOUT_SECONDS).ok
+    except requests.RequestException:
+        return False
+
+
+def _reason(error: requests.RequestException) -> str:
+    if error.response is not None:
+        return f"HTTP {error.response.status_code}: {error.response.text.strip()[:200]}"
+    return "connection refused" if "refused" in str(error) else type(error).__name__

@@ -1,0 +1,117 @@
+"""What the commands reach: clusters, engines, Ray's state. One value, so that tests can hand in another world."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from scaler.errors import ProviderError
+from watcher.errors import MissingError, NotRunningError
+from watcher.ray_process import ProcessCluster
+from watcher.stack import Stack, programs_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from exporter.cluster import ClusterState
+    from scaler.ports import Drainer
+    from watcher.ray_cluster import RayCluster
+    from watcher.settings import OperatorSettings
+    from watcher.supervisord import Program
+
+PROVIDERS = ("process", "docker")  # in the order they are asked: processes cost no engine call
+GCS_DEADLINE_SECONDS = 3.0
+START_IT = "start it with: ray-watcher start-ray"
+
+
+def real_cluster(provider: str, settings: OperatorSettings) -> RayCluster:
+    """The cluster of `settings` on `provider`; an engine's library is loaded only when it is chosen."""
+    if provider == "docker":
+        from watcher.ray_docker import DockerCluster
+
+        return DockerCluster.from_settings(settings.model_copy(update={"image": image_of(settings)}))
+    return ProcessCluster.from_settings(settings)
+
+
+def local_image(settings: OperatorSettings) -> str | None:
+    """The image of head and workers that the engine has; None where it has none.
+
+    RAY_IMAGE names it. Where that is unset and its default is not here, one of `build-image` will do.
+    """
+    from scaler.providers.engine import Engine
+    from watcher.images import default_tag
+
+    engine = Engine()
+    built = [] if "image" in settings.model_fields_set else [default_tag()]
+    return next((image for image in (settings.image, *built) if engine.image_labels(image) is not None), None)
+
+
+def image_of(settings: OperatorSettings) -> str:
+    """The image to use; one that is not here is named all the same, and the engine says that it is missing."""
+    with contextlib.suppress(ProviderError, MissingError):
+        return local_image(settings) or settings.image
+    return settings.image
+
+
+def docker_answers() -> bool:
+    """Whether a Docker Engine answers here, in at most some seconds."""
+    from scaler.providers import engine
+
+    return engine.docker_answers()
+
+
+def read_gcs(gcs_address: str) -> ClusterState:
+    """Ray's present state, straight from its GCS. Raises `NotRunningError` where it does not answer."""
+    from exporter.errors import SourceError
+    from exporter.gcs import GcsSource
+
+    with contextlib.closing(GcsSource(gcs_address, GCS_DEADLINE_SECONDS)) as source:
+        try:
+            return source.read(time.time())
+        except SourceError as error:
+            raise NotRunningError(f"Ray does not answer: {error}") from error
+
+
+def gcs_drainer(gcs_address: str) -> Drainer:
+    """Who asks Ray to let a node go."""
+    from scaler.gcs import GcsDrainer
+
+    return GcsDrainer(gcs_address)
+
+
+@dataclass(frozen=True)
+class Host:
+    """The world as commands see it."""
+
+    cluster: Callable[[str, OperatorSettings], RayCluster] = real_cluster
+    engine_answers: Callable[[], bool] = docker_answers
+    read_state: Callable[[str], ClusterState] = read_gcs
+    drainer: Callable[[str], Drainer] = gcs_drainer
+    image: Callable[[OperatorSettings], str] = image_of
+    programs: Callable[[Stack], Sequence[Program]] = programs_of
+
+    def cluster_to_start(self, settings: OperatorSettings) -> RayCluster:
+        """Where a new cluster goes: the chosen provider; by itself Docker where an engine answers."""
+        if settings.provider != "auto":
+            return self.cluster(settings.provider, settings)
+        return self.cluster("docker" if self.engine_answers() else "process", settings)
+
+    def running_cluster(self, settings: OperatorSettings) -> RayCluster:
+        """The cluster that is up, wherever it runs; the providers are asked, so no record can be wrong.
+
+        Raises `NotRunningError` where there is neither a head nor a worker.
+        """
+        for cluster in self._candidates(settings):
+            if cluster.head() or cluster.provider.list():
+                return cluster
+        raise NotRunningError(f"no Ray cluster '{settings.cluster}' is running; {START_IT}")
+
+    def _candidates(self, settings: OperatorSettings) -> Iterator[RayCluster]:
+        if settings.provider == "docker" and not self.engine_answers():
+            raise MissingError("no Docker engine answers; start Docker, or use --provider process")
+        chosen = PROVIDERS if settings.provider == "auto" else (settings.provider,)
+        for provider in chosen:
+            if provider != "docker" or settings.provider == "docker" or self.engine_answers():
+                yield self.cluster(provider, settings)

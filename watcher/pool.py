@@ -1,0 +1,82 @@
+"""Workers added and removed by hand: start, wait until Ray has them, let them go."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from scaler.lifecycle import lowest_free_index
+from scaler.model import Instance, InstanceStatus, LaunchRequest, WorkerType
+from watcher.errors import NotRunningError, TimedOutError, WatcherError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from scaler.ports import WorkerProvider
+    from watcher.host import Host
+    from watcher.ray_cluster import RayCluster
+
+POLL_SECONDS = 0.2
+AT_ONCE = 8  # workers stopped at the same time
+STOP_GRACE_SECONDS = 5.0  # the whole cluster ends: there is no other node to drain to
+LOG_LINES = 10  # of a worker that ended before it joined
+
+
+def launch(provider: WorkerProvider, worker_type: WorkerType, count: int) -> list[Instance]:
+    """Start `count` workers, without waiting for Ray. Raises `LaunchFailedError`; earlier ones then stay."""
+    known, launched = list(provider.list()), []
+    for _ in range(count):
+        index = lowest_free_index({instance.index for instance in known})
+        request = LaunchRequest(f"worker-{index}-{secrets.token_hex(3)}", index, worker_type)
+        launched.append(provider.launch(request))
+        known.append(launched[-1])
+    return launched
+
+
+def await_joined(
+    host: Host, cluster: RayCluster, gcs_address: str, workers: Sequence[Instance], timeout: float
+) -> None:
+    """Wait until Ray has all `workers`.
+
+    Raises `TimedOutError` after `timeout` seconds, `WatcherError` with its last lines where one ends before.
+    """
+    deadline = time.monotonic() + timeout
+    missing = {worker.worker_id for worker in workers}
+    while missing := missing - _in_ray(host, gcs_address):
+        _require_up(cluster.provider, missing)
+        if time.monotonic() > deadline:
+            raise TimedOutError(f"{', '.join(sorted(missing))} did not join Ray within {timeout:g} s")
+        time.sleep(POLL_SECONDS)
+
+
+def stop_everything(cluster: RayCluster) -> int:
+    """Stop every worker, then the head; how many workers there were.
+
+    In this order a worker says goodbye in a second; one whose head is gone would wait for it in vain.
+    """
+    workers = [instance.worker_id for instance in cluster.provider.list()]
+    with ThreadPoolExecutor(AT_ONCE) as threads:
+        for _ in threads.map(lambda worker_id: cluster.provider.remove(worker_id, STOP_GRACE_SECONDS), workers):
+            pass
+    if cluster.head():
+        cluster.stop_head()
+    return len(workers)
+
+
+def _in_ray(host: Host, gcs_address: str) -> set[str]:
+    try:
+        return {node.instance_id for node in host.read_state(gcs_address).alive}
+    except NotRunningError:
+        return set()  # a head that has just started knows no node for a moment; the deadline bounds this
+
+
+def _require_up(provider: WorkerProvider, wanted: set[str]) -> None:
+    instances = {instance.worker_id: instance for instance in provider.list()}
+    for worker_id in sorted(wanted):
+        instance = instances.get(worker_id)
+        if instance is None or instance.status is InstanceStatus.EXITED:
+            detail = instance.detail if instance else "it is gone"
+            lines = list(provider.logs(worker_id, tail=LOG_LINES, follow=False)) if instance else []
+            raise WatcherError("\n".join([f"{worker_id} ended before it joined Ray: {detail}", *lines]))

@@ -1,0 +1,115 @@
+"""The watcher's four programs as one value: exporter, Prometheus, Alertmanager and scaler.
+
+A `Stack` is only addresses, a directory and an environment, so that a second one (the demo's) can run beside
+a user's. `stack_control` starts and stops it.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from common.detached import Detached
+from watcher import monitoring, supervisord
+from watcher.errors import NotRunningError
+from watcher.settings import OperatorSettings, as_environment, variable
+from watcher.supervisord import Program, ProgramState, SilentError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+TOKEN_FILE = "token"  # noqa: S105  # its name, not what it holds
+START_IT = "start it with: ray-watcher start-watcher"
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Where the four programs listen, keep their files, and the settings they are given."""
+
+    directory: Path
+    addresses: monitoring.Stack = field(default_factory=monitoring.Stack)
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def listens(self) -> dict[str, str]:
+        """`HOST:PORT` by program, in the order in which they start."""
+        return {
+            "exporter": self.addresses.exporter,
+            "prometheus": self.addresses.prometheus,
+            "alertmanager": self.addresses.alertmanager,
+            "scaler": self.addresses.scaler,
+        }
+
+    @property
+    def supervisor(self) -> Detached:
+        """The supervisord that keeps them running."""
+        return Detached(self.directory / "supervisord")
+
+    def log(self, program: str) -> Path:
+        """The log file of a program."""
+        return supervisord.log_path(self.directory, program)
+
+    def url(self, program: str) -> str:
+        """The base URL of a program."""
+        return f"http://{self.listens[program]}"
+
+
+def stack_of(settings: OperatorSettings, **environment: str) -> Stack:
+    """The stack that the settings describe; `environment` is added to what its programs are given."""
+    directory = settings.state_dir.expanduser().resolve()
+    watcher = directory / "watcher" / settings.cluster
+    told = {
+        variable("state_dir"): str(directory),
+        variable("exporter_url"): f"http://{settings.exporter_listen}",
+    }
+    return Stack(
+        directory=watcher,
+        addresses=monitoring.Stack(
+            exporter=settings.exporter_listen,
+            scaler=settings.listen,
+            prometheus=settings.prometheus_listen,
+            alertmanager=settings.alertmanager_listen,
+            cluster=settings.cluster,
+            token_file=settings.token_file or (watcher / TOKEN_FILE if settings.token else None),
+        ),
+        environment={**as_environment(settings), **told, **environment},
+    )
+
+
+def programs_of(stack: Stack) -> tuple[Program, ...]:
+    """The four programs, in the order in which they start; writes what Prometheus and Alertmanager read.
+
+    Raises `MissingError` where one of them is not on this machine.
+    """
+    directory = stack.directory / "monitoring"
+    _write_token(stack)
+    monitoring.write_monitoring(directory, stack.addresses)
+    data = stack.directory / "data"
+    commands = {
+        "exporter": [sys.executable, "-m", "exporter"],
+        "prometheus": monitoring.prometheus_command(directory, stack.addresses, data / "prometheus"),
+        "alertmanager": monitoring.alertmanager_command(directory, stack.addresses, data / "alertmanager"),
+        "scaler": [sys.executable, "-m", "scaler"],
+    }
+    return tuple(
+        Program(name, tuple(command), ready_url=f"{stack.url(name)}/-/healthy") for name, command in commands.items()
+    )
+
+
+def _write_token(stack: Stack) -> None:
+    """Alertmanager reads the webhook's token from a file; a token of the environment gets one."""
+    if token := stack.environment.get(variable("token")):
+        stack.directory.mkdir(parents=True, exist_ok=True)
+        file = stack.directory / TOKEN_FILE
+        file.touch(mode=0o600)
+        file.write_text(token, encoding="utf-8")
+
+
+def program_states(stack: Stack) -> tuple[ProgramState, ...]:
+    """Every program's state. Raises `NotRunningError`."""
+    try:
+        return supervisord.states(stack.directory)
+    except SilentError:
+        raise NotRunningError(f"the watcher is not running; {START_IT}") from None

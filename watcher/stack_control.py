@@ -1,0 +1,136 @@
+"""Start and stop a stack: all of its programs ready, or nothing of it left. Every wait is bounded."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from common import processes
+from common.settings import split_host_port
+from watcher import supervisord
+from watcher.errors import AlreadyRunningError, NotRunningError, PortTakenError, TimedOutError, WatcherError
+from watcher.fetch import answers
+from watcher.settings import variable
+from watcher.supervisord import SilentError
+from watcher.tail import last_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from watcher.stack import Stack
+    from watcher.supervisord import Program
+
+READY_TIMEOUT_SECONDS = 30.0  # all four are up in about 3 s on 2 idle cores
+STOP_SECONDS = 20.0  # all are told at once, and killed after their own 10 s
+ORPHAN_GRACE_SECONDS = 5.0  # for programs whose supervisord was killed
+POLL_SECONDS = 0.1
+CULPRIT_LINES = 12  # of the log of a program that did not start
+GONE = frozenset({"STOPPED", "BACKOFF", "EXITED", "FATAL", "UNKNOWN"})  # not on the way to RUNNING
+LISTEN_VARIABLES = {
+    "exporter": variable("exporter_listen"),
+    "prometheus": variable("prometheus_listen"),
+    "alertmanager": variable("alertmanager_listen"),
+    "scaler": variable("listen"),
+}
+
+
+def start(stack: Stack, programs: Sequence[Program]) -> None:
+    """Start `programs` and wait until each answers; on any error, or Ctrl-C, all that was started is stopped.
+
+    Raises `AlreadyRunningError`, `PortTakenError`, `TimedOutError`, or `WatcherError` with the last lines of
+    the program that ended.
+    """
+    with _alone(stack):
+        if stack.supervisor.state().running:
+            raise AlreadyRunningError("the watcher is running already; stop it with: ray-watcher stop-watcher")
+        _end(stack)  # the programs of a supervisord that was killed: they hold the ports
+        _require_free_ports(stack)
+        try:
+            _launch(stack, programs)
+            _await_ready(stack, programs)
+        except BaseException:
+            _end(stack)
+            raise
+
+
+def stop(stack: Stack) -> None:
+    """Stop supervisord and all it runs. Raises `NotRunningError` where nothing of it is there."""
+    with _alone(stack):
+        if not stack.supervisor.members():
+            raise NotRunningError("the watcher is not running")
+        _end(stack)
+
+
+def _end(stack: Stack) -> None:
+    """Supervisord stops its programs by itself on SIGTERM; where it is gone, they are asked one by one."""
+    if not stack.supervisor.state().running:
+        orphans = stack.supervisor.members()
+        processes.terminate(orphans)
+        processes.wait_gone(orphans, ORPHAN_GRACE_SECONDS)
+    stack.supervisor.stop(STOP_SECONDS)
+    supervisord.remove_socket(stack.directory)
+
+
+@contextlib.contextmanager
+def _alone(stack: Stack) -> Iterator[None]:
+    """Two commands at once would each see half of what the other does."""
+    stack.directory.mkdir(parents=True, exist_ok=True)
+    with (stack.directory / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise AlreadyRunningError("another command is starting or stopping this watcher at the moment") from None
+        yield
+
+
+def _require_free_ports(stack: Stack) -> None:
+    for program, address in stack.listens.items():
+        if holder := processes.port_taken(*split_host_port(address)):
+            raise PortTakenError(
+                f"{program} needs {address}, which {holder} holds; "
+                f"stop that, or set {LISTEN_VARIABLES[program]} to another HOST:PORT"
+            )
+
+
+def _launch(stack: Stack, programs: Sequence[Program]) -> None:
+    configuration = stack.directory / "supervisord.conf"
+    configuration.write_text(supervisord.render(programs, stack.directory), encoding="utf-8")
+    supervisord.prepare_socket(stack.directory)
+    command = [sys.executable, "-m", "supervisor.supervisord", "--nodaemon", "-c", str(configuration)]
+    stack.supervisor.start(command, {**os.environ, **stack.environment})
+
+
+def _await_ready(stack: Stack, programs: Sequence[Program]) -> None:
+    """All answer, and have been up for the second after which supervisord calls them RUNNING."""
+    deadline = time.monotonic() + READY_TIMEOUT_SECONDS
+    while waiting := _not_ready(stack, programs):
+        if time.monotonic() > deadline:
+            names = ", ".join(program.name for program in waiting)
+            message = f"{names} not ready after {READY_TIMEOUT_SECONDS:g} s"
+            raise TimedOutError(_with_log(stack, waiting[0].name, message))
+        time.sleep(POLL_SECONDS)
+
+
+def _not_ready(stack: Stack, programs: Sequence[Program]) -> list[Program]:
+    """Raises `WatcherError` where one of them, or supervisord itself, has ended."""
+    if not stack.supervisor.state().running:
+        raise WatcherError(
+            "\n".join(["supervisord ended; its last lines:", *stack.supervisor.lines(tail=CULPRIT_LINES)])
+        )
+    try:
+        states = {program.name: program for program in supervisord.states(stack.directory)}
+    except SilentError:
+        return list(programs)  # it has not opened its socket yet; the deadline bounds this
+    for program in states.values():
+        if program.state in GONE:
+            raise WatcherError(_with_log(stack, program.name, f"{program.name} did not start: {program.detail}"))
+    return [one for one in programs if states[one.name].state != "RUNNING" or not answers(one.ready_url)]
+
+
+def _with_log(stack: Stack, program: str, message: str) -> str:
+    log = stack.log(program)
+    return "\n".join([message, f"last lines of {log}:", *last_lines(log, CULPRIT_LINES)])

@@ -1,0 +1,60 @@
+"""The end of a log file, and what is written to it after, across rotation."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import deque
+from typing import TYPE_CHECKING, BinaryIO
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+POLL_SECONDS = 0.2
+
+
+def last_lines(path: Path, count: int) -> list[str]:
+    """The last `count` lines; none where there is no file."""
+    try:
+        with path.open("rb") as log:
+            return [_text(line) for line in deque(log, maxlen=count)]
+    except FileNotFoundError:
+        return []
+
+
+def tail_file(path: Path, count: int, *, follow: bool) -> Iterator[str]:
+    """The last `count` lines, then with `follow` each new one, for ever; a rotated file is read on from its start."""
+    log = path.open("rb")
+    try:
+        yield from (_text(line) for line in deque(log, maxlen=count))
+        while follow:
+            rotated = _was_rotated(path, log)  # asked before reading: what was written last is still read
+            yield from _whole_lines(log)
+            if rotated:
+                log.close()
+                log = path.open("rb")
+            else:
+                time.sleep(POLL_SECONDS)
+    finally:
+        log.close()
+
+
+def _whole_lines(log: BinaryIO) -> Iterator[str]:
+    """The lines that are complete; the beginning of one is left for the next look."""
+    while line := log.readline():
+        if not line.endswith(b"\n"):
+            log.seek(-len(line), os.SEEK_CUR)
+            return
+        yield _text(line)
+
+
+def _text(line: bytes) -> str:
+    return line.decode("utf-8", "replace").rstrip("\r\n")
+
+
+def _was_rotated(path: Path, log: BinaryIO) -> bool:
+    try:
+        return path.stat().st_ino != os.fstat(log.fileno()).st_ino
+    except FileNotFoundError:
+        return False  # between the old file's renaming and the new one

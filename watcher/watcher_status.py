@@ -1,0 +1,158 @@
+"""What the watcher does and why: gathered from supervisord, Prometheus, the scaler and the logs."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from watcher import output
+from watcher.decisions import parts
+from watcher.fetch import UnreachableError, get_json
+from watcher.stack import program_states
+from watcher.tail import last_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from watcher.stack import Stack
+    from watcher.supervisord import ProgramState
+
+STATUS_VERSION = 1
+SHOWN_DECISIONS = 5
+
+
+def document(stack: Stack, log_lines: int) -> dict[str, Any]:
+    """What `watcher-status --json` prints. `scaler` and `alerts` are None where the program does not answer.
+
+    Raises `NotRunningError`.
+    """
+    states = program_states(stack)
+    return {
+        "version": STATUS_VERSION,
+        "running": all(state.state == "RUNNING" for state in states),
+        "cluster": stack.addresses.cluster,
+        "programs": [_program(stack, state) for state in states],
+        "alerts": _ask(alerts, stack),
+        "scaler": _ask(scaler_status, stack),
+        "logs": {state.name: last_lines(stack.log(state.name), log_lines) for state in states},
+    }
+
+
+def scaler_status(stack: Stack) -> dict[str, Any]:
+    """The scaler's own account. Raises `UnreachableError`."""
+    status: dict[str, Any] = get_json(f"{stack.url('scaler')}/api/v1/status")
+    return status
+
+
+def alerts(stack: Stack) -> list[dict[str, Any]]:
+    """Prometheus' pending and firing alerts. Raises `UnreachableError`."""
+    reply = get_json(f"{stack.url('prometheus')}/api/v1/alerts")
+    return [
+        {
+            "name": alert["labels"]["alertname"],
+            "state": alert["state"],
+            "scale": alert["labels"].get("ray_scale"),
+            "since": alert["activeAt"],
+            "summary": alert["annotations"].get("summary", ""),
+        }
+        for alert in reply["data"]["alerts"]
+    ]
+
+
+def show(status: Mapping[str, Any]) -> None:
+    """Print it for people."""
+    now = time.time()
+    output.say(f"watcher of cluster '{status['cluster']}': {'up' if status['running'] else 'not all programs are up'}")
+    output.heading("Programs")
+    output.table(
+        ["program", "state", "pid", "up", "address"],
+        [
+            [p["name"], p["state"], str(p["pid"] or "-"), _since(p["started_at"], now) if p["pid"] else "-", p["url"]]
+            for p in status["programs"]
+        ],
+    )
+    _show_alerts(status["alerts"])
+    if status["scaler"]:
+        _show_scaler(status["scaler"], now)
+    else:
+        output.warn("the scaler does not answer")
+    for program, lines in status["logs"].items():
+        if lines:
+            output.heading(f"Log of {program} (last {len(lines)} lines)")
+            output.say("\n".join(lines))
+
+
+def _show_alerts(found: list[dict[str, Any]] | None) -> None:
+    output.heading("Alerts")
+    if found is None:
+        output.warn("Prometheus does not answer")
+    elif found:
+        rows = [[alert["name"], alert["state"], alert["scale"] or "-", alert["summary"]] for alert in found]
+        output.table(["alert", "state", "permits", "summary"], rows)
+    else:
+        output.say("none pending or firing")
+
+
+def _show_scaler(scaler: Mapping[str, Any], now: float) -> None:
+    snapshot, limits = scaler["snapshot"], scaler["limits"]
+    output.heading("Scaler")
+    output.facts(
+        [
+            ("workers", f"{len(scaler['workers'])} (from {limits['min_workers']} to {limits['max_workers']})"),
+            ("snapshot", _snapshot(snapshot)),
+            ("cooldown", ", ".join(_cooldowns(scaler["cooldown"])) or "none"),
+        ]
+    )
+    if scaler["workers"]:
+        rows = [[w["worker_id"], w["state"], _idle(w["idle_seconds"]), w["detail"]] for w in scaler["workers"]]
+        output.table(["worker", "state", "idle", "detail"], rows)
+    output.heading("Last decisions")
+    rows = [row for decision in scaler["decisions"][:SHOWN_DECISIONS] for row in decision_rows(decision, now)]
+    if rows:
+        output.table(["ago", "trigger", "what", "cause", "reason"], rows)
+    else:
+        output.say("none yet")
+
+
+def decision_rows(decision: Mapping[str, Any], now: float) -> list[list[str]]:
+    """One row for each part of a decision."""
+    start = [_since(decision["at"], now), decision["trigger"]]
+    return [[*start, part.what, part.cause, part.reason] for part in parts(decision)]
+
+
+def _snapshot(snapshot: Mapping[str, Any]) -> str:
+    if not snapshot["usable"]:
+        return f"not usable: {snapshot['problem']}"
+    return (
+        f"{snapshot['pending']} requests wait for room (from {snapshot['source']}, {snapshot['age_seconds']:.1f} s old)"
+    )
+
+
+def _cooldowns(cooldown: Mapping[str, Any]) -> Iterable[str]:
+    return (f"{way} {c['remaining_seconds']:.0f} s" for way, c in cooldown.items() if c["remaining_seconds"] > 0)
+
+
+def _idle(seconds: float | None) -> str:
+    return output.duration(seconds) if seconds else "-"
+
+
+def _since(moment: float, now: float) -> str:
+    return output.duration(max(0.0, now - moment))
+
+
+def _program(stack: Stack, state: ProgramState) -> dict[str, Any]:
+    return {
+        "name": state.name,
+        "state": state.state,
+        "pid": state.pid,
+        "started_at": state.started_at,
+        "detail": state.detail,
+        "url": stack.url(state.name),
+    }
+
+
+def _ask(question: Any, stack: Stack) -> Any:
+    try:
+        return question(stack)
+    except UnreachableError:
+        return None
