@@ -1,0 +1,41 @@
+"""`ray-watcher demo`, interrupted half-way as a user would: nothing of it goes on."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+from operating import PROGRAM, processes_below
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
+STOPPING_SECONDS = 60
+
+
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM], ids=lambda signum: signum.name)
+def test_an_interrupted_demo_stops_all_it_started_and_says_where_its_logs_are(
+    tmp_path: Path, signum: signal.Signals
+) -> None:
+    with subprocess.Popen(
+        [PROGRAM, "demo"],
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    ) as demo:
+        assert demo.stdout is not None
+        said = ""
+        for line in demo.stdout:
+            said += line
+            if "a burst of" in line:
+                demo.send_signal(signum)
+        assert demo.wait(STOPPING_SECONDS) == 130, said
+    assert "nothing of the demo is left" in said
+    assert f"the demo's logs are in {tmp_path}" in said
+    assert processes_below(str(tmp_path)) == []

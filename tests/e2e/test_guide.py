@@ -1,0 +1,179 @@
+"""The guide's session, command by command, with processes and with Docker; and what goes wrong in real life."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import time
+from typing import TYPE_CHECKING, Any
+
+import psutil
+import pytest
+from operating import Operator, processes_below
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+PROGRAMS = ("exporter", "prometheus", "alertmanager", "scaler")
+DEADLINE_SECONDS = 60.0
+
+
+def eventually(look: Callable[[], Any], what: str) -> Any:
+    """Wait until `look` gives something true; at most a minute."""
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while not (seen := look()):
+        assert time.monotonic() < deadline, f"not within {DEADLINE_SECONDS:g} s: {what}"
+        time.sleep(0.3)
+    return seen
+
+
+def status(operator: Operator) -> dict[str, Any]:
+    """The watcher's own account."""
+    return dict(json.loads(operator.says("watcher-status", "--json")))
+
+
+def ray_workers(operator: Operator) -> list[dict[str, Any]]:
+    """Workers as `status-ray` lists them."""
+    return list(json.loads(operator.says("status-ray", "--json"))["workers"])
+
+
+def program_pid(operator: Operator, module: str) -> int:
+    """The pid of one of the watcher's programs."""
+    directory = operator.environment["WATCHER_STATE_DIR"]
+    for process in psutil.process_iter(["pid", "cmdline"]):
+        command = process.info["cmdline"] or []
+        if command[-2:] == ["-m", module] and process.environ().get("WATCHER_STATE_DIR") == directory:
+            return int(process.pid)
+    raise AssertionError(f"no {module} of {directory} runs")
+
+
+def a_taken_port_is_told_and_nothing_is_left_behind(session: Operator) -> None:
+    host, port = session.environment["WATCHER_PROMETHEUS_LISTEN"].split(":")
+    with socket.create_server((host, int(port))):
+        said = session.run("start-watcher", exit_code=6).stderr
+
+    assert f"{host}:{port}" in said
+    assert processes_below(session.environment["WATCHER_STATE_DIR"]) == []
+
+
+def the_quick_start_brings_up_cluster_and_watcher(session: Operator) -> None:
+    session.run("start-ray", "--num-workers", "1", "--num-cpus", "1")
+    session.run("start-watcher", "--check-interval", "2", "--max-workers", "3", "--cooldown", "5")
+
+
+def the_first_worker_joins(session: Operator) -> None:
+    eventually(lambda: [w["state"] for w in ray_workers(session)] == ["RUNNING"], "the worker joins")
+
+    assert "worker-1" in session.says("status-ray")
+
+
+def starting_twice_says_so(session: Operator) -> None:
+    assert "already" in session.run("start-ray", exit_code=3).stderr
+    assert "already" in session.run("start-watcher", exit_code=3).stderr
+
+
+def the_watcher_runs_its_four_programs(session: Operator) -> None:
+    programs = {program["name"]: program["state"] for program in status(session)["programs"]}
+
+    assert programs == dict.fromkeys(PROGRAMS, "RUNNING")
+
+
+def load_makes_the_pool_grow_to_its_limit_and_all_tasks_finish(session: Operator) -> None:
+    said = session.says("load", "--num-tasks", "8", "--seconds", "5")
+
+    done = json.loads(said.splitlines()[-1])
+    assert (done["event"], done["finished"], done["failed"]) == ("done", 8, 0)
+    launches = [a for a in status(session)["scaler"]["actions"] if a["action"] == "launch"]
+    assert 2 <= len(launches) <= 3  # the first worker may have been idle for long enough to go
+    assert all(a["cause"] == "pending_demand" and a["outcome"] == "done" and a["joined_at"] for a in launches)
+
+
+def idle_workers_go_by_themselves(session: Operator) -> None:
+    eventually(lambda: not ray_workers(session), "the pool shrinks")
+
+    actions = status(session)["scaler"]["actions"]
+    assert {a["cause"] for a in actions if a["action"] == "remove"} == {"drained"}
+
+
+def a_worker_is_added_and_removed_by_hand(session: Operator) -> None:
+    worker_id = session.says("add-worker").split()[0]
+    eventually(
+        lambda: [w for w in ray_workers(session) if (w["worker_id"], w["state"]) == (worker_id, "RUNNING")],
+        "the worker joins",
+    )
+
+    session.run("remove-worker", worker_id)
+
+    assert worker_id not in [w["worker_id"] for w in ray_workers(session)]
+
+
+def every_part_has_a_log(session: Operator) -> None:
+    for service in ("head", *PROGRAMS):
+        assert session.says("logs-ray", "--service", service, "--tail", "5").strip()
+
+
+def what_is_not_there_is_told(session: Operator) -> None:
+    assert "worker-9" in session.run("logs-ray", "--service", "worker-9", exit_code=4).stderr
+    assert "worker-9" in session.run("remove-worker", "worker-9", exit_code=4).stderr
+
+
+def a_killed_scaler_comes_back_and_knows_what_was(session: Operator) -> None:
+    before = status(session)["scaler"]["actions"]
+    os.kill(program_pid(session, "scaler"), signal.SIGKILL)
+
+    def back() -> bool:
+        scaler = status(session)["scaler"]
+        return bool(scaler and scaler.get("actions"))
+
+    eventually(back, "supervisord restarts the scaler")
+    assert [a["action_id"] for a in status(session)["scaler"]["actions"]][-len(before) :] == [
+        a["action_id"] for a in before
+    ]
+
+
+def a_frozen_exporter_is_told_and_nothing_is_removed(session: Operator) -> None:
+    pid = program_pid(session, "exporter")
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        eventually(lambda: not status(session)["scaler"]["snapshot"]["usable"], "the scaler has no snapshot")
+        assert "does not answer" in status(session)["scaler"]["snapshot"]["problem"]
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    eventually(lambda: status(session)["scaler"]["snapshot"]["usable"], "the exporter answers again")
+
+
+def stopping_leaves_nothing_and_stopping_again_says_so(session: Operator) -> None:
+    session.run("stop-watcher")
+    assert "not running" in session.run("stop-watcher", exit_code=4).stderr
+    session.run("stop-ray")
+    assert "running" in session.run("stop-ray", exit_code=4).stderr
+    assert "running" in session.run("status-ray", exit_code=4).stderr
+
+    assert processes_below(session.environment["WATCHER_STATE_DIR"]) == []
+
+
+STORY = (
+    a_taken_port_is_told_and_nothing_is_left_behind,
+    the_quick_start_brings_up_cluster_and_watcher,
+    the_first_worker_joins,
+    starting_twice_says_so,
+    the_watcher_runs_its_four_programs,
+    load_makes_the_pool_grow_to_its_limit_and_all_tasks_finish,
+    idle_workers_go_by_themselves,
+    a_worker_is_added_and_removed_by_hand,
+    every_part_has_a_log,
+    what_is_not_there_is_told,
+    a_killed_scaler_comes_back_and_knows_what_was,
+    a_frozen_exporter_is_told_and_nothing_is_removed,
+    stopping_leaves_nothing_and_stopping_again_says_so,
+)
+
+
+def test_the_guides_session(operator: Operator) -> None:
+    for step in STORY:
+        began = time.monotonic()
+        step(operator)
+        print(f"{time.monotonic() - began:6.1f} s  {step.__name__.replace('_', ' ')}")  # noqa: T201  # shown on failure
