@@ -44,7 +44,7 @@ class ExporterSettings(ClusterAddresses):
         1, validation_alias="WATCHER_GCS_DEADLINE", gt=0, description="seconds the GCS has for an answer"
     )
     scrape_wait: float = Field(
-        0.1,  # a read takes a millisecond; the shipped scrape_timeout is 250 ms, and a frozen Ray must not fail a scrape
+        0.1,  # a read takes a millisecond; a frozen Ray must not exceed the shipped scrape_timeout of 250 ms
         validation_alias="WATCHER_SCRAPE_WAIT",
         gt=0,
         description="seconds a scrape waits for a fresh read before it takes the last one",

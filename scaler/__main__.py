@@ -54,8 +54,7 @@ def run(settings: ScalerSettings) -> None:
     """Serve and reconcile until SIGTERM. Raises `SettingsError`, `ScalerError`, `AddressInUseError`."""
     token = settings.bearer_token()
     clock, alarm, metrics, policy = SystemClock(), Alarm(), ScalerMetrics(), policy_from(settings)
-    settings.state_dir.mkdir(parents=True, exist_ok=True)
-    journal = Journal(settings.state_dir / "journal.db")
+    journal = Journal(settings.journal_file)
     journal.forget(clock.now() - JOURNAL_KEPT_SECONDS)
     if abandoned := journal.abandon_intents(clock.now()):
         log.warning("actions of an earlier run have no known outcome; looking anew", count=abandoned)

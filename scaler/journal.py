@@ -64,16 +64,18 @@ class ActionRecord:
 
 
 class Journal:
-    """The journal at `path` (`:memory:` for one that is forgotten). Safe to use from several threads.
+    """The journal at `path` (None: in memory, forgotten at the end). Safe to use from several threads.
 
     Every method raises `JournalError` where the file cannot be read or written.
     """
 
-    def __init__(self, path: Path | str) -> None:
-        self._path = path
+    def __init__(self, path: Path | None) -> None:
+        self._path = path or ":memory:"
         self._lock = threading.RLock()
         with self._errors():
-            self._db = sqlite3.connect(path, check_same_thread=False, timeout=BUSY_TIMEOUT_SECONDS)
+            if path:
+                path.parent.mkdir(parents=True, exist_ok=True)
+            self._db = sqlite3.connect(self._path, check_same_thread=False, timeout=BUSY_TIMEOUT_SECONDS)
             try:
                 self._prepare()
             except BaseException:
@@ -97,7 +99,7 @@ class Journal:
     def _errors(self) -> Iterator[None]:
         try:
             yield
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             raise JournalError(f"journal {self._path}: {error}") from error
 
     @contextmanager

@@ -151,6 +151,11 @@ class ScalerSettings(ClusterAddresses):
             idle_timeout=self.idle_timeout,
         )
 
+    @property
+    def journal_file(self) -> Path:
+        """Where the cluster's journal is."""
+        return self.state_dir / "journal" / f"{self.cluster}.db"
+
     def bearer_token(self) -> str | None:
         """The token that callers must present; None where none is needed.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -17,6 +18,8 @@ from watcher_fakes import World
 
 from common.processes import free_ports
 from common.settings import load
+from watcher import stack_control
+from watcher.errors import NotRunningError
 from watcher.fetch import answers
 from watcher.settings import OperatorSettings
 from watcher.stack import Stack, stack_of
@@ -54,7 +57,8 @@ def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
         monkeypatch.setenv(variable, f"127.0.0.1:{port}")
     made = stack_of(load(OperatorSettings))
     yield made
-    made.supervisor.stop(0)
+    with contextlib.suppress(NotRunningError):
+        stack_control.stop(made)
 
 
 @pytest.fixture

@@ -32,7 +32,7 @@ class World:
     reader: FakeReader = field(default_factory=lambda: FakeReader(snapshot(head())))
     provider: FakeProvider = field(default_factory=lambda: FakeProvider(engine=FakeEngine(now=NOW)))
     drainer: FakeDrainer = field(default_factory=FakeDrainer)
-    journal: Journal = field(default_factory=lambda: Journal(":memory:"))
+    journal: Journal = field(default_factory=lambda: Journal(None))
     executor: LaterExecutor = field(default_factory=LaterExecutor)
     metrics: ScalerMetrics = field(default_factory=ScalerMetrics)
     alarm: Alarm = field(default_factory=Alarm)

@@ -47,7 +47,7 @@ class Site:
 
     def __init__(self, token: str | None = None) -> None:
         self.clock, self.alarm, self.metrics = FakeClock(NOW), Alarm(), ScalerMetrics()
-        self.journal, limits = Journal(":memory:"), policy()
+        self.journal, limits = Journal(None), policy()
         self.reader = FakeReader(snapshot(head(), node(worker_name(1), idle=5), demands=(demand(3),)))
         shared: dict[str, Any] = {
             "provider": FakeProvider(),
