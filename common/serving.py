@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
+import socket
 import sys
 from typing import TYPE_CHECKING
 
@@ -21,7 +23,7 @@ LARGEST_BODY_BYTES = 8 * 1024 * 1024  # a notification of 1,000 alerts is below 
 
 
 class AddressInUseError(OSError):
-    """Something else already listens on the address."""
+    """The address cannot be listened on: something else has it, or it is not this host's."""
 
 
 @contextlib.contextmanager
@@ -35,23 +37,26 @@ def _until_signalled() -> Iterator[None]:
         yield
 
 
-def serve(app: WSGIApplication, listen: str) -> None:
-    """Serve `app` on `listen` (`HOST:PORT`); returns after SIGTERM or SIGINT.
+def bind(listen: str) -> socket.socket:
+    """A socket that holds the address `listen` (`HOST:PORT`): take it before doing what only one may do.
 
-    Raises `AddressInUseError` where the address is taken.
+    Raises `AddressInUseError` where the address cannot be had.
     """
     host, port = split_host_port(listen)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        server = waitress.create_server(
-            app,
-            host=host,
-            port=port,
-            threads=THREADS,
-            ident=None,
-            max_request_body_size=LARGEST_BODY_BYTES,
-        )
+        return socket.create_server((host, port), family=family)
+    except socket.gaierror as error:
+        raise AddressInUseError(f"cannot listen on {listen}: {error.strerror}") from error
     except OSError as error:
-        raise AddressInUseError(f"cannot listen on {listen}: {error.strerror or error}") from error
+        raise AddressInUseError(f"cannot listen on {listen}: {os.strerror(error.errno or 0)}") from error
+
+
+def serve(app: WSGIApplication, listening: socket.socket) -> None:
+    """Serve `app` until SIGTERM or SIGINT; closes the socket."""
+    server = waitress.create_server(
+        app, sockets=[listening], threads=THREADS, ident=None, max_request_body_size=LARGEST_BODY_BYTES
+    )
     with _until_signalled():
         server.run()
     server.close()

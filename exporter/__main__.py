@@ -33,9 +33,10 @@ def main() -> None:
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # what it says of each lost connection, our log says once
     try:
         chosen = settings.load(ExporterSettings)
+        listening = serving.bind(chosen.listen)
         thresholds = Thresholds(chosen.pending_threshold, chosen.cpu_threshold, chosen.idle_timeout)
         app = application(snapshots(chosen).latest, thresholds, HostCpu(time.monotonic).ratio, time.time)
-        serving.serve(app, chosen.listen)
+        serving.serve(app, listening)
     except (settings.SettingsError, serving.AddressInUseError) as error:
         serving.fail(str(error))
 

@@ -8,6 +8,8 @@ how long a node has been idle; idle seconds are 0, on which nothing is ever remo
 
 from __future__ import annotations
 
+import json
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
     from exporter.cluster import Node
 
 TIMEOUTS_SECONDS = (1, 2)  # to connect, and between bytes; a healthy dashboard needs 8 ms
+ANSWER_SECONDS, LARGEST_ANSWER_BYTES = 3.0, 64 * 1024 * 1024  # for one that drips, or never ends
+CHUNK_BYTES = 64 * 1024
 STRATEGIES = {"STRICT_PACK": Strategy.STRICT_PACK, "STRICT_SPREAD": Strategy.STRICT_SPREAD}
 UNREADABLE = (KeyError, TypeError, ValueError, AttributeError, IndexError)
 
@@ -46,10 +50,10 @@ class Dashboard:
 
     def _data(self, url: str) -> dict[str, Any]:
         try:
-            with self._session.get(url, timeout=TIMEOUTS_SECONDS) as answer:
+            with self._session.get(url, timeout=TIMEOUTS_SECONDS, stream=True) as answer:
                 answer.raise_for_status()
-                data: dict[str, Any] = answer.json()["data"]
-        except requests.JSONDecodeError as error:
+                data: dict[str, Any] = json.loads(_body(answer))["data"]
+        except json.JSONDecodeError as error:
             raise SourceBrokenError(f"dashboard: {url} answers no JSON") from error
         except requests.RequestException as error:
             raise SourceUnavailableError(f"dashboard: {url}: {_brief(error)}") from error
@@ -60,6 +64,16 @@ class Dashboard:
     def close(self) -> None:
         """Let go of the connections."""
         self._session.close()
+
+
+def _body(answer: requests.Response) -> bytes:
+    """All of it within a deadline: the library's own timeout counts between bytes only."""
+    deadline, body = time.monotonic() + ANSWER_SECONDS, bytearray()
+    for chunk in answer.iter_content(CHUNK_BYTES):
+        body += chunk
+        if time.monotonic() > deadline or len(body) > LARGEST_ANSWER_BYTES:
+            raise requests.Timeout(f"no end of the answer after {len(body)} bytes")
+    return bytes(body)
 
 
 class DashboardSource:

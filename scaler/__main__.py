@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
 import structlog
 
 from common import logs
-from common.serving import AddressInUseError, fail, serve
+from common.locks import exclusive
+from common.serving import bind, fail, serve
 from common.settings import SettingsError, load
 from scaler.cluster_client import StateReader
 from scaler.config import Policy
@@ -24,10 +28,13 @@ from scaler.settings import ScalerSettings
 from scaler.view_metrics import ViewCollector
 from scaler.webhook import ScalerApi, create_app
 
+if TYPE_CHECKING:
+    import socket
+
 log = structlog.get_logger()
 
 FLIGHTS_AT_ONCE = 8  # a start takes about 2.4 core-seconds; more at once only makes each slower
-JOURNAL_KEPT_SECONDS = 30 * 24 * 3600
+ENDING_SECONDS = 3.0  # for launches to land; supervisors lose patience after some 10 s
 
 
 class SystemClock:
@@ -46,16 +53,22 @@ def policy_from(settings: ScalerSettings) -> Policy:
         scale_up_cooldown=settings.cooldown,
         scale_down_cooldown=settings.scale_down_cooldown,
         join_timeout=settings.join_timeout,
+        stale_after=settings.stale_after,
         alert_expiry=settings.alert_expiry,
     )
 
 
 def run(settings: ScalerSettings) -> None:
-    """Serve and reconcile until SIGTERM. Raises `SettingsError`, `ScalerError`, `AddressInUseError`."""
+    """Serve and reconcile until SIGTERM. Raises `SettingsError`, `ScalerError`, `AddressInUseError`, `TimeoutError`."""
     token = settings.bearer_token()
+    listening = bind(settings.listen)  # before anything is touched: who does not get the address changes nothing
+    with exclusive(settings.journal_file.with_suffix(".lock"), timeout_seconds=0):
+        _run_alone(settings, token, listening)
+
+
+def _run_alone(settings: ScalerSettings, token: str | None, listening: socket.socket) -> None:
     clock, alarm, metrics, policy = SystemClock(), Alarm(), ScalerMetrics(), policy_from(settings)
     journal = Journal(settings.journal_file)
-    journal.forget(clock.now() - JOURNAL_KEPT_SECONDS)
     if abandoned := journal.abandon_intents(clock.now()):
         log.warning("actions of an earlier run have no known outcome; looking anew", count=abandoned)
     provider = MeteredProvider(provider_from_settings(settings), metrics)
@@ -98,10 +111,10 @@ def run(settings: ScalerSettings) -> None:
     loop = threading.Thread(target=reconciler.run, args=(stop, settings.check_interval), name="reconcile", daemon=True)
     loop.start()
     log.info("scaler listens", address=settings.listen, provider=provider.name, max_workers=policy.max_workers)
-    serve(create_app(api), settings.listen)
+    serve(create_app(api), listening)
     stop.set()
     alarm.ring("stop")
-    executor.shutdown(wait=False, cancel_futures=True)
+    flights.wait(ENDING_SECONDS)
     log.info("scaler ends; workers stay")
 
 
@@ -110,8 +123,12 @@ def main() -> None:
     logs.configure("scaler")
     try:
         run(load(ScalerSettings))
-    except (SettingsError, ScalerError, AddressInUseError) as error:
+    except TimeoutError:
+        fail("another scaler serves this cluster (same WATCHER_STATE_DIR and WATCHER_CLUSTER)")
+    except (SettingsError, ScalerError, OSError) as error:
         fail(str(error))
+    sys.stderr.flush()
+    os._exit(0)  # a removal may fly for half a minute yet; it is journaled, and the next run looks anew
 
 
 if __name__ == "__main__":

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from scaler.model import Direction
 
+REORDER_SECONDS = 60.0  # notifications overtake each other within seconds; retries of a sender go on for about a minute
+
 
 @dataclass(frozen=True)
 class Alert:
@@ -40,10 +42,19 @@ class Permission:
     def __bool__(self) -> bool:
         return bool(self.alerts)
 
+    def steps(self, fallback: str) -> dict[str, int]:
+        """Workers asked for whatever the demand says, by worker type; `fallback` is meant where an alert names none."""
+        steps: dict[str, int] = {}
+        for alert in self.alerts:
+            if alert.step is not None:
+                name = alert.worker_type or fallback
+                steps[name] = max(alert.step, steps.get(name, 0))
+        return steps
+
     @property
-    def step(self) -> int | None:
-        """Workers asked for whatever the demand says; None where no alert asks for a number."""
-        return max((alert.step for alert in self.alerts if alert.step is not None), default=None)
+    def asks_for_a_number(self) -> bool:
+        """Whether any alert wants workers whatever the demand says."""
+        return any(alert.step is not None for alert in self.alerts)
 
     @property
     def names(self) -> str:
@@ -56,8 +67,14 @@ class Permission:
 
 
 def is_news(known: Alert | None, heard: Alert) -> bool:
-    """Whether `heard` may replace `known`: it is of a later firing, or of the same one and not undoing its end."""
+    """Whether `heard` may replace `known`: it is of a later firing, or of the same one and not undoing its end.
+
+    That holds among notifications that may have overtaken each other. What comes much later counts as it is: an alert
+    that Alertmanager had timed out fires on with its old start, and a start may lie in a wrong clock's future.
+    """
     if known is None or heard.starts_at > known.starts_at:
+        return True
+    if abs(heard.received_at - known.received_at) > REORDER_SECONDS:
         return True
     return heard.starts_at == known.starts_at and (known.firing or not heard.firing)
 
@@ -72,11 +89,11 @@ def absorb(known: Mapping[str, Alert], heard: Iterable[Alert]) -> dict[str, Aler
 
 
 def permission(alerts: Iterable[Alert], direction: Direction, now: float, expiry: float) -> Permission:
-    """What the alerts that fire and were heard of within `expiry` seconds permit in `direction`."""
+    """What the alerts that fire and were heard of within `expiry` seconds (by any clock) permit in `direction`."""
     return Permission(
         tuple(
             alert
             for alert in alerts
-            if alert.direction is direction and alert.firing and now - alert.received_at <= expiry
+            if alert.direction is direction and alert.firing and abs(now - alert.received_at) <= expiry
         )
     )

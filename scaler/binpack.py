@@ -5,6 +5,7 @@ Work is counted by shape, never request by request: the cost grows with shapes a
 
 from __future__ import annotations
 
+import bisect
 import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -152,17 +153,22 @@ def _launch_for_demand(demand: Demand, worker_types: Sequence[WorkerType], room:
 
 
 def _launch_for_gang(gang: Gang, worker_types: Sequence[WorkerType], room: Room, packing: Packing) -> None:
+    """Whole or not at all, by the first type that can."""
+
+    def with_new(kind: WorkerType, count: int) -> list[Slot] | None:
+        slots = [*(slot.copy() for slot in packing.launches), *(fresh(kind) for _ in range(count))]
+        return slots if place_gang(gang, slots) else None
+
     for kind in worker_types:
-        extra: list[Slot] = []
-        while len(extra) <= gang.count:
-            slots = [*(slot.copy() for slot in packing.launches), *(slot.copy() for slot in extra)]
-            if place_gang(gang, slots):
-                if room.take(kind.name, len(extra)):
-                    packing.launches[:] = slots
-                else:
-                    packing.unmet += gang.count  # whole or not at all
-                return
-            extra.append(fresh(kind))
+        if with_new(kind, gang.count) is None:
+            continue
+        fewest = bisect.bisect_left(range(gang.count), x=True, key=lambda count: with_new(kind, count) is not None)
+        slots = with_new(kind, fewest)
+        if slots is not None and room.take(kind.name, fewest):
+            packing.launches[:] = slots
+        else:
+            packing.unmet += gang.count
+        return
     packing.infeasible.append(gang)
 
 

@@ -45,7 +45,7 @@ def from_document(document: Any) -> Snapshot:
         if document["version"] != STATE_VERSION:
             raise SnapshotUnavailableError(f"/state is of version {document['version']!r}, wanted {STATE_VERSION}")
         return Snapshot(
-            observed_at=float(document["observed_at"]),
+            observed_at=_finite(document["observed_at"]),
             source=str(document["source"]),
             nodes=tuple(_node(node) for node in document["nodes"]),
             demands=tuple(_demand(demand) for demand in document["demands"]),
@@ -55,7 +55,7 @@ def from_document(document: Any) -> Snapshot:
             ),
             demand_known=bool(document["demand_known"]),
         )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise SnapshotUnavailableError(f"/state is not readable: {error!r}") from error
 
 
@@ -67,7 +67,7 @@ def _node(node: dict[str, Any]) -> Node:
         is_head=bool(node["is_head"]),
         total=_amounts(node["total"]),
         available=_amounts(node["available"]),
-        idle_seconds=float(node["idle_seconds"]),
+        idle_seconds=_finite(node["idle_seconds"]),
         labels={str(key): str(value) for key, value in node["labels"].items()},
     )
 
@@ -81,10 +81,13 @@ def _demand(demand: dict[str, Any]) -> Demand:
 
 
 def _amounts(resources: dict[str, Any]) -> dict[str, float]:
-    amounts = {str(name): float(amount) for name, amount in resources.items()}
-    if not all(map(math.isfinite, amounts.values())):
-        raise ValueError(f"resources that are not finite numbers: {amounts}")
-    return amounts
+    return {str(name): _finite(amount) for name, amount in resources.items()}
+
+
+def _finite(number: Any) -> float:
+    if not math.isfinite(value := float(number)):
+        raise ValueError(f"{number} is not a finite number")
+    return value
 
 
 def _cause(error: Exception) -> str:

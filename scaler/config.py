@@ -20,6 +20,7 @@ class Policy:
     scale_up_cooldown: float = 60.0
     scale_down_cooldown: float = 10.0
     join_timeout: float = 120.0
+    stale_after: float = 15.0
     alert_expiry: float = 300.0
 
     def worker_type(self, name: str) -> WorkerType | None:

@@ -120,8 +120,12 @@ class Observation:
     down: Permission = NOTHING
     last_scale_up: float | None = None  # unix seconds of the last event, None: never
     last_scale_down: float | None = None
+    last_launch_failure: float | None = None
+    last_drain_failure: float | None = None
     demand_since: float | None = None  # unix seconds since which demand has waited for workers, None: news
-    problem: str = ""
+    blind_since: float | None = None  # unix seconds since which the demand is not known, None: it is known, or news
+    problem: str = ""  # why there is no snapshot
+    provider_problem: str = ""  # why the workers are not known; then they are those that were last seen
 
 
 @dataclass(frozen=True)

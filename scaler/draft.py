@@ -2,21 +2,56 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from scaler.binpack import Room, Slot, fresh
 from scaler.decision import Action, Cause, Held, Infeasible, Observation
-from scaler.lifecycle import JOINING, ActionKind, Worker, ghosts
+from scaler.lifecycle import JOINING, ActionKind, Worker, WorkerState, ghosts
 from scaler.model import NodeStatus, Snapshot
 
 if TYPE_CHECKING:
     from scaler.config import Policy
 
 
+RETRY_SECONDS = 10.0  # what has just failed is not tried again at once, however short the cooldown
+
+
 def cooldown_left(last_event: float | None, cooldown: float, now: float) -> float:
-    """Seconds until the next event is allowed, 0.0 where it is; never more than `cooldown`, whatever the clock did."""
-    return 0.0 if last_event is None else max(0.0, min(cooldown, last_event + cooldown - now))
+    """Seconds until the next event is allowed, 0.0 where it is.
+
+    An event further in the future than the cooldown is a clock that was set back; it does not count.
+    """
+    if last_event is None or last_event > now + cooldown:
+        return 0.0
+    return max(0.0, last_event + cooldown - now)
+
+
+def scale_up_wait(observation: Observation, policy: Policy, now: float) -> float:
+    """Seconds before workers may be launched: the cooldown, or a moment of rest after a launch that failed."""
+    rest = cooldown_left(observation.last_launch_failure, RETRY_SECONDS, now)
+    return max(rest, cooldown_left(observation.last_scale_up, policy.scale_up_cooldown, now))
+
+
+def scale_down_wait(observation: Observation, policy: Policy, now: float) -> float:
+    """Seconds before workers may be drained: the cooldown, or a moment of rest after a drain that failed."""
+    rest = cooldown_left(observation.last_drain_failure, RETRY_SECONDS, now)
+    return max(rest, cooldown_left(observation.last_scale_down, policy.scale_down_cooldown, now))
+
+
+def sized_like_present_nodes(policy: Policy, observation: Observation) -> Policy:
+    """Where the policy leaves a worker's memory to Ray, expect what Ray chose for the nodes that are here."""
+    alive = [node for node in observation.snapshot.nodes if node.alive] if observation.snapshot else []
+
+    def largest(resource: str) -> int | None:
+        return int(max((node.total.get(resource, 0.0) for node in alive), default=0.0)) or None
+
+    memory, objects = largest("memory"), largest("object_store_memory")
+    kinds = (
+        replace(kind, memory=kind.memory or memory, object_store_memory=kind.object_store_memory or objects)
+        for kind in policy.worker_types
+    )
+    return replace(policy, worker_types=tuple(kinds))
 
 
 @dataclass
@@ -30,6 +65,7 @@ class Draft:
     held: list[Held] = field(default_factory=list)
     infeasible: list[Infeasible] = field(default_factory=list)
     demand_met: bool = True
+    settling: bool = False  # a burst that has just begun is given a second to show its size
 
     def hold(self, cause: Cause, count: int, reason: str) -> None:
         """Say that `count` workers or requests are held back; nothing to say for none."""
@@ -55,19 +91,11 @@ class Draft:
             {kind.name: kind.max_workers - names.count(kind.name) for kind in self.policy.worker_types},
         )
 
-    @property
-    def scale_up_wait(self) -> float:
-        """Seconds of cooldown left before workers may be launched."""
-        return cooldown_left(self.observation.last_scale_up, self.policy.scale_up_cooldown, self.now)
-
-    @property
-    def scale_down_wait(self) -> float:
-        """Seconds of cooldown left before workers may be drained."""
-        return cooldown_left(self.observation.last_scale_down, self.policy.scale_down_cooldown, self.now)
-
     def slots(self, snapshot: Snapshot, without: frozenset[str] = frozenset()) -> list[Slot]:
         """Room that is free now or joining; not of draining, dead or vanished nodes, nor of those in `without`."""
-        gone = ghosts(snapshot, self.observation.workers) | without
+        workers = self.observation.workers
+        leaving = {w.node.node_id for w in workers if w.node and w.state not in (WorkerState.RUNNING, *JOINING)}
+        gone = ghosts(snapshot, workers) | leaving | without
         present = [
             Slot(dict(node.available), node.labels)
             for node in snapshot.nodes

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import secrets
 import threading
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
+from scaler.draft import RETRY_SECONDS
 from scaler.errors import DrainRefusedError, JournalError, ScalerError
 from scaler.journal import DONE, FAILED
 from scaler.lifecycle import ActionKind, lowest_free_index
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
     from scaler.lifecycle import Worker
     from scaler.metrics import ScalerMetrics
     from scaler.ports import Clock, Drainer, WorkerProvider
+
+WAIT_POLL_SECONDS = 0.05
 
 log = structlog.get_logger()
 
@@ -47,6 +51,7 @@ class Flight:
     kind: ActionKind
     started_at: float
     request: LaunchRequest | None = None
+    until: float | None = None  # it failed, and counts as airborne until then: not to be tried again at once
 
     @property
     def placeholder(self) -> Instance | None:
@@ -60,7 +65,7 @@ class Flight:
 
 
 class Flights:
-    """Starts actions on `executor` and keeps account of those that have not landed; `landed` is called after each."""
+    """Starts actions on `executor` and knows those that have not landed; `landed` is called after each success."""
 
     def __init__(  # noqa: PLR0913  # the ports it flies to
         self,
@@ -84,8 +89,17 @@ class Flights:
 
     def airborne(self) -> dict[str, Flight]:
         """What is on its way now, by worker id."""
+        now = self._clock.now()
         with self._lock:
+            for worker_id in [id_ for id_, flight in self._airborne.items() if flight.until and flight.until <= now]:
+                del self._airborne[worker_id]
             return dict(self._airborne)
+
+    def wait(self, seconds: float) -> None:
+        """Until all have landed, at most `seconds`."""
+        deadline = time.monotonic() + seconds
+        while any(flight.until is None for flight in self.airborne().values()) and time.monotonic() < deadline:
+            time.sleep(WAIT_POLL_SECONDS)
 
     def start(self, decision_id: int, action: Action, workers: Iterable[Worker]) -> None:
         """Write `action` down and let it fly; `workers` are those whose index is taken. Raises `JournalError`."""
@@ -135,7 +149,9 @@ class Flights:
             self._journal.conclude(action_id, outcome, detail, self._clock.now())
         except JournalError as error:
             log.warning("outcome not written down", worker=worker_id, outcome=outcome, problem=str(error))
-        finally:
-            with self._lock:
-                self._airborne.pop(worker_id, None)
+        with self._lock:
+            flight = self._airborne.pop(worker_id)
+            if outcome == FAILED and action.kind is ActionKind.REMOVE:
+                self._airborne[worker_id] = replace(flight, until=self._clock.now() + RETRY_SECONDS)
+        if outcome == DONE:
             self._landed(action.kind.value)

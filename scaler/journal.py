@@ -38,7 +38,7 @@ CREATE TABLE actions (
     started_at REAL NOT NULL, finished_at REAL, outcome TEXT, detail TEXT NOT NULL DEFAULT ''
 );
 CREATE TABLE joined (worker_id TEXT PRIMARY KEY, at REAL NOT NULL);
-CREATE INDEX actions_by_kind ON actions (kind, started_at);
+CREATE INDEX actions_by_kind ON actions (kind, outcome);
 """
 BUSY_TIMEOUT_SECONDS = 5.0
 
@@ -185,7 +185,7 @@ class Journal:
             db.executemany("INSERT OR IGNORE INTO joined VALUES (?, ?)", [(worker_id, at) for worker_id in worker_ids])
 
     def joined(self) -> frozenset[str]:
-        """Ids of the workers that were seen in Ray."""
+        """Ids of the workers that were ever seen in Ray."""
         with self._lock, self._errors():
             rows = self._db.execute("SELECT worker_id FROM joined").fetchall()
         return frozenset(row["worker_id"] for row in rows)
@@ -200,9 +200,18 @@ class Journal:
 
     def last_started(self, kind: ActionKind) -> float | None:
         """When an action of this kind was last begun (unix seconds); cooldowns count from it."""
+        return self._last("SELECT started_at FROM actions WHERE kind = ? ORDER BY id DESC LIMIT 1", kind.value)
+
+    def last_failed(self, kind: ActionKind) -> float | None:
+        """When an action of this kind last failed (unix seconds)."""
+        query = "SELECT finished_at FROM actions WHERE kind = ? AND outcome = ? ORDER BY id DESC LIMIT 1"
+        return self._last(query, kind.value, FAILED)
+
+    def _last(self, query: str, *values: str) -> float | None:
+        """The newest by order of writing: the clock may have been set back since."""
         with self._lock, self._errors():
-            row = self._db.execute("SELECT max(started_at) FROM actions WHERE kind = ?", (kind.value,)).fetchone()
-        return None if row[0] is None else float(row[0])
+            row = self._db.execute(query, values).fetchone()
+        return None if row is None else float(row[0])
 
     def decisions(self, limit: int) -> list[dict[str, Any]]:
         """The last decisions, newest first: `id`, `at`, `trigger`, and the plan's `actions`, `held`, `infeasible`."""

@@ -3,7 +3,7 @@
 REQUESTED ──▶ ALLOCATED ──▶ RUNNING ──▶ DRAINING ──▶ TERMINATING ──▶ (removed)
 (launch in    (container    (joined     (Ray takes   (Ray let it go, or
  flight)       is up)        Ray)        no work)     its removal is in flight)
-    │             ├──▶ JOIN_TIMED_OUT (up, but not in Ray in time)
+    │             ├──▶ JOIN_TIMED_OUT (up, but not in Ray in time; or gone from it for as long)
     └─────────────┴──▶ LAUNCH_FAILED  (ended before it joined)
                   any ──▶ TERMINATED  (ended after it joined)
 Idle is a measurement, not a state.
@@ -77,16 +77,16 @@ def join_views(
     instances: Iterable[Instance],
     snapshot: Snapshot | None,
     *,
-    joined: Collection[str],
+    last_seen: Mapping[str, float],
     flights: Mapping[str, ActionKind],
     now: float,
     join_timeout: float,
 ) -> tuple[Worker, ...]:
-    """All workers, oldest index first.
+    """All workers, lowest index first.
 
-    `joined` holds the ids that were seen in Ray before; `flights` what is being done to which id just now.
+    `last_seen` says when an id was last seen in Ray (unix seconds); `flights` what is being done to which id just now.
     """
-    nodes = {node.instance_id: node for node in snapshot.nodes if node.instance_id} if snapshot else {}
+    nodes = _nodes_by_worker(snapshot) if snapshot else {}
     return tuple(
         sorted(
             (
@@ -98,8 +98,9 @@ def join_views(
                         instance,
                         nodes.get(instance.worker_id),
                         flights.get(instance.worker_id),
-                        ever_joined=instance.worker_id in joined,
-                        overdue=snapshot is not None and now - instance.created_at > join_timeout,
+                        ever_joined=instance.worker_id in last_seen,
+                        overdue=snapshot is not None
+                        and now - last_seen.get(instance.worker_id, instance.created_at) > join_timeout,
                     ),
                     created_at=instance.created_at,
                     node=nodes.get(instance.worker_id),
@@ -113,6 +114,11 @@ def join_views(
     )
 
 
+def _nodes_by_worker(snapshot: Snapshot) -> dict[str, Node]:
+    """A restarted container joins again as a new node while Ray remembers the dead one: the living one counts."""
+    return {node.instance_id: node for node in sorted(snapshot.nodes, key=lambda node: node.alive) if node.instance_id}
+
+
 def _state(
     instance: Instance, node: Node | None, flight: ActionKind | None, *, ever_joined: bool, overdue: bool
 ) -> WorkerState:
@@ -122,10 +128,10 @@ def _state(
         return WorkerState.REQUESTED
     if instance.status is InstanceStatus.EXITED:
         return WorkerState.TERMINATED if node or ever_joined else WorkerState.LAUNCH_FAILED
-    if node is None and ever_joined:  # Ray lost sight of it (no snapshot, GCS restarted): it ends or comes back
-        return WorkerState.RUNNING
-    if node is None:
-        return WorkerState.JOIN_TIMED_OUT if overdue else WorkerState.ALLOCATED
+    if node is None and overdue:
+        return WorkerState.JOIN_TIMED_OUT
+    if node is None:  # Ray may have lost sight of it for a moment (no snapshot, GCS restarted)
+        return WorkerState.RUNNING if ever_joined else WorkerState.ALLOCATED
     return _state_in_ray(node, flight)
 
 

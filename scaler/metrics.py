@@ -13,14 +13,12 @@ from scaler.decision import ACTION_CAUSES
 from scaler.errors import ProviderError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from scaler.decision import Cause
     from scaler.lifecycle import ActionKind
     from scaler.model import Instance, LaunchRequest
     from scaler.ports import WorkerProvider
-
-    Samples = Iterable[tuple[Sequence[str], float]]
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass
-from datetime import datetime  # noqa: TC003  # pydantic reads it at run time
 from typing import Literal
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
 from scaler.alerts import Alert
@@ -22,7 +22,8 @@ from scaler.model import Direction
 DIRECTION_LABEL = "ray_scale"
 WORKER_TYPE_LABEL = "worker_type"
 STEP_ANNOTATION = "step"
-LARGEST_STEP = 1000
+LARGEST_STEP = 999
+STEP = re.compile(r"[1-9][0-9]{0,2}")
 PROBLEMS_NAMED = 5
 
 
@@ -32,7 +33,7 @@ class IncomingAlert(BaseModel, alias_generator=to_camel):
     status: Literal["firing", "resolved"]
     labels: dict[str, str]
     annotations: dict[str, str] = Field(default_factory=dict)
-    starts_at: datetime
+    starts_at: AwareDatetime
     fingerprint: str = ""
 
 
@@ -47,7 +48,7 @@ class Notification(BaseModel, alias_generator=to_camel):
 
 @dataclass(frozen=True)
 class Heard:
-    """What a notification says to us: alerts that scale, how many do not, and what could not be used."""
+    """What a notification says to us: alerts that scale, how many are none of ours, and what could not be used."""
 
     alerts: tuple[Alert, ...]
     ignored: int
@@ -71,6 +72,8 @@ def read(body: bytes, now: float) -> Heard:
             ignored += 1
         elif alert := _scaling_alert(notification.group_key, incoming, now, problems):
             alerts.append(alert)
+        else:
+            ignored += 1
     return Heard(tuple(alerts), ignored, tuple(problems))
 
 
@@ -97,7 +100,7 @@ def _scaling_alert(group_key: str, incoming: IncomingAlert, now: float, problems
 def _step(name: str, text: str | None, problems: list[str]) -> int | None:
     if not text:
         return None
-    if text.isascii() and text.isdigit() and 1 <= int(text) <= LARGEST_STEP:
+    if STEP.fullmatch(text):
         return int(text)
     problems.append(f"{name}: annotation {STEP_ANNOTATION} is {text!r}, wanted 1 to {LARGEST_STEP}; sized by demand")
     return None

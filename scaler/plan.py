@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from scaler.decision import Action, Cause, Observation, Plan
-from scaler.draft import Draft
+from scaler.decision import Action, Cause, Held, Observation, Plan
+from scaler.draft import Draft, sized_like_present_nodes
 from scaler.lifecycle import ActionKind, Worker, WorkerState
 from scaler.scale_down import drain_the_idle
 from scaler.scale_up import keep_min_workers, launch_for_demand
@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
 def plan(observation: Observation, policy: Policy, now: float) -> Plan:
     """Decide what the pool needs at `now` (unix seconds)."""
-    draft = Draft(observation, policy, now)
+    if observation.provider_problem:
+        reason = f"nothing is launched or removed without knowing the workers: {observation.provider_problem}"
+        return Plan(held=(Held(Cause.PROVIDER_UNAVAILABLE, 1, reason),), demand_met=False)
+    draft = Draft(observation, sized_like_present_nodes(policy, observation), now)
     _remove_the_ended(draft)
     _remove_the_stuck(draft)
     keep_min_workers(draft)
@@ -48,7 +51,7 @@ def _remove_the_ended(draft: Draft) -> None:
 def _remove_the_stuck(draft: Draft) -> None:
     for worker in draft.observation.workers:
         if worker.state is WorkerState.JOIN_TIMED_OUT and worker.in_flight is None:
-            reason = f"it did not join Ray within {draft.policy.join_timeout:g} s"
+            reason = f"it has not been in Ray for {draft.policy.join_timeout:g} s"
             draft.actions.append(_remove(worker, Cause.JOIN_TIMED_OUT, reason))
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from scaler.alerts import permission
-from scaler.decision import Cause, Held, Observation, Plan
+from scaler.decision import Observation, Plan
 from scaler.errors import JournalError, ProviderError, SnapshotUnavailableError
 from scaler.lifecycle import JOINING, ActionKind, Worker, WorkerState, join_views
 from scaler.model import Direction, Snapshot
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 BUSY_INTERVAL_SECONDS = 0.5  # between reconciles while an alert is active or a worker is on its way
+REPEATED_SECONDS = 30.0  # what is said again so soon, of two causes that take turns too, is no news
+FORGET_EVERY_SECONDS = 3600.0
+JOURNAL_KEPT_SECONDS = 30 * 24 * 3600.0
 MOVING = JOINING | {WorkerState.DRAINING, WorkerState.TERMINATING}
 
 
@@ -83,7 +86,9 @@ class Reconciler:
         self._reader, self._provider, self._flights = reader, provider, flights
         self._journal, self._policy, self._metrics = journal, policy, metrics
         self._clock, self._alarm = clock, alarm
-        self._said: object = None
+        self._said: dict[object, float] = {}
+        self._last_seen = dict.fromkeys(journal.joined(), clock.now())  # when each worker was last in Ray
+        self._forgotten_at = 0.0
         self.view = View(clock.now(), Observation(None, problem="not observed yet"), Plan())
 
     def reconcile(self, trigger: str) -> Plan:
@@ -92,12 +97,8 @@ class Reconciler:
         Raises `JournalError`: what cannot be written down is not done.
         """
         now = self._clock.now()
-        try:
-            observation = self.observe(now)
-            proposed = plan(observation, self._policy, now)
-        except ProviderError as error:  # no plan without knowing the workers
-            observation = Observation(None, self.view.observation.workers, problem=str(error))
-            proposed = Plan(held=(Held(Cause.PROVIDER_UNAVAILABLE, 1, f"nothing is launched or removed: {error}"),))
+        observation = self.observe(now)
+        proposed = plan(observation, self._policy, now)
         decision_id = self._record(trigger, proposed, now)
         for action in proposed.actions:
             self._flights.start(decision_id, action, observation.workers)
@@ -105,23 +106,25 @@ class Reconciler:
         return proposed
 
     def observe(self, now: float) -> Observation:
-        """All that a plan at `now` rests on. Raises `ProviderError`, `JournalError`."""
-        snapshot, problem = self._read_snapshot()
-        joined = self._journal.joined()
-        workers = self._workers(snapshot, joined, now)
-        if snapshot and (newly := {worker.worker_id for worker in workers if worker.node} - joined):
-            self._journal.mark_joined(newly, snapshot.observed_at)
-        alerts = self._journal.alerts()
+        """All that a plan at `now` rests on. Raises `JournalError`."""
         before = self.view
+        snapshot, problem = self._read_snapshot()
+        workers, provider_problem = self._list_workers(snapshot, now)
+        blind = snapshot is None or not snapshot.demand_known
+        alerts, expiry = self._journal.alerts(), self._policy.alert_expiry
         return Observation(
             snapshot=snapshot,
             workers=workers,
-            up=permission(alerts, Direction.UP, now, self._policy.alert_expiry),
-            down=permission(alerts, Direction.DOWN, now, self._policy.alert_expiry),
+            up=permission(alerts, Direction.UP, now, expiry),
+            down=permission(alerts, Direction.DOWN, now, expiry),
             last_scale_up=self._journal.last_started(ActionKind.LAUNCH),
             last_scale_down=self._journal.last_started(ActionKind.DRAIN),
+            last_launch_failure=self._journal.last_failed(ActionKind.LAUNCH),
+            last_drain_failure=self._journal.last_failed(ActionKind.DRAIN),
             demand_since=None if before.plan.demand_met else before.observation.demand_since or before.at,
+            blind_since=(before.observation.blind_since or now) if blind else None,
             problem=problem,
+            provider_problem=provider_problem,
         )
 
     def _read_snapshot(self) -> tuple[Snapshot | None, str]:
@@ -130,29 +133,45 @@ class Reconciler:
         except SnapshotUnavailableError as error:
             return None, str(error)
 
-    def _workers(self, snapshot: Snapshot | None, joined: frozenset[str], now: float) -> tuple[Worker, ...]:
+    def _list_workers(self, snapshot: Snapshot | None, now: float) -> tuple[tuple[Worker, ...], str]:
+        """The workers, or those that were last seen and why the provider does not tell."""
         airborne = self._flights.airborne()  # first: what lands meanwhile is in the provider's list too
         instances = {id_: flight.placeholder for id_, flight in airborne.items() if flight.placeholder}
-        instances |= {instance.worker_id: instance for instance in self._provider.list()}
-        return join_views(
+        try:
+            instances |= {instance.worker_id: instance for instance in self._provider.list()}
+        except ProviderError as error:
+            return self.view.observation.workers, str(error)
+        workers = join_views(
             (instance for instance in instances.values() if instance),
             snapshot,
-            joined=joined,
+            last_seen=self._last_seen,
             flights={worker_id: flight.kind for worker_id, flight in airborne.items()},
             now=now,
             join_timeout=self._policy.join_timeout,
         )
+        self._remember(snapshot, workers)
+        return workers, ""
+
+    def _remember(self, snapshot: Snapshot | None, workers: tuple[Worker, ...]) -> None:
+        """Who is in Ray now; the first time is written down."""
+        if snapshot is None:
+            return
+        seen = [worker.worker_id for worker in workers if worker.node]
+        if newly := [worker_id for worker_id in seen if worker_id not in self._last_seen]:
+            self._journal.mark_joined(newly, snapshot.observed_at)
+        self._last_seen.update(dict.fromkeys(seen, snapshot.observed_at))
 
     def _record(self, trigger: str, proposed: Plan, now: float) -> int:
         """Journal a decision that does something or says something new; returns its id (0: nothing new)."""
         says = (
-            sorted({held.cause.value for held in proposed.held}),
-            sorted({misfit.shape for misfit in proposed.infeasible}),
+            frozenset(held.cause for held in proposed.held),
+            frozenset(misfit.shape for misfit in proposed.infeasible),
         )
-        if not proposed.actions and says == self._said:
+        lately = {said: at for said, at in self._said.items() if 0 <= now - at < REPEATED_SECONDS}
+        self._said = {**lately, says: now}
+        if not proposed.actions and says in lately:
             return 0
         decision_id = self._journal.record_decision(trigger, proposed, now)
-        self._said = says
         for held in proposed.held:
             log.info("held", cause=held.cause.value, count=held.count, reason=held.reason, decision=decision_id)
         for misfit in proposed.infeasible:
@@ -170,6 +189,7 @@ class Reconciler:
     def _reconcile_safely(self, trigger: str) -> None:
         with self._metrics.reconcile_duration.time():
             try:
+                self._forget_the_old()
                 self.reconcile(trigger)
             except JournalError as error:
                 self._metrics.reconcile_errors.inc()
@@ -177,6 +197,12 @@ class Reconciler:
             except Exception:
                 self._metrics.reconcile_errors.inc()
                 log.exception("reconcile failed; trying again")
+
+    def _forget_the_old(self) -> None:
+        now = self._clock.now()
+        if abs(now - self._forgotten_at) > FORGET_EVERY_SECONDS:
+            self._journal.forget(now - JOURNAL_KEPT_SECONDS)
+            self._forgotten_at = now
 
     def _busy(self) -> bool:
         """Whether something is going on that a periodic look would see too late."""

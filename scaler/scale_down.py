@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from scaler.binpack import pack
 from scaler.decision import Action, Cause
+from scaler.draft import scale_down_wait
 from scaler.lifecycle import ActionKind, Worker, WorkerState
 from scaler.model import Node, NodeStatus, Snapshot
 
@@ -28,9 +29,9 @@ def drain_the_idle(draft: Draft) -> None:
     permitted = f"permitted by {down.names}"
     if not idle:
         draft.hold(Cause.NOT_IDLE_LONG_ENOUGH, 1, f"{down.names} fires, but no worker may go yet")
-    elif up and (up.step is not None or not draft.demand_met):
+    elif up and (up.asks_for_a_number or not draft.demand_met):
         draft.hold(Cause.UP_ALERT_ACTIVE, len(idle), f"{permitted}, but {up.names} fires too: up wins over down")
-    elif wait := draft.scale_down_wait:
+    elif wait := scale_down_wait(draft.observation, draft.policy, draft.now):
         draft.hold(Cause.COOLDOWN, len(idle), f"{permitted}; cooldown for another {wait:.0f} s")
     else:
         _drain(draft, snapshot, idle, permitted)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from scaler.binpack import Packing, Slot, fits_some, fresh, pack, pack_new
 from scaler.config import DEFAULT_STEP
 from scaler.decision import Action, Cause
+from scaler.draft import scale_up_wait
 from scaler.lifecycle import ActionKind
 from scaler.model import Gang
 from scaler.sentences import misfit_explained, plural, waiting, why_none_needed
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
 
 
 def keep_min_workers(draft: Draft) -> None:
-    """Launch what a type's min_workers asks for; no alert is needed, cooldown and room hold it."""
+    """Launch what a type's min_workers asks for; no alert is needed, but a view of the cluster is."""
+    if draft.observation.snapshot is None:
+        return
     for kind in draft.policy.worker_types:
         present = sum(worker.worker_type == kind.name for worker in draft.staying)
         reason = f"{present} of at least {kind.min_workers} workers are there"
@@ -46,13 +49,18 @@ def launch_for_demand(draft: Draft) -> None:
 
 
 def _launch_blindly(draft: Draft, cause: Cause, situation: str) -> None:
-    up = draft.observation.up
-    if not up:
+    """Launch the alerts' own step per cooldown, once the view has been gone for longer than a hiccup."""
+    up, since = draft.observation.up, draft.observation.blind_since
+    permitted = _permitted_names(draft)
+    blind_seconds = 0.0 if since is None else max(0.0, draft.now - since)
+    if not up or not permitted:
         draft.hold(cause, 1, f"{situation}: nothing is launched or removed on a guess")
-        return
-    step = up.step or DEFAULT_STEP
-    reason = f"{up.names} fires; {situation}, so {step} per cooldown"
-    _launch(draft, _permitted_names(draft)[:1] * step, cause, reason)
+    elif blind_seconds < draft.policy.stale_after:
+        wait = draft.policy.stale_after - blind_seconds
+        draft.hold(cause, 1, f"{up.names} fires, but {situation}; waiting {wait:.0f} s for it to come back")
+    else:
+        for name, step in (up.steps(permitted[0]) or {permitted[0]: DEFAULT_STEP}).items():
+            _launch(draft, [name] * step, cause, f"{up.names} fires; {situation}, so {step} per cooldown")
 
 
 def _launch_what_is_needed(draft: Draft, snapshot: Snapshot) -> None:
@@ -67,21 +75,22 @@ def _launch_what_is_needed(draft: Draft, snapshot: Snapshot) -> None:
         reason = f"{need}: {plural(len(wanted), 'more worker')}, but no alert permits scaling up"
         draft.hold(Cause.NO_ALERT, len(wanted), reason)
     elif wanted and not packing.unmet and _settling(draft, snapshot):
+        draft.settling = True
         reason = f"{need}, and more may show within a second: Ray reports the first {FIRST_REPORT} of a burst at once"
         draft.hold(Cause.DEMAND_SETTLING, len(wanted), reason)
     elif wanted:
         reason = f"{need}: {plural(len(wanted), 'more worker')}, permitted by {up.names}"
         _launch(draft, wanted, Cause.PENDING_DEMAND, reason)
-    elif up and up.step is None and not packing.unmet and not packing.infeasible:
+    elif up and not up.asks_for_a_number and not packing.unmet and not packing.infeasible:
         draft.hold(Cause.NO_DEMAND, 1, f"{up.names} fires, but {why_none_needed(snapshot)}")
 
 
 def _settling(draft: Draft, snapshot: Snapshot) -> bool:
     """Whether a burst began so recently that its size is not known yet; one right decision beats two."""
-    began = [draft.now if (since := draft.observation.demand_since) is None else since]
-    began += [alert.starts_at for alert in draft.observation.up.alerts]
-    young = 0 <= draft.now - min(began) < SETTLE_SECONDS
-    return young and any(demand.count >= FIRST_REPORT for demand in snapshot.demands)
+    seen = draft.now if (since := draft.observation.demand_since) is None else since
+    fired = max(alert.starts_at for alert in draft.observation.up.alerts)
+    young = 0 <= draft.now - min(seen, fired) < SETTLE_SECONDS
+    return young and not draft.launches and any(demand.count >= FIRST_REPORT for demand in snapshot.demands)
 
 
 def _pack_all(draft: Draft, snapshot: Snapshot) -> Packing:
@@ -117,17 +126,20 @@ def _permitted_names(draft: Draft) -> list[str]:
 
 
 def _launch_step(draft: Draft) -> None:
-    step, launched = draft.observation.up.step, len(draft.launches)
-    if step is not None and step > launched:
-        reason = f"{draft.observation.up.names} asks for {plural(step, 'more worker')} per cooldown"
-        _launch(draft, _permitted_names(draft)[:1] * (step - launched), Cause.ALERT_STEP, reason)
+    up, permitted = draft.observation.up, _permitted_names(draft)
+    if draft.settling or not permitted:
+        return
+    for name, step in up.steps(permitted[0]).items():
+        missing = step - sum(launch.worker_type == name for launch in draft.launches)
+        reason = f"{up.names} asks for {plural(step, 'more worker')} per cooldown"
+        _launch(draft, [name] * missing, Cause.ALERT_STEP, reason)
 
 
 def _launch(draft: Draft, kinds: Sequence[str], cause: Cause, reason: str) -> None:
     """Launch workers of these types, as far as cooldown and room let us."""
     if not kinds:
         return
-    if wait := draft.scale_up_wait:
+    if wait := scale_up_wait(draft.observation, draft.policy, draft.now):
         draft.hold(Cause.COOLDOWN, len(kinds), f"{reason}; cooldown for another {wait:.0f} s")
         return
     room = draft.room()

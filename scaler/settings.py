@@ -161,7 +161,7 @@ class ScalerSettings(ClusterAddresses):
 
         Raises `SettingsError` where the scaler would listen beyond loopback without one.
         """
-        token = self.token.get_secret_value() if self.token else None
+        token = self.token.get_secret_value().strip() if self.token else None
         if self.token_file:
             try:
                 token = self.token_file.read_text(encoding="utf-8").strip()
@@ -169,9 +169,9 @@ class ScalerSettings(ClusterAddresses):
                 raise SettingsError(f"WATCHER_TOKEN_FILE: cannot read {self.token_file}: {error.strerror}") from None
             if not token:
                 raise SettingsError(f"WATCHER_TOKEN_FILE: {self.token_file} is empty, wanted a token")
-        if token is None and split_host_port(self.listen)[0] not in LOOPBACK_HOSTS:
+        if not token and split_host_port(self.listen)[0] not in LOOPBACK_HOSTS:
             raise SettingsError(
                 f"WATCHER_LISTEN: got {self.listen}, which others can reach; "
                 "set WATCHER_TOKEN or WATCHER_TOKEN_FILE, or listen on 127.0.0.1"
             )
-        return token
+        return token or None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from scaler.draft import cooldown_left
+from scaler.draft import scale_down_wait, scale_up_wait
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,8 +38,8 @@ def status(view: View, policy: Policy, journal: Journal, *, cluster: str, provid
         },
         "alerts": [_alert(alert) for alert in (*observation.up.alerts, *observation.down.alerts)],
         "cooldown": {
-            "up": _wait(observation.last_scale_up, policy.scale_up_cooldown, now),
-            "down": _wait(observation.last_scale_down, policy.scale_down_cooldown, now),
+            "up": {"remaining_seconds": scale_up_wait(observation, policy, now)},
+            "down": {"remaining_seconds": scale_down_wait(observation, policy, now)},
         },
         "held": [asdict(held) for held in view.plan.held],
         "infeasible": [asdict(misfit) for misfit in view.plan.infeasible],
@@ -54,7 +54,7 @@ def _snapshot(observation: Observation, now: float) -> dict[str, Any]:
         "usable": snapshot is not None,
         "source": snapshot.source if snapshot else None,
         "age_seconds": max(0.0, now - snapshot.observed_at) if snapshot else None,
-        "problem": observation.problem or None,
+        "problem": observation.provider_problem or observation.problem or None,
         "pending": snapshot.pending if snapshot and snapshot.demand_known else None,
     }
 
@@ -75,10 +75,6 @@ def _worker(worker: Worker) -> dict[str, Any]:
 def _alert(alert: Alert) -> dict[str, Any]:
     shown = ("name", "worker_type", "step", "starts_at", "received_at", "summary")
     return {"direction": alert.direction.value, **{name: getattr(alert, name) for name in shown}}
-
-
-def _wait(last_event: float | None, cooldown: float, now: float) -> dict[str, float]:
-    return {"remaining_seconds": cooldown_left(last_event, cooldown, now)}
 
 
 def _decision(row: Mapping[str, Any]) -> dict[str, Any]:

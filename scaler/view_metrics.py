@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from prometheus_client.core import GaugeMetricFamily
 
 from scaler.decision import HELD_CAUSES
-from scaler.draft import cooldown_left
+from scaler.draft import scale_down_wait, scale_up_wait
 from scaler.lifecycle import WorkerState
 from scaler.metrics import CATALOG
 
@@ -37,8 +37,7 @@ class ViewCollector:
         yield _gauge("rayscaler_workers", self._worker_counts(observation.workers))
         yield _gauge("rayscaler_max_workers", [((), policy.max_workers)])
         yield _gauge("rayscaler_min_workers", [((), sum(kind.min_workers for kind in policy.worker_types))])
-        up_wait = cooldown_left(observation.last_scale_up, policy.scale_up_cooldown, now)
-        down_wait = cooldown_left(observation.last_scale_down, policy.scale_down_cooldown, now)
+        up_wait, down_wait = scale_up_wait(observation, policy, now), scale_down_wait(observation, policy, now)
         yield _gauge("rayscaler_cooldown_remaining_seconds", [(("up",), up_wait), (("down",), down_wait)])
         up, down = len(observation.up.alerts), len(observation.down.alerts)
         yield _gauge("rayscaler_alerts_active", [(("up",), up), (("down",), down)])

@@ -57,6 +57,8 @@ class ScalerApi:
     def _receive(self) -> tuple[dict[str, Any], int]:
         if self.token is not None and not _presents(self.token):
             return {"error": "wanted the header 'Authorization: Bearer TOKEN' with the scaler's token"}, 401
+        if not request.is_json:  # a web page in a browser on this host can send anything else unasked
+            return {"error": f"got Content-Type {request.content_type!r}, wanted application/json"}, 415
         try:
             heard = notification.read(request.get_data(), self.clock.now())
             news = self.journal.absorb_alerts(heard.alerts)
@@ -110,7 +112,8 @@ class ScalerApi:
 
     def ready(self) -> tuple[str, int]:
         """`GET /-/ready`: the cluster and the workers are in sight."""
-        problem = self.reconciler.view.observation.problem
+        observation = self.reconciler.view.observation
+        problem = observation.provider_problem or observation.problem
         return (f"not ready: {problem}\n", 503) if problem else ("ready\n", 200)
 
     def count_webhooks(self, response: Response) -> Response:

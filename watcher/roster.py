@@ -49,7 +49,7 @@ def look(host: Host, cluster: RayCluster, settings: OperatorSettings) -> Roster:
     workers = join_views(
         cluster.provider.list(),
         from_document(to_json(state, now)) if state else None,
-        joined=frozenset(),
+        last_seen={},
         flights={},
         now=now,
         join_timeout=settings.join_timeout,

@@ -80,7 +80,7 @@ def changed(**changes: object) -> bytes:
         pytest.param(
             200,
             changed(demands=[{"shape": {"CPU": float("nan")}, "count": 1, "selectors": []}]),
-            "not finite",
+            "not a finite number",
             id="not a number",
         ),
         pytest.param(

@@ -81,6 +81,22 @@ def test_cooldown_counts_from_the_last_action_and_survives_a_restart(journal: Jo
     again.close()
 
 
+def test_the_cooldown_counts_from_what_was_written_last_though_the_clock_was_set_back(journal: Journal) -> None:
+    decision = journal.record_decision("webhook", Plan((LAUNCH,)), NOW)
+    journal.intend(decision, LAUNCH, worker_name(1), NOW + 5000)
+    journal.intend(decision, LAUNCH, worker_name(2), NOW)
+
+    assert journal.last_started(ActionKind.LAUNCH) == NOW
+
+
+def test_a_failure_is_known_by_its_kind(journal: Journal) -> None:
+    decision = journal.record_decision("webhook", Plan((LAUNCH,)), NOW)
+    journal.conclude(journal.intend(decision, LAUNCH, worker_name(1), NOW), FAILED, "host full", NOW + 2)
+    journal.conclude(journal.intend(decision, LAUNCH, worker_name(2), NOW + 3), DONE, "", NOW + 4)
+
+    assert (journal.last_failed(ActionKind.LAUNCH), journal.last_failed(ActionKind.DRAIN)) == (NOW + 2, None)
+
+
 def test_what_a_crash_left_in_flight_is_closed(journal: Journal) -> None:
     decision = journal.record_decision("webhook", Plan((LAUNCH,)), NOW)
     journal.intend(decision, LAUNCH, worker_name(1), NOW)

@@ -177,6 +177,39 @@ def test_a_refused_drain_removes_nothing(world: World) -> None:
     assert len(world.provider.list()) == 1
 
 
+def test_a_removal_that_fails_is_tried_again_after_a_rest(world: World) -> None:
+    joined_worker(world)
+    world.provider.exit("worker-1-000001", exit_code=137)
+    world.reconcile()
+    world.provider.unavailable = ProviderUnavailableError("device or resource busy")
+    world.executor.land()
+    world.provider.unavailable = None
+    assert world.journal.actions(1)[0].outcome == "failed"
+
+    assert world.reconcile().actions == ()
+    world.clock.pass_(11)
+    assert [action.kind for action in world.reconcile().actions] == [ActionKind.REMOVE]
+
+
+def test_causes_that_take_turns_are_not_written_down_each_time(world: World) -> None:
+    for round_ in range(10):
+        world.see(waiting=round_ % 2)
+        world.reconcile()
+        world.clock.pass_(1)
+
+    assert len(world.journal.decisions(99)) == 2
+
+
+def test_a_hiccup_of_the_exporter_launches_nothing(world: World) -> None:
+    world.journal.absorb_alerts([alert()])
+    world.reader.snapshot = None
+    assert world.reconcile().actions == ()
+    world.clock.pass_(14)
+    assert world.reconcile().actions == ()
+    world.clock.pass_(1)
+    assert [action.cause for action in world.reconcile().actions] == [Cause.SNAPSHOT_UNAVAILABLE]
+
+
 def test_a_dead_engine_holds_everything_and_says_so(world: World) -> None:
     world.journal.absorb_alerts([alert()])
     world.see(waiting=2)

@@ -109,11 +109,18 @@ def test_an_accepted_alert_is_in_the_journal_and_wakes_the_loop(site: Site) -> N
 
 
 def test_what_is_no_notification_is_refused_for_good(site: Site) -> None:
-    reply = site.client.post("/alerts", data=b"nonsense")
+    reply = site.client.post("/alerts", data=b"nonsense", content_type="application/json")
 
     assert reply.status_code == 400
     assert "not an Alertmanager webhook (version 4)" in reply.json["error"]
     assert site.answers(400) == 1
+
+
+def test_what_a_web_page_may_send_unasked_is_refused(site: Site) -> None:
+    reply = site.client.post("/alerts", data=json.dumps(NOTIFICATION), content_type="text/plain")
+
+    assert (reply.status_code, site.journal.alerts()) == (415, [])
+    assert "wanted application/json" in reply.json["error"]
 
 
 def test_an_alert_that_cannot_be_stored_is_asked_for_again(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -149,7 +156,9 @@ def test_a_wrong_method_or_path_is_told_in_json(site: Site) -> None:
 
 
 def test_too_large_a_body_is_refused(site: Site) -> None:
-    assert site.client.post("/alerts", data=b"x" * (9 * 1024 * 1024)).status_code == 413
+    assert (
+        site.client.post("/alerts", data=b"x" * (9 * 1024 * 1024), content_type="application/json").status_code == 413
+    )
 
 
 def test_the_status_says_what_waits_what_is_held_and_what_was_done(site: Site) -> None:

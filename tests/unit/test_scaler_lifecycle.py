@@ -12,28 +12,29 @@ S, UP = WorkerState, InstanceStatus.RUNNING
 
 
 @pytest.mark.parametrize(
-    ("status", "seen", "flight", "joined", "age", "state"),
+    ("status", "seen", "flight", "unseen", "age", "state"),
     [
-        pytest.param(InstanceStatus.REQUESTED, None, ActionKind.LAUNCH, False, 0, S.REQUESTED, id="its launch flies"),
-        pytest.param(UP, None, None, False, 5, S.ALLOCATED, id="up, not yet in Ray"),
-        pytest.param(UP, None, None, False, 121, S.JOIN_TIMED_OUT, id="not in Ray in time"),
-        pytest.param(UP, None, None, True, 500, S.RUNNING, id="Ray lost sight of it"),
-        pytest.param(UP, NodeStatus.RUNNING, None, False, 5, S.RUNNING, id="joined"),
-        pytest.param(UP, NodeStatus.IDLE, None, True, 500, S.RUNNING, id="idle is running"),
-        pytest.param(UP, NodeStatus.IDLE, ActionKind.DRAIN, True, 500, S.DRAINING, id="its drain flies"),
-        pytest.param(UP, NodeStatus.DRAINING, None, True, 500, S.DRAINING, id="Ray drains it"),
-        pytest.param(UP, NodeStatus.DEAD, None, True, 500, S.TERMINATING, id="Ray let it go, its container is up"),
-        pytest.param(UP, NodeStatus.DEAD, ActionKind.REMOVE, True, 500, S.TERMINATING, id="its removal flies"),
-        pytest.param(InstanceStatus.EXITED, None, None, False, 5, S.LAUNCH_FAILED, id="ended before it joined"),
-        pytest.param(InstanceStatus.EXITED, None, None, True, 5, S.TERMINATED, id="ended after it joined"),
-        pytest.param(InstanceStatus.EXITED, NodeStatus.RUNNING, None, False, 5, S.TERMINATED, id="killed just now"),
+        pytest.param(InstanceStatus.REQUESTED, None, ActionKind.LAUNCH, None, 0, S.REQUESTED, id="its launch flies"),
+        pytest.param(UP, None, None, None, 5, S.ALLOCATED, id="up, not yet in Ray"),
+        pytest.param(UP, None, None, None, 121, S.JOIN_TIMED_OUT, id="not in Ray in time"),
+        pytest.param(UP, None, None, 9, 500, S.RUNNING, id="Ray lost sight of it"),
+        pytest.param(UP, None, None, 121, 500, S.JOIN_TIMED_OUT, id="gone from Ray for long"),
+        pytest.param(UP, NodeStatus.RUNNING, None, None, 5, S.RUNNING, id="joined"),
+        pytest.param(UP, NodeStatus.IDLE, None, 0, 500, S.RUNNING, id="idle is running"),
+        pytest.param(UP, NodeStatus.IDLE, ActionKind.DRAIN, 0, 500, S.DRAINING, id="its drain flies"),
+        pytest.param(UP, NodeStatus.DRAINING, None, 0, 500, S.DRAINING, id="Ray drains it"),
+        pytest.param(UP, NodeStatus.DEAD, None, 0, 500, S.TERMINATING, id="Ray let it go, its container is up"),
+        pytest.param(UP, NodeStatus.DEAD, ActionKind.REMOVE, 0, 500, S.TERMINATING, id="its removal flies"),
+        pytest.param(InstanceStatus.EXITED, None, None, None, 5, S.LAUNCH_FAILED, id="ended before it joined"),
+        pytest.param(InstanceStatus.EXITED, None, None, 0, 5, S.TERMINATED, id="ended after it joined"),
+        pytest.param(InstanceStatus.EXITED, NodeStatus.RUNNING, None, None, 5, S.TERMINATED, id="killed just now"),
     ],
 )
 def test_a_workers_state_is_joined_from_all_views(
     status: InstanceStatus,
     seen: NodeStatus | None,
     flight: ActionKind | None,
-    joined: bool,
+    unseen: float | None,
     age: float,
     state: WorkerState,
 ) -> None:
@@ -43,7 +44,7 @@ def test_a_workers_state_is_joined_from_all_views(
     (joined_view,) = join_views(
         [instance],
         snapshot(*nodes),
-        joined={worker_name(1)} if joined else set(),
+        last_seen={worker_name(1): NOW - unseen} if unseen is not None else {},
         flights={worker_name(1): flight} if flight else {},
         now=NOW,
         join_timeout=120,
@@ -55,9 +56,18 @@ def test_a_workers_state_is_joined_from_all_views(
 def test_without_a_snapshot_nobody_is_called_late() -> None:
     instance = Instance(worker_name(1), 1, "default", UP, created_at=NOW - 999)
 
-    (view,) = join_views([instance], None, joined=set(), flights={}, now=NOW, join_timeout=120)
+    (view,) = join_views([instance], None, last_seen={}, flights={}, now=NOW, join_timeout=120)
 
     assert view.state is S.ALLOCATED
+
+
+def test_of_a_restarted_worker_the_living_node_counts() -> None:
+    instance = Instance(worker_name(1), 1, "default", UP, created_at=NOW - 999)
+    dead, alive = Node("d", NodeStatus.DEAD, worker_name(1)), Node("a", NodeStatus.RUNNING, worker_name(1))
+
+    for nodes in ([dead, alive], [alive, dead]):
+        (view,) = join_views([instance], snapshot(*nodes), last_seen={}, flights={}, now=NOW, join_timeout=120)
+        assert view.state is S.RUNNING
 
 
 def test_a_node_whose_worker_is_gone_is_a_ghost() -> None:
