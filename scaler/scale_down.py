@@ -28,9 +28,9 @@ def drain_the_idle(draft: Draft) -> None:
     idle = _idle_workers(draft)
     permitted = f"permitted by {down.names}"
     if not idle:
-        draft.hold(Cause.NOT_IDLE_LONG_ENOUGH, 1, f"{down.names} fires, but no worker may go yet")
+        draft.hold(Cause.NOT_IDLE_LONG_ENOUGH, 1, f"{permitted}, but no worker may go yet")
     elif up and (up.asks_for_a_number or not draft.demand_met):
-        draft.hold(Cause.UP_ALERT_ACTIVE, len(idle), f"{permitted}, but {up.names} fires too: up wins over down")
+        draft.hold(Cause.UP_ALERT_ACTIVE, len(idle), f"{permitted}, but up wins over down: {up.names}")
     elif wait := scale_down_wait(draft.observation, draft.policy, draft.now):
         draft.hold(Cause.COOLDOWN, len(idle), f"{permitted}; cooldown for another {wait:.0f} s")
     else:

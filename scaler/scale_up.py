@@ -57,10 +57,10 @@ def _launch_blindly(draft: Draft, cause: Cause, situation: str) -> None:
         draft.hold(cause, 1, f"{situation}: nothing is launched or removed on a guess")
     elif blind_seconds < draft.policy.stale_after:
         wait = draft.policy.stale_after - blind_seconds
-        draft.hold(cause, 1, f"{up.names} fires, but {situation}; waiting {wait:.0f} s for it to come back")
+        draft.hold(cause, 1, f"permitted by {up.names}, but {situation}; waiting {wait:.0f} s for it to come back")
     else:
         for name, step in (up.steps(permitted[0]) or {permitted[0]: DEFAULT_STEP}).items():
-            _launch(draft, [name] * step, cause, f"{up.names} fires; {situation}, so {step} per cooldown")
+            _launch(draft, [name] * step, cause, f"permitted by {up.names}; {situation}, so {step} per cooldown")
 
 
 def _launch_what_is_needed(draft: Draft, snapshot: Snapshot) -> None:
@@ -82,7 +82,7 @@ def _launch_what_is_needed(draft: Draft, snapshot: Snapshot) -> None:
         reason = f"{need}: {plural(len(wanted), 'more worker')}, permitted by {up.names}"
         _launch(draft, wanted, Cause.PENDING_DEMAND, reason)
     elif up and not up.asks_for_a_number and not packing.unmet and not packing.infeasible:
-        draft.hold(Cause.NO_DEMAND, 1, f"{up.names} fires, but {why_none_needed(snapshot)}")
+        draft.hold(Cause.NO_DEMAND, 1, f"permitted by {up.names}, but {why_none_needed(snapshot)}")
 
 
 def _settling(draft: Draft, snapshot: Snapshot) -> bool:
@@ -131,7 +131,7 @@ def _launch_step(draft: Draft) -> None:
         return
     for name, step in up.steps(permitted[0]).items():
         missing = step - sum(launch.worker_type == name for launch in draft.launches)
-        reason = f"{up.names} asks for {plural(step, 'more worker')} per cooldown"
+        reason = f"{plural(step, 'more worker')} per cooldown, asked for by {up.names}"
         _launch(draft, [name] * missing, Cause.ALERT_STEP, reason)
 
 

@@ -1,7 +1,7 @@
 """Ray head and workers as processes of this machine. What is known of the head lies in `<state_dir>/head/<cluster>/`.
 
-Ray itself listens on all interfaces here (GCS, raylets), whatever address the head is given; only dashboard
-and client port keep to loopback. `RAY_AUTH_MODE=token`, passed on to every node, closes it.
+Ray itself listens beyond loopback here (GCS, raylets, client port), whatever address the head is given; only the
+dashboard keeps to it. `RAY_AUTH_MODE=token`, passed on to every node, closes it.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ import reference_docs
 
 from scaler.decision import Cause
 from watcher.cli import cli
+from watcher.demo.timeline import Record, stages
 from watcher.settings import OperatorSettings
 
 ROOT = Path(__file__).parent.parent.parent
@@ -63,3 +64,9 @@ def test_every_cause_has_a_row_in_the_metrics_page() -> None:
     page = reference_docs.metrics_page()
 
     assert all(f"| `{cause.value}` |" in page for cause in Cause)
+
+
+def test_readmes_timeline_has_the_demos_steps() -> None:
+    steps = {stage.name for stage in stages(Record())}
+
+    assert steps == set(re.findall(r"^([a-z]+(?: [a-z]+)?) +[\d.]+ +\+", README, flags=re.MULTILINE))

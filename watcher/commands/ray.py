@@ -34,7 +34,8 @@ if TYPE_CHECKING:
 def start_ray(host: Host, /, num_workers: int, **given: Any) -> None:
     """Start a Ray head and N workers.
 
-    All ports are bound to loopback. The head answers on the ports that RAY_HEAD_ADDRESS, RAY_GCS_ADDRESS and
+    Containers publish their ports on loopback only; Ray's processes also listen on the host's other addresses.
+    The head answers on the ports that RAY_HEAD_ADDRESS, RAY_GCS_ADDRESS and
     RAY_DASHBOARD_METRIC_API name. If anything fails, nothing of the cluster is left running.
 
     \b

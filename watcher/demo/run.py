@@ -60,6 +60,7 @@ def _loop(ground: Ground, host: Host, cluster: RayCluster, view: View, swept: co
     swept.callback(_stop, stack)
     view.step("exporter, Prometheus, Alertmanager and scaler start")
     stack_control.start(stack, host.programs(stack))
+    view.step("Prometheus and scaler look at the cluster for the first time")
     await_sight(stack)
     view.step(f"a burst of {BURST.tasks} tasks is submitted: {BURST.num_cpus:g} CPU for {BURST.seconds:g} s each")
     job = load.submit(settings.ray_dashboard_metric_api, BURST)
