@@ -73,6 +73,7 @@ class Detached:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                cwd=self.directory,  # not the caller's: Python would import what lies there
             )
         self._await_environment(process)
         threading.Thread(target=process.wait, daemon=True).start()  # no zombie while we live
@@ -126,7 +127,14 @@ class Detached:
 
     def members(self) -> list[psutil.Process]:
         """Every living process of it."""
-        return processes.marked(MARKER, str(self.directory), self._number("pid"))
+        return processes.marked(MARKER, str(self.directory), self._session())
+
+    def _session(self) -> int | None:
+        """The session of its processes; None where the record is of an earlier boot, and the number a stranger's."""
+        with contextlib.suppress(FileNotFoundError):
+            if (self.directory / "pid").stat().st_mtime > psutil.boot_time():
+                return self._number("pid")
+        return None
 
     def lines(self, *, tail: int | None = None, follow: bool = False) -> Iterator[str]:
         """Its output: the last `tail` lines (None: all), then, with `follow`, new ones until it ends."""

@@ -8,6 +8,7 @@ session that the marked process leads speaks for them too.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import random
 import socket
@@ -103,12 +104,13 @@ def free_ports(count: int, avoid: Collection[int] = ()) -> list[int]:
 
 
 def _can_bind(host: str, port: int) -> bool:
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as servers do: TIME_WAIT is no obstacle
         try:
             probe.bind((host, port))
-        except OSError:
-            return False
+        except OSError as error:  # what else is wrong with the address, its program tells better
+            return error.errno != errno.EADDRINUSE
         return True
 
 

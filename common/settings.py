@@ -6,7 +6,9 @@ its alias, its unit in its description; `load` is the only way in, so every mist
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -25,6 +27,7 @@ class EnvSettings(BaseSettings):
     """Base of all settings models: environment first, an empty variable counts as unset."""
 
     model_config = SettingsConfigDict(
+        allow_inf_nan=False,
         env_ignore_empty=True,
         extra="ignore",
         frozen=True,
@@ -41,6 +44,24 @@ def _host_port(value: str) -> str:
 
 HostPort = Annotated[str, AfterValidator(_host_port)]
 """`HOST:PORT`, for example `127.0.0.1:9811`."""
+
+
+def _http_url(value: str) -> str:
+    parts = urlsplit(value)
+    try:
+        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # the port is no port
+        usable = False
+    if not usable:
+        raise ValueError("wants http://HOST:PORT/PATH")
+    return value
+
+
+HttpUrl = Annotated[str, AfterValidator(_http_url)]
+"""A URL as `requests` takes it, for example `http://localhost:8265/api`."""
+
+AbsolutePath = Annotated[Path, AfterValidator(lambda path: path.expanduser().resolve())]
+"""A path that means the same in every directory; `~` is the user's home."""
 
 
 def split_host_port(address: str) -> tuple[str, int]:
@@ -62,10 +83,9 @@ class ClusterAddresses(EnvSettings):
         validation_alias="RAY_GCS_ADDRESS",
         description="Ray's GCS; unset: port 6379 on the host of RAY_HEAD_ADDRESS",
     )
-    ray_dashboard_metric_api: str = Field(
+    ray_dashboard_metric_api: HttpUrl = Field(
         default="http://localhost:8265/api",
         validation_alias="RAY_DASHBOARD_METRIC_API",
-        pattern=r"^https?://[^\s/]+(/.*)?$",
         description="base URL of Ray's dashboard API",
     )
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import ByteSize, Field, SecretStr, model_validator
 
-from common.settings import ClusterAddresses, HostPort, SettingsError, split_host_port
+from common.settings import AbsolutePath, ClusterAddresses, HostPort, HttpUrl, SettingsError, split_host_port
 from scaler.model import WorkerType
 
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -15,15 +15,22 @@ DEFAULT_WORKER_TYPE = "default"
 
 
 def default_state_dir() -> Path:
-    """Where a user's clusters keep their journal, logs and process records."""
-    return Path.home() / ".local" / "state" / "ray-watcher"
+    """Where a user's clusters keep their journal, logs and process records. Raises `SettingsError`."""
+    try:
+        return Path.home() / ".local" / "state" / "ray-watcher"
+    except RuntimeError:
+        raise SettingsError("there is no home directory; set HOME or WATCHER_STATE_DIR") from None
 
 
 class ScalerSettings(ClusterAddresses):
     """All of it, typed; see each field's description for its unit."""
 
     check_interval: float = Field(
-        10, validation_alias="WATCHER_CHECK_INTERVAL", gt=0, description="seconds between periodic re-checks"
+        10,
+        validation_alias="WATCHER_CHECK_INTERVAL",
+        gt=0,
+        le=86400,
+        description="seconds between periodic re-checks",
     )
     pending_threshold: int = Field(
         0,
@@ -87,15 +94,14 @@ class ScalerSettings(ClusterAddresses):
         validation_alias="WATCHER_JOIN_ADDRESS",
         description="GCS address as workers see it; unset: ray-head:6379 in Docker, else RAY_GCS_ADDRESS",
     )
-    state_dir: Path = Field(
+    state_dir: AbsolutePath = Field(
         default_factory=default_state_dir,
         validation_alias="WATCHER_STATE_DIR",
         description="directory of journal, logs and process records",
     )
-    exporter_url: str = Field(
+    exporter_url: HttpUrl = Field(
         "http://127.0.0.1:9811",
         validation_alias="WATCHER_EXPORTER_URL",
-        pattern=r"^https?://\S+$",
         description="base URL of the exporter",
     )
     listen: HostPort = Field(
@@ -104,7 +110,7 @@ class ScalerSettings(ClusterAddresses):
     token: SecretStr | None = Field(
         None, validation_alias="WATCHER_TOKEN", description="bearer token that Alertmanager has to send"
     )
-    token_file: Path | None = Field(
+    token_file: AbsolutePath | None = Field(
         None, validation_alias="WATCHER_TOKEN_FILE", description="file that holds the bearer token"
     )
     stale_after: float = Field(

@@ -78,14 +78,14 @@ def _cause_table() -> str:
 def cli_page() -> str:
     """The help of every verb."""
     parts = [f"# Command line\n\n{NOTE}\n`python scripts/infra.py VERB` is the same as `ray-watcher VERB`.\n"]
-    parts += [
-        f"## {name}\n\n```\n{_help(command, f'ray-watcher {name}')}\n```\n" for name, command in cli.commands.items()
-    ]
+    parts += [f"## {name}\n\n```\n{_help(command, name)}\n```\n" for name, command in cli.commands.items()]
     return "\n".join([parts[0], f"```\n{_help(cli, 'ray-watcher')}\n```\n", *parts[1:]])
 
 
 def _help(command: click.Command, name: str) -> str:
-    context = click.Context(command, info_name=name, terminal_width=HELP_WIDTH, max_content_width=HELP_WIDTH)
+    settings = {"terminal_width": HELP_WIDTH, "max_content_width": HELP_WIDTH}
+    root = cli.make_context("ray-watcher", [], resilient_parsing=True, **settings)
+    context = root if command is cli else click.Context(command, parent=root, info_name=name, **settings)
     return "\n".join(line.rstrip() for line in command.get_help(context).splitlines())
 
 

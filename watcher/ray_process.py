@@ -47,7 +47,7 @@ class ProcessCluster:
     ) -> None:
         self._provider = provider
         self._knows_head = knows_head
-        self._process = Detached(state_dir.resolve() / "head" / cluster)
+        self._process = Detached(state_dir / "head" / cluster)
 
     @classmethod
     def from_settings(cls, settings: ScalerSettings) -> ProcessCluster:
@@ -96,7 +96,11 @@ class ProcessCluster:
         return self._process.directory / "record.json"
 
     def _record(self) -> Mapping[str, Any]:
-        record: Mapping[str, Any] = json.loads(self._record_path.read_text(encoding="utf-8"))
+        try:
+            record: Mapping[str, Any] = json.loads(self._record_path.read_text(encoding="utf-8"))
+        except ValueError as error:  # torn by a power loss
+            directory = self._process.directory
+            raise WatcherError(f"{self._record_path} is no head's record ({error}); remove {directory}") from error
         return record
 
     def _node(self) -> LocalNode:

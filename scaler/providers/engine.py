@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import getpass
 import math
 import os
 import re
@@ -313,7 +312,7 @@ def _refusal(error: docker.errors.APIError, doing: str, refused: type[ProviderEr
 def _unavailable(doing: str, error: Exception) -> str:
     where = os.environ.get("DOCKER_HOST") or "the local Docker socket"
     if isinstance(error, PermissionError):
-        where += f" (as user {getpass.getuser()}, who may not use it)"
+        where += f" (as user id {os.getuid()}, who may not use it)"
     hung = isinstance(error, requests.Timeout | urllib3.exceptions.TimeoutError | TimeoutError)
     what = "does not reply in time" if hung else f"does not answer ({_innermost(error)})"
     return (

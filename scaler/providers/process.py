@@ -61,7 +61,7 @@ class ProcessProvider:
     name = "process"
 
     def __init__(self, *, state_dir: Path, cluster: str, command: Command) -> None:
-        self._workers = state_dir.resolve() / "workers"
+        self._workers = state_dir / "workers"
         self._cluster = cluster
         self._command = command
 

@@ -175,3 +175,13 @@ def test_what_is_not_running_can_neither_be_stopped_nor_read(cluster: ProcessClu
         cluster.stop_head()
     with pytest.raises(NotRunningError):
         cluster.head_logs(tail=None, follow=False)
+
+
+def test_a_torn_record_is_told_by_its_file(cluster: ProcessCluster, tmp_path: Path) -> None:
+    record = tmp_path / "head" / "one" / "record.json"
+    record.parent.mkdir(parents=True)
+    record.write_text("")
+
+    with pytest.raises(WatcherError, match=r"record\.json is no head's record .*; remove .*head/one"):
+        cluster.head()
+    record.unlink()

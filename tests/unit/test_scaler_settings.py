@@ -64,6 +64,11 @@ def test_the_gcs_is_found(environment: dict[str, str], gcs: str, monkeypatch: py
         ("WATCHER_LISTEN", "127.0.0.1:99999", "a port from 1 to 65535"),
         ("WATCHER_PROVIDER", "podman", "'auto', 'docker' or 'process'"),
         ("WATCHER_CLUSTER", "Not A Name", "match pattern"),
+        ("WATCHER_CHECK_INTERVAL", "inf", "a finite number"),
+        ("WATCHER_CHECK_INTERVAL", "1e10", "less than or equal to 86400"),
+        ("RAY_DASHBOARD_METRIC_API", "http://localhost:99999/api", "http://HOST:PORT/PATH"),
+        ("RAY_DASHBOARD_METRIC_API", "localhost:8265", "http://HOST:PORT/PATH"),
+        ("WATCHER_EXPORTER_URL", "ftp://localhost", "http://HOST:PORT/PATH"),
         ("WATCHER_MIN_WORKERS", "6", "at most WATCHER_MAX_WORKERS (5)"),
     ],
 )
@@ -113,6 +118,26 @@ def test_an_unusable_token_file_is_told(content: str | None, monkeypatch: pytest
 
     with pytest.raises(SettingsError, match="WATCHER_TOKEN_FILE"):
         load(ScalerSettings).bearer_token()
+
+
+def test_paths_mean_the_same_in_every_directory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("WATCHER_STATE_DIR", "~/state")
+    assert load(ScalerSettings).state_dir == tmp_path / "state"
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("WATCHER_STATE_DIR", "here")
+    assert load(ScalerSettings).state_dir == tmp_path / "here"
+
+
+def test_without_a_home_the_message_says_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_home() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr("pathlib.Path.home", no_home)
+
+    with pytest.raises(SettingsError, match="set HOME or WATCHER_STATE_DIR"):
+        load(ScalerSettings)
 
 
 def test_the_token_is_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:

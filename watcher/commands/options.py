@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import click
-from pydantic import ByteSize, TypeAdapter, ValidationError
+from pydantic import ByteSize, ConfigDict, TypeAdapter, ValidationError
 
 from watcher.settings import field, variable
 
@@ -59,7 +59,7 @@ def _checked(info: FieldInfo, value: str | None) -> Any:
     if value is None:
         return None
     rules = Annotated[(info.annotation, *info.metadata)] if info.metadata else info.annotation
-    checked: TypeAdapter[Any] = TypeAdapter(rules)  # type: ignore[arg-type]  # built at run time
+    checked: TypeAdapter[Any] = TypeAdapter(rules, config=ConfigDict(allow_inf_nan=False))  # type: ignore[arg-type]  # built at run time
     try:
         return checked.validate_python(value)
     except ValidationError as error:

@@ -1,0 +1,71 @@
+"""Processes that outlive whoever started them: known again, and never mistaken."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from typing import TYPE_CHECKING
+
+import psutil
+
+from common.detached import Detached
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SLEEP = ["sleep", "60"]
+
+
+def stranger() -> psutil.Process:
+    """A process whose session's leader has ended, as daemons are."""
+    started = subprocess.run(
+        ["sh", "-c", "sleep 60 >/dev/null 2>&1 & echo $!"],
+        start_new_session=True,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    return psutil.Process(int(started.stdout))
+
+
+def test_a_record_of_an_earlier_boot_makes_no_stranger_ours(tmp_path: Path) -> None:
+    innocent = stranger()
+    try:
+        record = tmp_path / "pid"
+        record.write_text(str(os.getsid(innocent.pid)))
+        os.utime(record, (0, psutil.boot_time() - 60))
+
+        Detached(tmp_path).end(0)
+
+        assert innocent.is_running()
+    finally:
+        innocent.kill()
+
+
+def test_it_does_not_run_in_the_callers_directory(tmp_path: Path) -> None:
+    process = Detached(tmp_path / "made")
+    process.start(SLEEP, os.environ)
+    try:
+        assert {member.cwd() for member in process.members()} == {str(tmp_path / "made")}
+    finally:
+        process.stop(0)
+
+
+def test_it_runs_from_the_moment_start_returns(tmp_path: Path) -> None:
+    for number in range(20):
+        process = Detached(tmp_path / str(number))
+        process.start(SLEEP, os.environ)
+        assert process.state().running
+        process.stop(0)
+
+
+def test_how_it_ended_is_known(tmp_path: Path) -> None:
+    process = Detached(tmp_path / "made")
+    process.start(["sh", "-c", "echo last words; exit 7"], os.environ)
+    deadline = time.monotonic() + 10
+    while process.state().running and time.monotonic() < deadline:
+        os.sched_yield()
+
+    assert (process.state().exit_code, process.last_line()) == (7, "last words")
+    process.stop(0)
