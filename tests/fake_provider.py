@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from scaler.errors import LaunchFailedError, ProviderError
+from scaler.errors import IndexTakenError, LaunchFailedError, ProviderError
 from scaler.model import Instance, InstanceStatus
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class FakeProvider:
             raise self.launch_error
         for (cluster, worker_id), worker in self.engine.workers.items():
             if (cluster, worker.index) == (self.cluster, request.index):
-                raise LaunchFailedError(f"worker-{request.index} is {worker_id}")
+                raise IndexTakenError(f"worker-{request.index} is {worker_id}")
 
     def _started(self, request: LaunchRequest) -> Instance:
         ended = self.exit_code is not None

@@ -29,18 +29,24 @@ GCS = "127.0.0.1:6379"
 
 @dataclass
 class FakeCluster:
-    """Implements `RayCluster`."""
+    """Implements `RayCluster`.
+
+    Set `rival` to the head of another command that is quicker; `running` to False for a head that died.
+    """
 
     provider: FakeProvider
     options: HeadOptions | None = None
     start_error: WatcherError | None = None
+    rival: HeadOptions | None = None
+    running: bool = True
 
     def start_head(self, options: HeadOptions) -> HeadStatus:
         if self.start_error:
             raise self.start_error
-        if self.options:
+        self.options = self.options or self.rival
+        if self.options and self.running:
             raise AlreadyRunningError("a head is there")
-        self.options = options
+        self.options, self.running = options, True
         return self._status(options)
 
     def head(self) -> HeadStatus | None:
@@ -56,10 +62,9 @@ class FakeCluster:
         lines = ["head line 1", "head line 2"]
         return iter(lines if tail is None else lines[-tail:])
 
-    @staticmethod
-    def _status(options: HeadOptions) -> HeadStatus:
+    def _status(self, options: HeadOptions) -> HeadStatus:
         return HeadStatus(
-            running=True,
+            running=self.running,
             detail="pid 1",
             started_at=0.0,
             gcs_address=f"127.0.0.1:{options.gcs_port}",
@@ -69,7 +74,10 @@ class FakeCluster:
 
 @dataclass
 class World:
-    """Everything a command reaches. `busy` and `drained` are worker ids; `deaf` Ray does not answer."""
+    """Everything a command reaches. `busy` and `drained` are worker ids; `deaf` Ray does not answer.
+
+    `image` is what the engine has (""; what the settings say); `meanwhile` happens whenever Ray is asked.
+    """
 
     docker: bool = False
     process: FakeCluster = field(default_factory=lambda: FakeCluster(FakeProvider("process")))
@@ -78,6 +86,8 @@ class World:
     drained: set[str] = field(default_factory=set)
     pending: int = 0
     deaf: bool = False
+    image: str = ""
+    meanwhile: Callable[[], None] = lambda: None
     programs: Callable[[Stack], Sequence[Program]] = programs_of
 
     def host(self) -> Host:
@@ -86,13 +96,13 @@ class World:
             engine_answers=lambda: self.docker,
             read_state=self._state,
             drainer=self._drainer,
-            image=lambda settings: settings.image,
+            image=lambda settings: self.image or settings.image,
             programs=self.programs,
         )
 
-    def run(self, *arguments: str) -> Result:
-        """What `ray-watcher ARGUMENTS` does in this world; an error that no user should see is raised."""
-        result = CliRunner().invoke(cli, list(arguments), obj=self.host())
+    def run(self, *arguments: str, given: str | None = None) -> Result:
+        """What `ray-watcher ARGUMENTS` does here, given standard input; an error that no user should see is raised."""
+        result = CliRunner().invoke(cli, list(arguments), obj=self.host(), input=given)
         if result.exception and not isinstance(result.exception, SystemExit):
             raise result.exception
         return result
@@ -113,6 +123,7 @@ class World:
         return self.containers if provider == "docker" else self.process
 
     def _state(self, gcs_address: str) -> ClusterState:
+        self.meanwhile()
         if self.deaf:
             raise NotRunningError(f"Ray does not answer at {gcs_address}")
         instances = [*self.process.provider.list(), *self.containers.provider.list()]

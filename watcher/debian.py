@@ -48,10 +48,11 @@ class Package:
 
 
 def parse(status: str) -> dict[str, Package]:
-    """The installed packages by name, from dpkg's status file."""
-    paragraphs = (_fields(paragraph) for paragraph in status.split("\n\n"))
-    installed = (_package(fields) for fields in paragraphs if fields.get("Status", "").endswith(" installed"))
-    return {package.name: package for package in installed}
+    """The installed packages by name, from dpkg's status file; those of a foreign architecture are left out."""
+    paragraphs = [_fields(paragraph) for paragraph in status.split("\n\n")]
+    installed = [_package(fields) for fields in paragraphs if fields.get("Status", "").endswith(" installed")]
+    native = {package.architecture for package in installed if package.name == "dpkg"}
+    return {package.name: package for package in installed if not native or package.architecture in {"all", *native}}
 
 
 def _fields(paragraph: str) -> dict[str, str]:

@@ -54,22 +54,23 @@ class Job:
 
     def status(self) -> tuple[str, str]:
         """Ray's word for the job's state, and its message."""
-        document = _call("GET", f"{self.api}/jobs/{self.submission_id}")
+        document = _call("GET", f"{self.api}/jobs/{self.submission_id}", wanted="status")
         return document["status"], document.get("message") or ""
 
     def log(self) -> str:
         """All that the driver printed so far."""
-        return str(_call("GET", f"{self.api}/jobs/{self.submission_id}/logs")["logs"])
+        return str(_call("GET", f"{self.api}/jobs/{self.submission_id}/logs", wanted="logs")["logs"])
 
     def stop(self) -> None:
         """End the job and its tasks."""
-        _call("POST", f"{self.api}/jobs/{self.submission_id}/stop")
+        _call("POST", f"{self.api}/jobs/{self.submission_id}/stop", wanted="stopped")
 
 
 def submit(api: str, load: Load) -> Job:
     """Submit `load` to the cluster whose dashboard answers at `api`. Raises `NotRunningError`, `WatcherError`."""
     api = api.rstrip("/")
-    return Job(api, _call("POST", f"{api}/jobs/", {"entrypoint": load.entrypoint})["submission_id"])
+    document = _call("POST", f"{api}/jobs/", {"entrypoint": load.entrypoint}, wanted="submission_id")
+    return Job(api, document["submission_id"])
 
 
 def events(log: str) -> list[Event]:
@@ -114,7 +115,8 @@ def _event(line: str) -> Event | None:
     return event
 
 
-def _call(method: str, url: str, body: Event | None = None) -> Any:
+def _call(method: str, url: str, body: Event | None = None, *, wanted: str) -> dict[str, Any]:
+    """Ray's reply, a JSON object that has `wanted`."""
     try:
         with requests.Session() as session:
             session.trust_env = False  # a proxy of the environment is not meant for the cluster
@@ -125,6 +127,12 @@ def _call(method: str, url: str, body: Event | None = None) -> Any:
         ) from None
     except requests.Timeout:
         raise TimedOutError(f"Ray's dashboard did not answer {method} {url} within {SUBMIT_SECONDS:g} s") from None
-    if not reply.ok:
+    if not reply.ok and "html" not in reply.headers.get("Content-Type", ""):  # Ray refuses in plain text
         raise WatcherError(f"Ray refused {method} {url}: HTTP {reply.status_code}: {reply.text.strip()[-500:]}")
-    return reply.json()
+    try:
+        document = reply.json()
+    except ValueError:
+        document = None
+    if not isinstance(document, dict) or wanted not in document:
+        raise WatcherError(f"{url} is no Ray dashboard: got {reply.text.strip()[:80]!r}, wanted JSON with {wanted!r}")
+    return document

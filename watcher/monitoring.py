@@ -32,7 +32,7 @@ RETENTION_TIME, RETENTION_SIZE = "7d", "1GB"
 
 
 @dataclass(frozen=True)
-class Stack:
+class Addresses:
     """Where the programs of one stack listen (`HOST:PORT`), whose cluster it is, and the webhook's token file."""
 
     exporter: str = "127.0.0.1:9811"
@@ -48,19 +48,19 @@ class Stack:
         return f"http://{self.scaler}/alerts"
 
 
-def prometheus_config(shipped: Mapping[str, Any], stack: Stack) -> dict[str, Any]:
-    """The parsed `prometheus.yml` for `stack`; jobs that are not ours are kept as they are."""
+def prometheus_config(shipped: Mapping[str, Any], addresses: Addresses) -> dict[str, Any]:
+    """The parsed `prometheus.yml` for `addresses`; jobs that are not ours are kept as they are."""
     config: dict[str, Any] = copy.deepcopy(dict(shipped))
     targets = {
-        "ray-exporter": stack.exporter,
-        "ray-scaler": stack.scaler,
-        "alertmanager": stack.alertmanager,
-        "prometheus": stack.prometheus,
+        "ray-exporter": addresses.exporter,
+        "ray-scaler": addresses.scaler,
+        "alertmanager": addresses.alertmanager,
+        "prometheus": addresses.prometheus,
     }
     for job in config["scrape_configs"]:
         if job["job_name"] in targets:
-            job["static_configs"] = [_target(job["static_configs"][0], targets[job["job_name"]], stack.cluster)]
-    config["alerting"]["alertmanagers"][0]["static_configs"] = [{"targets": [stack.alertmanager]}]
+            job["static_configs"] = [_target(job["static_configs"][0], targets[job["job_name"]], addresses.cluster)]
+    config["alerting"]["alertmanagers"][0]["static_configs"] = [{"targets": [addresses.alertmanager]}]
     return config
 
 
@@ -70,41 +70,41 @@ def _target(static: Mapping[str, Any], address: str, cluster: str) -> dict[str, 
     return replaced | ({"labels": {**labels, "cluster": cluster}} if "cluster" in labels else {})
 
 
-def alertmanager_config(shipped: Mapping[str, Any], stack: Stack) -> dict[str, Any]:
-    """The parsed `alertmanager.yml` for `stack`; with a token file, the webhook sends that bearer token."""
+def alertmanager_config(shipped: Mapping[str, Any], addresses: Addresses) -> dict[str, Any]:
+    """The parsed `alertmanager.yml` for `addresses`; with a token file, the webhook sends that bearer token."""
     config: dict[str, Any] = copy.deepcopy(dict(shipped))
     for receiver in config["receivers"]:
         if receiver["name"] == SCALER_RECEIVER:
             webhook = receiver["webhook_configs"][0]
-            webhook["url"] = stack.webhook_url
-            if stack.token_file is not None:
-                authorization = {"type": "Bearer", "credentials_file": str(stack.token_file.resolve())}
+            webhook["url"] = addresses.webhook_url
+            if addresses.token_file is not None:
+                authorization = {"type": "Bearer", "credentials_file": str(addresses.token_file.resolve())}
                 webhook["http_config"] = {**webhook.get("http_config", {}), "authorization": authorization}
     return config
 
 
-def write_monitoring(directory: Path, stack: Stack, shipped: Path = SHIPPED_DIRECTORY) -> None:
-    """Write `prometheus.yml`, `alertmanager.yml` and `rules/` for `stack` into `directory`, replacing older ones.
+def write_monitoring(directory: Path, addresses: Addresses, shipped: Path = SHIPPED_DIRECTORY) -> None:
+    """Write `prometheus.yml`, `alertmanager.yml` and `rules/` for `addresses` into `directory`, replacing older ones.
 
     Raises `MissingError` where the shipped files are not beside the package.
     """
     if not (shipped / "prometheus.yml").is_file():
         raise MissingError(f"no prometheus.yml in {shipped}; run ray-watcher from a checkout of its repository")
     directory.mkdir(parents=True, exist_ok=True)
-    _render(shipped / "prometheus.yml", directory, stack)
-    _render(shipped / "alertmanager.yml", directory, stack)
+    _render(shipped / "prometheus.yml", directory, addresses)
+    _render(shipped / "alertmanager.yml", directory, addresses)
     shutil.rmtree(directory / "rules", ignore_errors=True)  # a rule that was taken out must not live on here
     shutil.copytree(shipped / "rules", directory / "rules")
 
 
-def _render(source: Path, directory: Path, stack: Stack) -> None:
+def _render(source: Path, directory: Path, addresses: Addresses) -> None:
     put_in = prometheus_config if source.name == "prometheus.yml" else alertmanager_config
-    config = put_in(yaml.safe_load(source.read_text(encoding="utf-8")), stack)
+    config = put_in(yaml.safe_load(source.read_text(encoding="utf-8")), addresses)
     text = f"# Written by ray-watcher from {source}; change that one.\n{yaml.safe_dump(config, sort_keys=False)}"
     (directory / source.name).write_text(text, encoding="utf-8")
 
 
-def prometheus_command(directory: Path, stack: Stack, data: Path, log_level: str = "info") -> list[str]:
+def prometheus_command(directory: Path, addresses: Addresses, data: Path, log_level: str = "info") -> list[str]:
     """The command line of Prometheus on what `write_monitoring` wrote. Raises `MissingError` where it is not here."""
     return [
         _program("prometheus", package="prometheus"),
@@ -112,20 +112,20 @@ def prometheus_command(directory: Path, stack: Stack, data: Path, log_level: str
         f"--storage.tsdb.path={data}",
         f"--storage.tsdb.retention.time={RETENTION_TIME}",
         f"--storage.tsdb.retention.size={RETENTION_SIZE}",
-        f"--web.listen-address={stack.prometheus}",
+        f"--web.listen-address={addresses.prometheus}",
         f"--rules.alert.resend-delay={RESEND_DELAY}",
         f"--log.level={log_level}",
     ]
 
 
-def alertmanager_command(directory: Path, stack: Stack, data: Path, log_level: str = "info") -> list[str]:
+def alertmanager_command(directory: Path, addresses: Addresses, data: Path, log_level: str = "info") -> list[str]:
     """The command line of Alertmanager, likewise; it stands alone, without gossip."""
     return [
         _program("prometheus-alertmanager", "alertmanager", package="prometheus-alertmanager"),
         f"--config.file={directory / 'alertmanager.yml'}",
         f"--storage.path={data}",
         "--data.retention=24h",  # silences and what was sent: a day is more than any repeat_interval here
-        f"--web.listen-address={stack.alertmanager}",
+        f"--web.listen-address={addresses.alertmanager}",
         "--cluster.listen-address=",
         f"--log.level={log_level}",
     ]

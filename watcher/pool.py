@@ -7,6 +7,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+from scaler.errors import IndexTakenError
 from scaler.lifecycle import lowest_free_index
 from scaler.model import Instance, InstanceStatus, LaunchRequest, WorkerType
 from watcher.errors import NotRunningError, TimedOutError, WatcherError
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from watcher.ray_cluster import RayCluster
 
 POLL_SECONDS = 0.2
+RETRIES = 3  # of a launch whose index someone else took meanwhile
 AT_ONCE = 8  # workers stopped at the same time
 STOP_GRACE_SECONDS = 5.0  # the whole cluster ends: there is no other node to drain to
 LOG_LINES = 10  # of a worker that ended before it joined
@@ -26,13 +28,27 @@ LOG_LINES = 10  # of a worker that ended before it joined
 
 def launch(provider: WorkerProvider, worker_type: WorkerType, count: int) -> list[Instance]:
     """Start `count` workers, without waiting for Ray. Raises `LaunchFailedError`; earlier ones then stay."""
-    known, launched = list(provider.list()), []
-    for _ in range(count):
-        index = lowest_free_index({instance.index for instance in known})
-        request = LaunchRequest(f"worker-{index}-{secrets.token_hex(3)}", index, worker_type)
-        launched.append(provider.launch(request))
-        known.append(launched[-1])
-    return launched
+    return [_launch_one(provider, worker_type) for _ in range(count)]
+
+
+def _launch_one(provider: WorkerProvider, worker_type: WorkerType) -> Instance:
+    """Take the lowest free index; where a scaler or another command is quicker, or a stranger has it, the next."""
+    refused: set[int] = set()
+    while True:
+        index = lowest_free_index({instance.index for instance in provider.list()} | refused)
+        try:
+            return provider.launch(LaunchRequest(f"worker-{index}-{secrets.token_hex(3)}", index, worker_type))
+        except IndexTakenError:
+            if len(refused) == RETRIES:
+                raise
+            refused.add(index)
+
+
+def remove_ended(provider: WorkerProvider) -> None:
+    """Clear away workers that ended: those of a cluster that died."""
+    for worker in provider.list():
+        if worker.status is InstanceStatus.EXITED:
+            provider.remove(worker.worker_id, 0)
 
 
 def await_joined(
@@ -55,13 +71,15 @@ def stop_everything(cluster: RayCluster) -> int:
     """Stop every worker, then the head; how many workers there were.
 
     In this order a worker says goodbye in a second; one whose head is gone would wait for it in vain.
+    What cannot be stopped is told (raised) after all else is.
     """
     workers = [instance.worker_id for instance in cluster.provider.list()]
     with ThreadPoolExecutor(AT_ONCE) as threads:
-        for _ in threads.map(lambda worker_id: cluster.provider.remove(worker_id, STOP_GRACE_SECONDS), workers):
-            pass
+        removals = [threads.submit(cluster.provider.remove, worker_id, STOP_GRACE_SECONDS) for worker_id in workers]
     if cluster.head():
         cluster.stop_head()
+    for removal in removals:
+        removal.result()
     return len(workers)
 
 

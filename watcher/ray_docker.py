@@ -11,7 +11,6 @@ import time
 from typing import TYPE_CHECKING
 
 from scaler.errors import LaunchFailedError, ProviderError, ProviderUnavailableError
-from scaler.providers import ray_start
 from scaler.providers.container import ContainerSpec
 from scaler.providers.docker import CLUSTER_LABEL, GCS_PORT, DockerProvider, container_name, shm_bytes
 from scaler.providers.engine import ConflictError, Engine, missing_image
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from watcher.ray_cluster import HeadOptions
 
 HEAD_LABEL = "ray-watcher.head"
+NETWORK_LABEL = "ray-watcher.network"  # of one that we made, for whichever clusters: the last one takes it away
 GCS_PORT_LABEL = "ray-watcher.gcs-port"  # of this machine; a container that ended shows no published ports
 DASHBOARD_PORT_LABEL = "ray-watcher.dashboard-port"
 DASHBOARD_PORT, CLIENT_PORT = 8265, 10001  # inside the container
@@ -126,7 +126,7 @@ class DockerCluster:
     @contextlib.contextmanager
     def _network_for_it(self) -> Iterator[None]:
         """The network, made where there is none; a failure inside takes it away again unless others use it."""
-        self._engine.ensure_network(self._network, {CLUSTER_LABEL: self._cluster})
+        self._engine.ensure_network(self._network, {NETWORK_LABEL: "true"})
         try:
             yield
         except BaseException:
@@ -134,7 +134,7 @@ class DockerCluster:
             raise
 
     def _remove_network(self) -> None:
-        self._engine.remove_network(self._network, f"{CLUSTER_LABEL}={self._cluster}")
+        self._engine.remove_network(self._network, f"{NETWORK_LABEL}=true")
 
     def _spec(self, options: HeadOptions) -> ContainerSpec:
         return ContainerSpec(
@@ -148,7 +148,7 @@ class DockerCluster:
                 GCS_PORT_LABEL: str(options.gcs_port),
                 DASHBOARD_PORT_LABEL: str(options.dashboard_port),
             },
-            environment={**ray_head.ENVIRONMENT, **ray_start.overrides(options.num_cpus, options.num_gpus)},
+            environment=ray_head.ENVIRONMENT,
             shm_size=shm_bytes(options.object_store_memory, self._engine.capacity[1]),
             gpus=int(options.num_gpus),
             ports={

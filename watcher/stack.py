@@ -6,6 +6,7 @@ a user's. `stack_control` starts and stops it.
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -29,7 +30,7 @@ class Stack:
     """Where the four programs listen, keep their files, and the settings they are given."""
 
     directory: Path
-    addresses: monitoring.Stack = field(default_factory=monitoring.Stack)
+    addresses: monitoring.Addresses = field(default_factory=monitoring.Addresses)
     environment: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -46,6 +47,11 @@ class Stack:
     def supervisor(self) -> Detached:
         """The supervisord that keeps them running."""
         return Detached(self.directory / "supervisord")
+
+    @property
+    def token_file(self) -> Path:
+        """Where Alertmanager reads a token of the environment; there while the stack is up."""
+        return self.directory / TOKEN_FILE
 
     def log(self, program: str) -> Path:
         """The log file of a program."""
@@ -66,7 +72,7 @@ def stack_of(settings: OperatorSettings, **environment: str) -> Stack:
     }
     return Stack(
         directory=watcher,
-        addresses=monitoring.Stack(
+        addresses=monitoring.Addresses(
             exporter=settings.exporter_listen,
             scaler=settings.listen,
             prometheus=settings.prometheus_listen,
@@ -84,7 +90,6 @@ def programs_of(stack: Stack) -> tuple[Program, ...]:
     Raises `MissingError` where one of them is not on this machine.
     """
     directory = stack.directory / "monitoring"
-    _write_token(stack)
     monitoring.write_monitoring(directory, stack.addresses)
     data = stack.directory / "data"
     commands = {
@@ -98,13 +103,13 @@ def programs_of(stack: Stack) -> tuple[Program, ...]:
     )
 
 
-def _write_token(stack: Stack) -> None:
-    """Alertmanager reads the webhook's token from a file; a token of the environment gets one."""
+def write_token(stack: Stack) -> None:
+    """Alertmanager reads the webhook's token from a file; a token of the environment gets one for our eyes only."""
     if token := stack.environment.get(variable("token")):
-        stack.directory.mkdir(parents=True, exist_ok=True)
-        file = stack.directory / TOKEN_FILE
-        file.touch(mode=0o600)
-        file.write_text(token, encoding="utf-8")
+        descriptor = os.open(stack.token_file, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
+        with open(descriptor, "w", encoding="utf-8") as file:  # noqa: PTH123  # a descriptor has no path
+            os.fchmod(descriptor, 0o600)  # the mode above is for a new file only
+            file.write(token)
 
 
 def program_states(stack: Stack) -> tuple[ProgramState, ...]:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import sys
 import time
 from typing import TYPE_CHECKING
 
 from common import processes
+from common.locks import exclusive
 from common.settings import split_host_port
 from watcher import supervisord
 from watcher.errors import AlreadyRunningError, NotRunningError, PortTakenError, TimedOutError, WatcherError
 from watcher.fetch import answers
 from watcher.settings import variable
+from watcher.stack import write_token
 from watcher.supervisord import SilentError
 from watcher.tail import last_lines
 
@@ -72,17 +73,17 @@ def _end(stack: Stack) -> None:
         processes.terminate(orphans)
         processes.wait_gone(orphans, ORPHAN_GRACE_SECONDS)
     stack.supervisor.stop(STOP_SECONDS)
+    stack.token_file.unlink(missing_ok=True)
     supervisord.remove_socket(stack.directory)
 
 
 @contextlib.contextmanager
 def _alone(stack: Stack) -> Iterator[None]:
     """Two commands at once would each see half of what the other does."""
-    stack.directory.mkdir(parents=True, exist_ok=True)
-    with (stack.directory / "lock").open("w") as lock:
+    with contextlib.ExitStack() as held:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+            held.enter_context(exclusive(stack.directory / "lock", timeout_seconds=0))
+        except TimeoutError:
             raise AlreadyRunningError("another command is starting or stopping this watcher at the moment") from None
         yield
 
@@ -97,6 +98,7 @@ def _require_free_ports(stack: Stack) -> None:
 
 
 def _launch(stack: Stack, programs: Sequence[Program]) -> None:
+    write_token(stack)
     configuration = stack.directory / "supervisord.conf"
     configuration.write_text(supervisord.render(programs, stack.directory), encoding="utf-8")
     supervisord.prepare_socket(stack.directory)

@@ -24,13 +24,17 @@ DONE = {"event": "done", "at": 3.0, "finished": 2, "failed": 0, "tasks": 2}
 
 @dataclass
 class Jobs:
-    """One job; each look at its status takes the next of `statuses`, the last one stays."""
+    """One job; each look at its status takes the next of `statuses`, the last one stays.
+
+    With `foreign` (status, media type, body) it is no Ray that answers.
+    """
 
     statuses: list[str]
     events: list[dict[str, Any]]
     submitted: list[str] = field(default_factory=list)
     stopped: int = 0
     api: str = ""
+    foreign: tuple[int, str, str] | None = None
 
     def reply(self, method: str, path: str, body: dict[str, Any]) -> Any:
         if (method, path) == ("POST", "/api/jobs/"):
@@ -53,11 +57,16 @@ def serve(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         class Handler(BaseHTTPRequestHandler):
             def answer(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-                text = json.dumps(jobs.reply(self.command, self.path, json.loads(body or "{}"))).encode()
-                self.send_response(200)
+                code, media_type, text = jobs.foreign or (
+                    200,
+                    "application/json",
+                    json.dumps(jobs.reply(self.command, self.path, json.loads(body or "{}"))),
+                )
+                self.send_response(code)
+                self.send_header("Content-Type", media_type)
                 self.send_header("Content-Length", str(len(text)))
                 self.end_headers()
-                self.wfile.write(text)
+                self.wfile.write(text.encode())
 
             do_GET = do_POST = answer  # noqa: N815  # names of the standard library
 
@@ -132,3 +141,24 @@ def test_without_ray_it_says_what_to_start(monkeypatch: pytest.MonkeyPatch) -> N
     result = World().run("load")
     assert result.exit_code == 4
     assert "ray-watcher start-ray" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "foreign",
+    [
+        pytest.param((200, "text/html", "<html>welcome</html>"), id="a-page"),
+        pytest.param((501, "text/html; charset=utf-8", "<!DOCTYPE html>no POST"), id="a-page-that-refuses"),
+        pytest.param((200, "application/json", '{"status": "ok"}'), id="other-JSON"),
+        pytest.param((200, "application/json", "[1]"), id="no-object"),
+    ],
+)
+def test_what_is_no_ray_is_told_by_its_address(serve: Any, foreign: tuple[int, str, str]) -> None:
+    jobs = serve(Jobs([], [], foreign=foreign))
+    result = World().run("load")
+    assert result.exit_code == 1
+    assert f"{jobs.api}/jobs/ is no Ray dashboard: got '{foreign[2]}'" in result.stderr
+
+
+def test_what_ray_refuses_is_told_in_its_words(serve: Any) -> None:
+    serve(Jobs([], [], foreign=(500, "text/plain", "no room for a driver")))
+    assert "HTTP 500: no room for a driver" in World().run("load").stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,6 +11,7 @@ from watcher_fakes import World
 
 from scaler.errors import LaunchFailedError, ProviderUnavailableError
 from watcher.errors import MissingError, PortTakenError, TimedOutError
+from watcher.ray_cluster import HeadOptions
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -71,6 +73,68 @@ def test_starting_twice_says_so_and_changes_nothing() -> None:
     result = world.run("start-ray", "--num-workers", "5")
     assert (result.exit_code, world.worker_ids()) == (3, ["worker-1-000001"])
     assert "ray-watcher stop-ray" in result.stderr
+
+
+def test_of_two_starts_at_once_the_slower_one_leaves_the_others_head_alone() -> None:
+    world = World()
+    world.process.rival = HeadOptions(num_cpus=7)
+    assert world.run("start-ray").exit_code == 3
+    assert world.process.options == HeadOptions(num_cpus=7)
+
+
+def test_a_cluster_that_died_with_the_machine_is_started_anew_where_it_was() -> None:
+    world = World(docker=True).with_head(workers=2)
+    world.process.running = False
+    for name in world.worker_ids():
+        world.process.provider.exit(name, 137)
+    assert world.run("start-ray", "--num-workers", "1").exit_code == 0
+    assert (world.process.running, world.containers.options) == (True, None)
+    assert [name.rsplit("-", 1)[0] for name in world.worker_ids()] == ["worker-1"]
+
+
+def test_a_worker_that_lives_without_its_head_is_no_dead_cluster() -> None:
+    world = World().with_head(workers=1)
+    world.process.running = False
+    assert (world.run("start-ray").exit_code, world.worker_ids()) == (3, ["worker-1-000001"])
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        pytest.param("RAY_HEAD_ADDRESS", "other:10001", id="client"),
+        pytest.param("RAY_GCS_ADDRESS", "10.0.0.1:6379", id="GCS"),
+        pytest.param("RAY_DASHBOARD_METRIC_API", "http://other:8265/api", id="dashboard"),
+    ],
+)
+def test_no_head_is_started_here_for_an_address_elsewhere(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    world = World()
+    result = world.run("start-ray")
+    assert (result.exit_code, world.process.options) == (2, None)
+    assert f"{variable}: got the host" in result.stderr
+
+
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGHUP], ids=lambda signum: signum.name)
+@pytest.mark.parametrize(("verb", "head_stays"), [("start-ray --num-workers 1", False), ("add-worker", True)])
+def test_a_signal_that_ends_the_command_ends_what_it_began(verb: str, head_stays: bool, signum: signal.Signals) -> None:
+    world = World() if not head_stays else World().with_head()
+    world.meanwhile = lambda: signal.raise_signal(signum)
+    before = signal.getsignal(signum)
+    result = world.run(*verb.split())
+    assert (result.exit_code, result.stderr.splitlines()[-1]) == (130, "error: interrupted")
+    assert (world.process.options is not None, world.worker_ids()) == (head_stays, [])
+    assert signal.getsignal(signum) is before
+
+
+def test_under_nohup_a_closed_terminal_ends_nothing() -> None:
+    world = World(meanwhile=lambda: signal.raise_signal(signal.SIGHUP))
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        assert world.run("start-ray", "--num-workers", "1").exit_code == 0
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ import psutil
 import pytest
 from watcher_fakes import World
 
+from common.locks import exclusive
 from common.processes import free_ports
 from common.settings import load
 from watcher import stack_control
@@ -107,6 +108,49 @@ def test_without_ray_the_watcher_starts_and_says_that_it_waits(stack: Stack) -> 
     assert result.exit_code == 0
     assert "warning: no Ray cluster is running yet" in result.stderr
     assert stack.supervisor.state().running
+
+
+def test_without_ray_in_docker_the_scaler_is_told_the_image_that_is_here(stack: Stack) -> None:
+    World(docker=True, image="built:1", programs=small_programs).run("start-watcher")
+    told = next(p.environ() for p in stack.supervisor.members() if FAKE in p.cmdline())
+    assert (told["WATCHER_PROVIDER"], told["RAY_IMAGE"]) == ("docker", "built:1")
+
+
+def test_the_token_lies_in_a_file_of_the_users_own_while_the_watcher_is_up(
+    stack: Stack, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WATCHER_TOKEN", "secret")
+    stack.directory.mkdir(parents=True)
+    stack.token_file.write_text("an older and longer one")
+    stack.token_file.chmod(0o644)
+    world.run("start-watcher")
+    assert (stack.token_file.read_text(), stack.token_file.stat().st_mode & 0o777) == ("secret", 0o600)
+    world.run("stop-watcher")
+    assert not stack.token_file.exists()
+
+
+def test_the_watcher_of_a_cluster_elsewhere_is_not_stopped_with_one_that_is_not_there(
+    stack: Stack, world: World
+) -> None:
+    world.docker = True
+    world.run("start-watcher", "--provider", "process")
+    assert world.run("stop-ray", "--provider", "docker").exit_code == 4
+    assert stack.supervisor.state().running
+
+
+@pytest.mark.parametrize("provider", ["auto", "docker"])
+def test_stop_ray_stops_a_watcher_whose_cluster_is_gone(stack: Stack, provider: str) -> None:
+    world = World(docker=True, programs=small_programs)
+    world.run("start-watcher")
+    assert world.run("stop-ray", "--provider", provider).exit_code == 0
+    assert stack.supervisor.members() == []
+
+
+@pytest.mark.parametrize("verb", ["start-watcher", "stop-watcher"])
+def test_two_commands_at_once_do_not_meddle(stack: Stack, world: World, verb: str) -> None:
+    with exclusive(stack.directory / "lock", timeout_seconds=1):
+        result = world.run(verb)
+    assert (result.exit_code, "another command" in result.stderr) == (3, True)
 
 
 def test_a_program_that_does_not_start_takes_the_others_with_it_and_shows_its_log(stack: Stack) -> None:

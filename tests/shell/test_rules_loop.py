@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from watcher.monitoring import Stack, alertmanager_command, prometheus_command, write_monitoring
+from watcher.monitoring import Addresses, alertmanager_command, prometheus_command, write_monitoring
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -130,11 +130,11 @@ def world(tmp_path: Path) -> Iterator[World]:
         _served(Scaler, world) as scaler,
         contextlib.ExitStack() as programs,
     ):
-        stack = Stack(exporter, scaler, _free_address(), _free_address(), "blue", token_file)
-        write_monitoring(tmp_path, stack)
+        addresses = Addresses(exporter, scaler, _free_address(), _free_address(), "blue", token_file)
+        write_monitoring(tmp_path, addresses)
         for name, command in {
-            "alertmanager": alertmanager_command(tmp_path, stack, tmp_path / "alertmanager"),
-            "prometheus": prometheus_command(tmp_path, stack, tmp_path / "data"),
+            "alertmanager": alertmanager_command(tmp_path, addresses, tmp_path / "alertmanager"),
+            "prometheus": prometheus_command(tmp_path, addresses, tmp_path / "data"),
         }.items():
             programs.enter_context(_running(command, tmp_path / f"{name}.log"))
         yield world

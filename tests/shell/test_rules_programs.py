@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 import rules_data
 
-from watcher.monitoring import Stack, write_monitoring
+from watcher.monitoring import Addresses, write_monitoring
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,7 +28,7 @@ def directory(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
         return rules_data.SHIPPED
     token_file = tmp_path / "token"
     token_file.write_text("secret", encoding="utf-8")
-    write_monitoring(tmp_path / "out", Stack(exporter="127.0.0.1:1", cluster="blue", token_file=token_file))
+    write_monitoring(tmp_path / "out", Addresses(exporter="127.0.0.1:1", cluster="blue", token_file=token_file))
     return tmp_path / "out"
 
 

@@ -68,6 +68,14 @@ def test_what_debian_takes_for_granted_is_added() -> None:
     assert names("libc6", essential=True) == ["bash", "libc6"]
 
 
+def test_of_a_package_of_two_architectures_that_of_dpkg_counts() -> None:
+    dpkg = "Package: dpkg\nStatus: install ok installed\nArchitecture: amd64\n"
+    foreign = STATUS.replace("Architecture: amd64", "Architecture: i386")
+    packages = debian.parse(f"{dpkg}\n{STATUS}\n{foreign}")
+    assert {package.architecture for package in packages.values()} == {"amd64", "all"}
+    assert packages == debian.parse(f"{dpkg}\n{STATUS}")
+
+
 def test_missing_roots_are_named() -> None:
     with pytest.raises(debian.MissingPackagesError, match=r"^gone nothing$"):
         names("libc6", "gone", "nothing")

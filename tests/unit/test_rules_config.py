@@ -11,7 +11,7 @@ import rules_data
 
 from watcher.errors import MissingError
 from watcher.monitoring import (
-    Stack,
+    Addresses,
     alertmanager_command,
     alertmanager_config,
     prometheus_command,
@@ -19,7 +19,7 @@ from watcher.monitoring import (
     write_monitoring,
 )
 
-STACK = Stack(
+ADDRESSES = Addresses(
     exporter="127.0.0.1:1",
     scaler="127.0.0.1:2",
     prometheus="127.0.0.1:3",
@@ -33,12 +33,12 @@ def _jobs(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_the_default_stack_is_what_is_shipped() -> None:
-    assert prometheus_config(rules_data.prometheus(), Stack()) == rules_data.prometheus()
-    assert alertmanager_config(rules_data.alertmanager(), Stack()) == rules_data.alertmanager()
+    assert prometheus_config(rules_data.prometheus(), Addresses()) == rules_data.prometheus()
+    assert alertmanager_config(rules_data.alertmanager(), Addresses()) == rules_data.alertmanager()
 
 
 def test_every_job_gets_its_address_and_ours_the_clusters_name() -> None:
-    jobs = _jobs(prometheus_config(rules_data.prometheus(), STACK))
+    jobs = _jobs(prometheus_config(rules_data.prometheus(), ADDRESSES))
 
     assert {name: job["static_configs"] for name, job in jobs.items()} == {
         "ray-exporter": [{"targets": ["127.0.0.1:1"], "labels": {"cluster": "blue"}}],
@@ -49,8 +49,8 @@ def test_every_job_gets_its_address_and_ours_the_clusters_name() -> None:
 
 
 def test_alerts_go_to_the_stacks_alertmanager_and_on_to_its_scaler() -> None:
-    prometheus = prometheus_config(rules_data.prometheus(), STACK)
-    alertmanager = alertmanager_config(rules_data.alertmanager(), STACK)
+    prometheus = prometheus_config(rules_data.prometheus(), ADDRESSES)
+    alertmanager = alertmanager_config(rules_data.alertmanager(), ADDRESSES)
 
     assert prometheus["alerting"]["alertmanagers"] == [{"static_configs": [{"targets": ["127.0.0.1:4"]}]}]
     assert alertmanager["receivers"][0]["webhook_configs"] == [
@@ -62,7 +62,7 @@ def test_a_token_file_is_named_and_its_content_is_not_copied(tmp_path: Path) -> 
     token_file = tmp_path / "token"
     token_file.write_text("secret", encoding="utf-8")
 
-    write_monitoring(tmp_path / "out", Stack(token_file=token_file))
+    write_monitoring(tmp_path / "out", Addresses(token_file=token_file))
 
     written = (tmp_path / "out" / "alertmanager.yml").read_text(encoding="utf-8")
     assert f"credentials_file: {token_file}" in written
@@ -76,7 +76,7 @@ def test_what_a_user_changed_in_the_shipped_files_stays() -> None:
     shipped["scrape_configs"].append(mine)
     before = copy.deepcopy(shipped)
 
-    rendered = prometheus_config(shipped, STACK)
+    rendered = prometheus_config(shipped, ADDRESSES)
 
     assert rendered["global"]["scrape_interval"] == "7s"
     assert _jobs(rendered)["mine"] == mine
@@ -84,10 +84,10 @@ def test_what_a_user_changed_in_the_shipped_files_stays() -> None:
 
 
 def test_writing_again_takes_out_rules_that_are_gone(tmp_path: Path) -> None:
-    write_monitoring(tmp_path, STACK)
+    write_monitoring(tmp_path, ADDRESSES)
     (tmp_path / "rules" / "old.yml").write_text("groups: []", encoding="utf-8")
 
-    write_monitoring(tmp_path, STACK)
+    write_monitoring(tmp_path, ADDRESSES)
 
     shipped = {path.name for path in (rules_data.SHIPPED / "rules").iterdir()}
     assert {path.name for path in (tmp_path / "rules").iterdir()} == shipped
@@ -95,7 +95,7 @@ def test_writing_again_takes_out_rules_that_are_gone(tmp_path: Path) -> None:
 
 def test_without_the_shipped_files_the_message_says_so(tmp_path: Path) -> None:
     with pytest.raises(MissingError, match="checkout"):
-        write_monitoring(tmp_path / "out", STACK, shipped=tmp_path)
+        write_monitoring(tmp_path / "out", ADDRESSES, shipped=tmp_path)
     assert not (tmp_path / "out").exists()
 
 
@@ -110,7 +110,7 @@ def test_prometheus_is_started_on_its_directory_and_address(tmp_path: Path, monk
     monkeypatch.setenv("PATH", str(tmp_path))
     program = _program(tmp_path, "prometheus")
 
-    command = prometheus_command(Path("/conf"), STACK, Path("/data"), log_level="warn")
+    command = prometheus_command(Path("/conf"), ADDRESSES, Path("/data"), log_level="warn")
 
     assert command[0] == program
     assert {
@@ -128,7 +128,7 @@ def test_alertmanager_is_found_by_debians_and_by_its_own_name(
     monkeypatch.setenv("PATH", str(tmp_path))
     program = _program(tmp_path, name)
 
-    command = alertmanager_command(Path("/conf"), STACK, Path("/data"))
+    command = alertmanager_command(Path("/conf"), ADDRESSES, Path("/data"))
 
     assert command[0] == program
     assert {
@@ -143,6 +143,6 @@ def test_a_missing_program_is_named_with_its_package(tmp_path: Path, monkeypatch
     monkeypatch.setenv("PATH", str(tmp_path))
 
     with pytest.raises(MissingError, match="apt-get install prometheus "):
-        prometheus_command(tmp_path, STACK, tmp_path)
+        prometheus_command(tmp_path, ADDRESSES, tmp_path)
     with pytest.raises(MissingError, match="apt-get install prometheus-alertmanager "):
-        alertmanager_command(tmp_path, STACK, tmp_path)
+        alertmanager_command(tmp_path, ADDRESSES, tmp_path)

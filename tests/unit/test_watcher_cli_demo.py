@@ -2,17 +2,42 @@
 
 from __future__ import annotations
 
-from typing import Any
+import io
+import signal
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from fake_provider import FakeProvider
+from rich.console import Console
+from watcher_fakes import FakeCluster, World
 
-from watcher.demo.ground import make_ground
+from scaler.model import LaunchRequest, WorkerType
+from watcher import pool
+from watcher.commands.demo import still_up
+from watcher.demo import run
+from watcher.demo.ground import Ground, make_ground
 from watcher.demo.run import table
-from watcher.demo.scene import Scene
+from watcher.demo.scene import Decision, Scene
 from watcher.demo.timeline import Record
-from watcher.demo.views import PlainView
+from watcher.demo.views import LiveView, PlainView
 from watcher.errors import WatcherError
+from watcher.ray_cluster import HeadOptions
 
+if TYPE_CHECKING:
+    from contextlib import ExitStack
+
+    from watcher.demo.views import View
+    from watcher.host import Host
+    from watcher.ray_cluster import RayCluster
+    from watcher.stack import Stack
+    from watcher.supervisord import Program
+
+demo_verb = sys.modules["watcher.commands.demo"]
 SUBMITTED = {"event": "submitted", "at": 1.0, "tasks": 12}
 
 
@@ -62,3 +87,96 @@ def test_two_demos_share_nothing() -> None:
         one.clear()
         other.clear()
     assert not one.directory.exists()
+
+
+@pytest.fixture
+def ground(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ground:
+    """A demo's place below a directory whose name is awkward in a shell."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "it's $HOME"))
+    Path(tempfile.gettempdir()).mkdir()
+    return make_ground("process")
+
+
+def told_by_a_shell(lines: str) -> str:
+    return subprocess.run(["/bin/sh", "-euc", lines], capture_output=True, text=True, check=True).stdout
+
+
+def test_a_demo_that_is_kept_tells_shell_lines_that_survive_an_awkward_directory(ground: Ground) -> None:
+    environment = ground.directory / "environment"
+    environment.write_text(ground.environment())
+    told = dict(still_up(ground, environment))
+    used = told["use it"].replace("ray-watcher load", 'printf %s "$WATCHER_STATE_DIR"')
+    assert told_by_a_shell(used) == str(ground.directory)
+    told_by_a_shell(told["stop it"].replace("ray-watcher stop-ray", "true"))
+    assert not ground.directory.exists()
+
+
+MARKUP = "no such file: [/tmp/x]"
+
+
+@pytest.mark.parametrize(
+    "scene",
+    [
+        pytest.param(Scene(decisions=(Decision(1, "1", MARKUP),)), id="in-a-reason"),
+        pytest.param(Scene(workers=((MARKUP, "RUNNING"),)), id="in-a-name"),
+    ],
+)
+def test_the_picture_shows_what_looks_like_markup_as_it_is(scene: Scene) -> None:
+    written = io.StringIO()
+    view = LiveView("demo", Console(file=written, force_terminal=True, width=100))
+    view.show(scene)
+    view.close()
+    assert "/tmp/x" in written.getvalue()  # noqa: S108  # no file
+
+
+@dataclass
+class Interrupted(FakeCluster):
+    """A head that takes long to stop, so that someone loses patience."""
+
+    signum: signal.Signals = signal.SIGINT
+
+    def stop_head(self) -> None:
+        signal.raise_signal(self.signum)
+        super().stop_head()
+
+
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda signum: signum.name)
+def test_a_demo_that_fails_stops_all_whoever_interrupts_and_saves_what_head_and_workers_wrote(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, signum: signal.Signals
+) -> None:
+    def no_programs(_stack: Stack) -> list[Program]:
+        world.process.provider.launch(LaunchRequest("worker-1-00000a", 1, WorkerType("default")))
+        raise WatcherError("no such program")
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(demo_verb, "forget_settings", lambda _environ: None)  # those of the tests stay
+    world = World(process=Interrupted(FakeProvider("process", output=("worker line",)), signum=signum))
+    world.programs = no_programs
+
+    result = world.run("demo")
+
+    assert (result.exit_code, result.stderr.splitlines()[-1]) == (1, "error: no such program")
+    assert (world.process.options, world.worker_ids()) == (None, [])
+    [logs] = tmp_path.glob("*/logs")
+    assert {log.name: log.read_text() for log in logs.iterdir()} == {
+        "head.log": "head line 1\nhead line 2\n",
+        "worker-1-00000a.log": "worker line\n",
+    }
+
+
+@pytest.mark.parametrize("keep", [[], ["--keep"]], ids=["as-usual", "kept"])
+def test_a_loop_that_was_not_whole_is_a_failure_like_any_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, keep: list[str]
+) -> None:
+    def half(_ground: Ground, _host: Host, cluster: RayCluster, _view: View, swept: ExitStack) -> Record:
+        swept.callback(pool.stop_everything, cluster)
+        cluster.start_head(HeadOptions(num_cpus=1))
+        return Record(events=[SUBMITTED])
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(demo_verb, "forget_settings", lambda _environ: None)
+    monkeypatch.setattr(run, "_loop", half)
+    world = World()
+    result = world.run("demo", *keep)
+    assert (result.exit_code, world.process.options) == (1, None)
+    assert "not all tasks finished" in result.stderr

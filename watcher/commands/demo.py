@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import signal
+import shlex
 from typing import TYPE_CHECKING
 
 import click
 
 from watcher import output
 from watcher.demo.ground import Ground, forget_settings, make_ground
-from watcher.demo.run import run, table
+from watcher.demo.run import run
 from watcher.demo.views import View, make_view
 from watcher.host import Host, local_image
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from types import FrameType
-
-    from watcher.demo.timeline import Record
+    from pathlib import Path
 
 
 @click.command()
@@ -44,24 +40,18 @@ def demo(host: Host, /, provider: str, *, keep: bool) -> None:
     Example:  ray-watcher demo --provider docker
     """  # noqa: D301  # \b is click's
     forget_settings(os.environ)
-    with _terminated_like_interrupted():
-        _demo(host, provider, keep=keep)
-
-
-def _demo(host: Host, provider: str, *, keep: bool) -> None:
     ground = make_ground(provider)
     view = make_view(f"ray-watcher demo ({provider})")
     try:
         ground = _with_image(ground, view)
-        record = _watched(ground, host, view, keep=keep)
-        rows = table(record)
+        rows = _watched(ground, host, view, keep=keep)
     except BaseException:
         output.note(f"the demo's logs are in {ground.directory}")
         raise
     _tell_end(ground, rows, keep=keep)
 
 
-def _watched(ground: Ground, host: Host, view: View, *, keep: bool) -> Record:
+def _watched(ground: Ground, host: Host, view: View, *, keep: bool) -> list[list[str]]:
     try:
         return run(ground, host, view, keep=keep)
     finally:
@@ -86,34 +76,21 @@ def _tell_end(ground: Ground, rows: list[list[str]], *, keep: bool) -> None:
     if not keep:
         ground.clear()
         return
-    settings = ground.settings
     environment = ground.directory / "environment"
     environment.write_text(ground.environment(), encoding="utf-8")
     output.heading("Still up")
-    output.facts(
-        [
-            ("Ray dashboard", settings.ray_dashboard_metric_api.removesuffix("/api")),
-            ("exporter", f"http://{settings.exporter_listen}"),
-            ("Prometheus", f"http://{settings.prometheus_listen}"),
-            ("Alertmanager", f"http://{settings.alertmanager_listen}"),
-            ("scaler", f"http://{settings.listen}"),
-            ("use it", f". {environment} && ray-watcher load"),
-            ("stop it", f"(. {environment} && ray-watcher stop-ray) && rm -r {ground.directory}"),
-        ]
-    )
+    output.facts(still_up(ground, environment))
 
 
-@contextlib.contextmanager
-def _terminated_like_interrupted() -> Iterator[None]:
-    """SIGTERM cleans up as Ctrl-C does."""
-
-    def interrupt(_signum: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = {signum: signal.getsignal(signum) for signum in (signal.SIGTERM, signal.SIGINT)}
-    signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        for signum, handler in before.items():
-            signal.signal(signum, handler)
+def still_up(ground: Ground, environment: Path) -> list[tuple[str, str]]:
+    """Where a demo that was kept answers, and the shell lines to use and to stop it; `environment` is a file."""
+    settings, sourced = ground.settings, f". {shlex.quote(str(environment))}"
+    return [
+        ("Ray dashboard", settings.ray_dashboard_metric_api.removesuffix("/api")),
+        ("exporter", f"http://{settings.exporter_listen}"),
+        ("Prometheus", f"http://{settings.prometheus_listen}"),
+        ("Alertmanager", f"http://{settings.alertmanager_listen}"),
+        ("scaler", f"http://{settings.listen}"),
+        ("use it", f"{sourced} && ray-watcher load"),
+        ("stop it", f"({sourced} && ray-watcher stop-ray) && rm -r {shlex.quote(str(ground.directory))}"),
+    ]

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import click
 
-from common.settings import load
+from common.settings import SettingsError, load, split_host_port
+from scaler.model import InstanceStatus
+from scaler.settings import LOOPBACK_HOSTS
 from watcher import output, pool, roster, status
 from watcher.commands.options import chosen, json_option, provider_option, setting
 from watcher.commands.watcher import stop_if_running
 from watcher.errors import AlreadyRunningError, NotRunningError
-from watcher.settings import OperatorSettings, head_options
+from watcher.settings import OperatorSettings, head_options, variable
 
 if TYPE_CHECKING:
     from watcher.host import Host
+    from watcher.ray_cluster import RayCluster
 
 
 @click.command()
@@ -42,11 +46,12 @@ def start_ray(host: Host, /, num_workers: int, **given: Any) -> None:
     Example:  ray-watcher start-ray --num-workers 2 --num-cpus 1
     """  # noqa: D301  # \b is click's
     settings = load(OperatorSettings, **chosen(given))
-    _refuse_a_second(host, settings)
-    cluster = host.cluster_to_start(settings)
+    _require_loopback(settings)
+    cluster = _cluster_to_start(host, settings)
     output.note(f"starting a Ray head and {output.count(num_workers, 'worker')} ({cluster.provider.name}) ...")
+    head = cluster.start_head(head_options(settings))  # where it fails, a head that is there is another command's
     try:
-        head = cluster.start_head(head_options(settings))
+        pool.remove_ended(cluster.provider)
         workers = pool.launch(cluster.provider, settings.worker_type, num_workers)
         pool.await_joined(host, cluster, head.gcs_address, workers, settings.join_timeout)
     except BaseException:
@@ -96,26 +101,59 @@ def stop_ray(host: Host, /, **given: Any) -> None:
     Example:  ray-watcher stop-ray
     """  # noqa: D301  # \b is click's
     settings = load(OperatorSettings, **chosen(given))
-    stopped_watcher = stop_if_running(settings)
     try:
         cluster = host.running_cluster(settings)
     except NotRunningError:
-        if stopped_watcher:
-            return
-        raise
+        if _is_elsewhere(host, settings) or not stop_if_running(settings):
+            raise
+        return
+    stop_if_running(settings)
     output.note("stopping the workers and the Ray head; one that is busy may take half a minute ...")
     workers = pool.stop_everything(cluster)
     output.say(f"stopped: the Ray head and {output.count(workers, 'worker')} ({cluster.provider.name})")
 
 
-def _refuse_a_second(host: Host, settings: OperatorSettings) -> None:
+def _require_loopback(settings: OperatorSettings) -> None:
+    """A head starts here and answers on loopback, so an address elsewhere means someone else's."""
+    hosts = {
+        "ray_head_address": split_host_port(settings.ray_head_address)[0],
+        "ray_gcs_address": split_host_port(settings.gcs_address)[0],
+        "ray_dashboard_metric_api": urlsplit(settings.ray_dashboard_metric_api).hostname or "",
+    }
+    for name, host in hosts.items():
+        if host not in LOOPBACK_HOSTS:
+            raise SettingsError(
+                f"{variable(name)}: got the host {host!r}, but start-ray starts a head on this machine: "
+                "name localhost, or leave the variable unset"
+            )
+
+
+def _cluster_to_start(host: Host, settings: OperatorSettings) -> RayCluster:
+    """Where the cluster goes; one that died with the machine is started where it was.
+
+    Raises `AlreadyRunningError` where a part of it lives.
+    """
     try:
         cluster = host.running_cluster(settings)
     except NotRunningError:
-        return
+        return host.cluster_to_start(settings)
     head = cluster.head()
+    living = any(worker.status is InstanceStatus.RUNNING for worker in cluster.provider.list())
+    if not living and not (head and head.running):
+        return cluster
     where = f"at {head.gcs_address}" if head else "as workers without a head"
     raise AlreadyRunningError(
         f"cluster '{settings.cluster}' is there already {where} ({cluster.provider.name}); "
         "stop it with: ray-watcher stop-ray"
     )
+
+
+def _is_elsewhere(host: Host, settings: OperatorSettings) -> bool:
+    """Whether the cluster runs on another provider than the chosen one; then its watcher stays."""
+    if settings.provider == "auto":
+        return False  # all were asked already
+    try:
+        host.running_cluster(settings.model_copy(update={"provider": "auto"}))
+    except NotRunningError:
+        return False
+    return True

@@ -16,6 +16,7 @@ from watcher.watcher_status import document, show
 
 if TYPE_CHECKING:
     from watcher.host import Host
+    from watcher.ray_cluster import RayCluster
     from watcher.stack import Stack
 
 
@@ -100,13 +101,17 @@ def _stack(host: Host, settings: OperatorSettings) -> Stack:
         cluster = host.running_cluster(settings)
     except NotRunningError:
         output.warn("no Ray cluster is running yet; the watcher waits for one (ray-watcher start-ray)")
-        return stack_of(settings, **{variable("provider"): host.cluster_to_start(settings).provider.name})
-    where = {variable("provider"): cluster.provider.name}
-    if cluster.provider.name == "docker":
-        where[variable("image")] = host.image(settings)
+        return stack_of(settings, **_where(host, settings, host.cluster_to_start(settings)))
+    where = _where(host, settings, cluster)
     if head := cluster.head():
         where[variable("ray_gcs_address")] = head.gcs_address
         where[variable("ray_dashboard_metric_api")] = f"{head.dashboard_url}/api"
     else:
         output.warn("the cluster has no head; the watcher waits for one")
     return stack_of(settings, **where)
+
+
+def _where(host: Host, settings: OperatorSettings, cluster: RayCluster) -> dict[str, str]:
+    """Where new workers go, and of which image."""
+    name = cluster.provider.name
+    return {variable("provider"): name} | ({variable("image"): host.image(settings)} if name == "docker" else {})

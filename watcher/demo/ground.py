@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import shlex
 import shutil
 import tempfile
 import time
@@ -44,7 +45,8 @@ class Ground:
 
     def environment(self) -> str:
         """Shell lines after which every verb of `ray-watcher` means this demo's cluster."""
-        return "".join(f"export {name}={value}\n" for name, value in sorted(as_environment(self.settings).items()))
+        variables = sorted(as_environment(self.settings).items())
+        return "".join(f"export {name}={shlex.quote(value)}\n" for name, value in variables)
 
     def with_image(self, image: str) -> Ground:
         """The same place with another image of head and workers."""

@@ -7,6 +7,7 @@ import signal
 import time
 from typing import TYPE_CHECKING
 
+from scaler.errors import ScalerError
 from watcher import load, pool, stack_control
 from watcher.demo.timeline import Record, rows, stages
 from watcher.demo.watch import Watch, await_sight
@@ -22,23 +23,24 @@ if TYPE_CHECKING:
     from watcher.stack import Stack
 
 BURST = load.Load(tasks=12, num_cpus=1, num_gpus=0, seconds=6)
+LOG_LINES = 1000  # of head and each worker, saved where the demo fails
 LOOP_SECONDS = {"process": 100.0, "docker": 180.0}  # the bound; on two idle cores it takes 35 s and 45 s
 
 
-def run(ground: Ground, host: Host, view: View, *, keep: bool) -> Record:
-    """One whole loop. Raises what went wrong; by then everything is stopped again."""
+def run(ground: Ground, host: Host, view: View, *, keep: bool) -> list[list[str]]:
+    """One whole loop, as its timeline. Raises what went wrong; by then everything is stopped again."""
     with contextlib.ExitStack() as swept:
         cluster = host.cluster(ground.settings.provider, ground.settings)
         swept.callback(_require_nothing_left, ground, cluster, view)
         try:
-            record = _loop(ground, host, cluster, view, swept)
+            told = table(_loop(ground, host, cluster, view, swept))
         finally:
             _no_more_interrupts()  # the stopping is bounded, and half of it would be worse
         if keep:
             swept.pop_all()
         else:
             view.step("the demo stops what it started")
-    return record
+    return told
 
 
 def table(record: Record) -> list[list[str]]:
@@ -55,6 +57,7 @@ def _loop(ground: Ground, host: Host, cluster: RayCluster, view: View, swept: co
     """Start, burst, watch; what has to be stopped goes into `swept`."""
     settings, stack = ground.settings, stack_of(ground.settings)
     swept.callback(pool.stop_everything, cluster)
+    swept.push(lambda _type, error, _traceback: _save_logs(ground, cluster) if error else None)
     view.step(f"a Ray head with {settings.num_cpus:g} CPU starts ({settings.provider})")
     cluster.start_head(head_options(settings))
     swept.callback(_stop, stack)
@@ -69,6 +72,18 @@ def _loop(ground: Ground, host: Host, cluster: RayCluster, view: View, swept: co
     return Watch(stack, job, BURST.tasks).until_quiet(view, deadline)
 
 
+def _save_logs(ground: Ground, cluster: RayCluster) -> None:
+    """What head and workers wrote, which would go with them: for whoever looks why the demo failed."""
+    directory = ground.directory / "logs"
+    directory.mkdir(exist_ok=True)
+    with contextlib.suppress(WatcherError, ScalerError, OSError):  # the failure itself is what has to be told
+        outputs = {"head": cluster.head_logs(tail=LOG_LINES, follow=False)} if cluster.head() else {}
+        for worker in cluster.provider.list():
+            outputs[worker.worker_id] = cluster.provider.logs(worker.worker_id, tail=LOG_LINES, follow=False)
+        for name, lines in outputs.items():
+            (directory / f"{name}.log").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+
+
 def _end(job: load.Job) -> None:
     """A head with a driver on it would take half a minute to stop."""
     with contextlib.suppress(WatcherError):
@@ -81,7 +96,7 @@ def _stop(stack: Stack) -> None:
 
 
 def _no_more_interrupts() -> None:
-    for signum in (signal.SIGINT, signal.SIGTERM):
+    for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(signum, signal.SIG_IGN)
 
 

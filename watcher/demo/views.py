@@ -1,4 +1,7 @@
-"""How a demo is watched: a live picture on a terminal, plain lines in a pipe. Both tell the same changes."""
+"""How a demo is watched: a live picture on a terminal, plain lines in a pipe. Both tell the same changes.
+
+The words of others (reasons, names) go to rich as `Text`: in a plain string it would see markup.
+"""
 
 from __future__ import annotations
 
@@ -63,8 +66,8 @@ class PlainView:
 class LiveView:
     """The changes scroll by above a picture of the loop."""
 
-    def __init__(self, title: str) -> None:
-        self._console = Console()
+    def __init__(self, title: str, console: Console | None = None) -> None:
+        self._console = console or Console()
         self._title = title
         self._scene = Scene()
         self._started = time.monotonic()
@@ -121,7 +124,7 @@ def _words(scene: Scene) -> Table:
     table = Table.grid(padding=(0, 2))
     table.add_column(min_width=LABEL_WIDTH)
     table.add_row("alerts", _states(scene.alerts))
-    table.add_row("decision", scene.decision or Text("none yet", style="dim"))
+    table.add_row("decision", Text(scene.decision) if scene.decision else Text("none yet", style="dim"))
     table.add_row("workers", _states(scene.workers[:SHOWN_WORKERS]))
     return table
 
@@ -131,5 +134,5 @@ def _states(named: tuple[tuple[str, str], ...]) -> Table | Text:
         return Text("none", style="dim")
     table = Table.grid(padding=(0, 2))
     for name, state in named:
-        table.add_row(name, output.styled(state))
+        table.add_row(Text(name), output.styled(state))
     return table
