@@ -17,6 +17,7 @@ class Policy:
 
     worker_types: tuple[WorkerType, ...]
     max_workers: int
+    min_workers: int = 0  # over all types; each type has its own as well
     scale_up_cooldown: float = 60.0
     scale_down_cooldown: float = 10.0
     join_timeout: float = 120.0

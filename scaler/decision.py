@@ -41,12 +41,14 @@ class Cause(str, Enum):
     WAITS_FOR_A_NODE = "waits_for_a_node"
     COOLDOWN = "cooldown"
     MAX_WORKERS = "max_workers"
+    LAUNCHES_IN_FLIGHT = "launches_in_flight"
     MIN_WORKERS = "min_workers"
     UP_ALERT_ACTIVE = "up_alert_active"
     NOT_IDLE_LONG_ENOUGH = "not_idle_long_enough"
     DEMAND_NEEDS_IT = "demand_needs_it"
     SNAPSHOT_UNAVAILABLE = "snapshot_unavailable"
     PROVIDER_UNAVAILABLE = "provider_unavailable"
+    CUSTOM_PLANNER_FAILED = "custom_planner_failed"
     # impossible
     NO_WORKER_TYPE_FITS = "no_worker_type_fits"
 
@@ -70,12 +72,14 @@ HELD_CAUSES = (
     Cause.DEMAND_UNKNOWN,
     Cause.COOLDOWN,
     Cause.MAX_WORKERS,
+    Cause.LAUNCHES_IN_FLIGHT,
     Cause.MIN_WORKERS,
     Cause.UP_ALERT_ACTIVE,
     Cause.NOT_IDLE_LONG_ENOUGH,
     Cause.DEMAND_NEEDS_IT,
     Cause.SNAPSHOT_UNAVAILABLE,
     Cause.PROVIDER_UNAVAILABLE,
+    Cause.CUSTOM_PLANNER_FAILED,
 )
 
 

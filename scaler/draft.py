@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from scaler.binpack import Room, Slot, fresh
+from scaler.binpack import Room
 from scaler.decision import Action, Cause, Held, Infeasible, Observation
 from scaler.lifecycle import JOINING, ActionKind, Worker, WorkerState, ghosts
 from scaler.model import NodeStatus, Snapshot
+from scaler.slots import Slot, fresh
 
 if TYPE_CHECKING:
     from scaler.config import Policy
@@ -97,7 +98,7 @@ class Draft:
         leaving = {w.node.node_id for w in workers if w.node and w.state not in (WorkerState.RUNNING, *JOINING)}
         gone = ghosts(snapshot, workers) | leaving | without
         present = [
-            Slot(dict(node.available), node.labels)
+            Slot(node.available, node.total, node.labels)
             for node in snapshot.nodes
             if node.status in (NodeStatus.RUNNING, NodeStatus.IDLE) and node.node_id not in gone
         ]

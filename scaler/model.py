@@ -120,6 +120,9 @@ class Snapshot:
 # --- workers -------------------------------------------------------------------------------------------
 
 
+NODE_GROUP_LABEL = "ray.io/node-group"  # RAY_NODE_TYPE_NAME, read in ray._private.resource_and_label_spec
+
+
 @dataclass(frozen=True)
 class WorkerType:
     """What one worker of this type brings and how many of it there may be (Ray's node type)."""
@@ -132,13 +135,24 @@ class WorkerType:
     min_workers: int = 0
     max_workers: int = 5
     idle_timeout: float = 60.0  # seconds
+    custom_resources: ResourceBundle = ()  # beyond Ray's own, for example (("tpu", 4.0),)
+    labels: tuple[tuple[str, str], ...] = ()  # Ray labels that selectors ask for, sorted
+    image: str | None = None  # of its containers; None: RAY_IMAGE
+    priority: int = 0  # the higher is preferred where all else is equal
+    max_launches: int | None = None  # launches in flight at most; None: no limit of its own
 
     @property
     def resources(self) -> dict[str, float]:
         """What a worker of this type offers to Ray's scheduler, as far as we set it."""
         offered = {"CPU": self.num_cpus, "GPU": self.num_gpus, "memory": float(self.memory or 0)}
         offered["object_store_memory"] = float(self.object_store_memory or 0)
+        offered.update(self.custom_resources)
         return {name: amount for name, amount in offered.items() if amount}
+
+    @property
+    def node_labels(self) -> dict[str, str]:
+        """The labels that Ray will give its nodes, as far as we know them before: ours, and the type's name."""
+        return {NODE_GROUP_LABEL: self.name, **dict(self.labels)}
 
 
 class InstanceStatus(str, Enum):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from scaler.binpack import pack
+from scaler.binpack import unplaced
 from scaler.decision import Action, Cause
 from scaler.draft import scale_down_wait
 from scaler.lifecycle import ActionKind, Worker, WorkerState
@@ -62,6 +62,8 @@ def _drain(draft: Draft, snapshot: Snapshot, idle: Iterable[tuple[Worker, Node]]
         kind = draft.policy.worker_type(worker.worker_type)
         if kind and staying[kind.name] <= kind.min_workers:
             draft.hold(Cause.MIN_WORKERS, 1, f"{worker.worker_id} stays: min_workers is {kind.min_workers}")
+        elif staying.total() <= draft.policy.min_workers:
+            draft.hold(Cause.MIN_WORKERS, 1, f"{worker.worker_id} stays: min_workers is {draft.policy.min_workers}")
         elif _is_needed(draft, snapshot, leaving, node.node_id):
             draft.hold(Cause.DEMAND_NEEDS_IT, 1, f"{worker.worker_id} stays: pending demand fits on it")
         else:
@@ -81,5 +83,4 @@ def _is_needed(draft: Draft, snapshot: Snapshot, leaving: frozenset[str], node_i
 
 
 def _unplaced(draft: Draft, snapshot: Snapshot, without: frozenset[str]) -> int:
-    demands, gangs = pack(snapshot.demands, snapshot.gangs, draft.slots(snapshot, without))
-    return sum(demand.count for demand in demands) + sum(gang.count for gang in gangs)
+    return unplaced(snapshot.demands, snapshot.gangs, draft.slots(snapshot, without))

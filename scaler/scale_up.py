@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
-from scaler.binpack import Packing, Slot, fits_some, fresh, pack, pack_new
+from scaler.binpack import Packing, could_hold, fits, solve
 from scaler.config import DEFAULT_STEP
 from scaler.decision import Action, Cause
 from scaler.draft import scale_up_wait
-from scaler.lifecycle import ActionKind
-from scaler.model import Gang
+from scaler.lifecycle import JOINING, ActionKind
 from scaler.sentences import misfit_explained, plural, waiting, why_none_needed
+from scaler.slots import Slot
 
 # A driver asks for 10 workers per shape at first (RayConfig max_pending_lease_requests_per_scheduling_category);
 # what it has beyond that reaches the GCS with the next backlog report, within about a second.
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from scaler.draft import Draft
-    from scaler.model import Demand, Snapshot, WorkerType
+    from scaler.model import Demand, Gang, Snapshot, WorkerType
 
 
 def keep_min_workers(draft: Draft) -> None:
@@ -30,8 +31,12 @@ def keep_min_workers(draft: Draft) -> None:
         return
     for kind in draft.policy.worker_types:
         present = sum(worker.worker_type == kind.name for worker in draft.staying)
-        reason = f"{present} of at least {kind.min_workers} workers are there"
+        reason = f"{present} of at least {kind.min_workers} workers of type {kind.name} are there"
         _launch(draft, [kind.name] * (kind.min_workers - present), Cause.BELOW_MIN_WORKERS, reason)
+    there = len(draft.staying) + len(draft.launches)
+    reason = f"{there} of at least {draft.policy.min_workers} workers are there"
+    first = draft.policy.worker_types[0].name
+    _launch(draft, [first] * (draft.policy.min_workers - there), Cause.BELOW_MIN_WORKERS, reason)
 
 
 def launch_for_demand(draft: Draft) -> None:
@@ -66,7 +71,7 @@ def _launch_blindly(draft: Draft, cause: Cause, situation: str) -> None:
 def _launch_what_is_needed(draft: Draft, snapshot: Snapshot) -> None:
     up = draft.observation.up
     packing = _pack_all(draft, snapshot)
-    wanted = [slot.worker_type.name for slot in packing.launches if slot.worker_type]
+    wanted = [kind.name for kind in packing.launches]
     need = f"{waiting(snapshot)} wait"
     if packing.unmet:
         reason = f"{plural(packing.unmet, 'request')} will go on waiting: max_workers is {draft.policy.max_workers}"
@@ -95,24 +100,23 @@ def _settling(draft: Draft, snapshot: Snapshot) -> bool:
 
 def _pack_all(draft: Draft, snapshot: Snapshot) -> Packing:
     """Pack all demand into what is free or joining, and the rest into new workers."""
-    demands, gangs = pack(snapshot.demands, snapshot.gangs, draft.slots(snapshot))
     names = _permitted_names(draft)
     kinds = [kind for kind in draft.policy.worker_types if kind.name in names]
-    packing = pack_new(demands, gangs, kinds, draft.room())
+    packing = solve(snapshot.demands, snapshot.gangs, draft.slots(snapshot), kinds, draft.room())
     _tell_misfits(draft, snapshot, packing.infeasible, kinds)
-    draft.demand_met = not packing.launches and not packing.unmet
+    draft.demand_met = not packing.launches and not packing.waiting
     return packing
 
 
 def _tell_misfits(draft: Draft, snapshot: Snapshot, misfits: Sequence[Demand | Gang], kinds: list[WorkerType]) -> None:
     """What no permitted type can hold waits for an alert, for a node that is here, or is infeasible."""
+    empty = [Slot(node.total, node.total, node.labels) for node in snapshot.nodes if node.alive]
     for misfit in misfits:
         told = misfit_explained(misfit, kinds)
-        workers = misfit.count if isinstance(misfit, Gang) else 1
-        if any(fits_some(misfit, [fresh(kind)] * workers) for kind in draft.policy.worker_types):
+        if could_hold(misfit, draft.policy.worker_types):
             reason = f"{told.count} x {told.shape} wait for a worker type that no alert permits"
             draft.hold(Cause.NO_ALERT, told.count, reason)
-        elif fits_some(misfit, [Slot(dict(node.total), node.labels) for node in snapshot.nodes if node.alive]):
+        elif fits(misfit, empty):
             reason = f"{told.reason}, but a node that is here can hold it once it has room"
             draft.hold(Cause.WAITS_FOR_A_NODE, told.count, reason)
         else:
@@ -143,7 +147,23 @@ def _launch(draft: Draft, kinds: Sequence[str], cause: Cause, reason: str) -> No
         draft.hold(Cause.COOLDOWN, len(kinds), f"{reason}; cooldown for another {wait:.0f} s")
         return
     room = draft.room()
-    names = [name for name in kinds if room.take(name)]
-    draft.actions += [Action(ActionKind.LAUNCH, cause, reason, name) for name in names]
+    allowed = [name for name in kinds if room.take(name)]
     limit = f"max_workers is {draft.policy.max_workers}"
-    draft.hold(Cause.MAX_WORKERS, len(kinds) - len(names), f"{reason}; but {limit}")
+    draft.hold(Cause.MAX_WORKERS, len(kinds) - len(allowed), f"{reason}; but {limit}")
+    names = _within_flights(draft, allowed)
+    draft.actions += [Action(ActionKind.LAUNCH, cause, reason, name) for name in names]
+    waiting_for = "but no more may be in flight at once (max_launches)"
+    draft.hold(Cause.LAUNCHES_IN_FLIGHT, len(allowed) - len(names), f"{reason}; {waiting_for}")
+
+
+def _within_flights(draft: Draft, kinds: Sequence[str]) -> list[str]:
+    """As many of each type as may be in flight beside those that are."""
+    flying = Counter(worker.worker_type for worker in draft.staying if worker.state in JOINING)
+    flying.update(launch.worker_type for launch in draft.launches)
+    names = []
+    for name in kinds:
+        kind = draft.policy.worker_type(name)
+        if kind is None or kind.max_launches is None or flying[name] < kind.max_launches:
+            names.append(name)
+            flying[name] += 1
+    return names

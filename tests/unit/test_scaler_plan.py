@@ -184,6 +184,19 @@ LAUNCHES = [
         policy=policy(worker_type(), worker_type(name="gpu", num_gpus=1)),
     ),
     Case(
+        "the whole pool's min_workers is kept too",
+        observation(worker(), nodes=(head(),)),
+        actions=((LAUNCH, Cause.BELOW_MIN_WORKERS, 2),),
+        policy=policy(min_workers=3),
+    ),
+    Case(
+        "no more launches are in flight than the worker type allows",
+        observation(worker(1, WorkerState.ALLOCATED), nodes=(head(),), demands=(demand(4),), up=UP),
+        actions=((LAUNCH, Cause.PENDING_DEMAND, 1),),
+        held=((Cause.LAUNCHES_IN_FLIGHT, 2),),
+        policy=policy(worker_type(max_launches=2)),
+    ),
+    Case(
         "without a view of the workers nothing is done",
         observation(worker(1, WorkerState.TERMINATED), demands=(demand(2),), up=UP, provider_problem="Docker is down"),
         held=((Cause.PROVIDER_UNAVAILABLE, 1),),
@@ -323,6 +336,13 @@ REMOVALS = [
         policy=policy(worker_type(min_workers=2)),
     ),
     Case(
+        "the whole pool's min_workers stay",
+        observation(worker(1, idle=61), worker(2, idle=62), down=DOWN),
+        actions=((DRAIN, Cause.IDLE, 1),),
+        held=((Cause.MIN_WORKERS, 1),),
+        policy=policy(min_workers=1),
+    ),
+    Case(
         "a worker that pending demand fits on stays",
         observation(worker(1, idle=61), worker(2, idle=62), demands=(demand(1),), down=DOWN),
         actions=((DRAIN, Cause.IDLE, 1),),
@@ -396,7 +416,10 @@ def test_every_cause_of_the_closed_set_has_a_case() -> None:
     met = {cause for case in (*LAUNCHES, *REMOVALS) for _, cause, _ in case.actions}
     met |= {cause for case in (*LAUNCHES, *REMOVALS) for cause, _ in case.held}
 
-    assert set(Cause) - met == {Cause.NO_WORKER_TYPE_FITS}  # below
+    assert set(Cause) - met == {
+        Cause.NO_WORKER_TYPE_FITS,
+        Cause.CUSTOM_PLANNER_FAILED,
+    }  # below, and test_scaler_planner
 
 
 def test_causes_are_listed_by_what_they_explain() -> None:

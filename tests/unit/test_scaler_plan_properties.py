@@ -8,7 +8,7 @@ from builders import NOW, head, observation, permits, policy, worker, worker_typ
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scaler.decision import Observation, Plan
+from scaler.decision import Cause, Observation, Plan
 from scaler.lifecycle import ENDED, ActionKind, Worker, WorkerState
 from scaler.model import Demand, Direction, NodeStatus, bundle
 from scaler.plan import plan
@@ -123,7 +123,9 @@ def test_more_demand_never_means_fewer_workers(some: tuple[Demand, ...], more: i
         for d in (some, grown)
     )
 
-    assert len(launches(after)) >= len(launches(before))
+    # At a limit, more small requests may be served by fewer workers; what the limit leaves waiting is said.
+    limited = any(held.cause is Cause.MAX_WORKERS for held in after.held)
+    assert limited or len(launches(after)) >= len(launches(before))
 
 
 @given(demands)

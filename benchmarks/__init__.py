@@ -1,0 +1,1 @@
+"""Each headline figure as one runnable comparison against a named peer, in the same run."""
