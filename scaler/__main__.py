@@ -16,12 +16,13 @@ from common.locks import exclusive
 from common.serving import bind, fail, serve
 from common.settings import SettingsError, load
 from scaler.cluster_client import StateReader
-from scaler.config import Policy
 from scaler.errors import ScalerError
 from scaler.flights import Flights
 from scaler.gcs import GcsDrainer
 from scaler.journal import Journal
 from scaler.metrics import MeteredProvider, ScalerMetrics
+from scaler.planner import load_planner
+from scaler.policy_file import policy_from
 from scaler.providers import provider_from_settings
 from scaler.reconciler import Alarm, Reconciler
 from scaler.settings import ScalerSettings
@@ -43,19 +44,6 @@ class SystemClock:
     def now(self) -> float:
         """Unix seconds."""
         return time.time()
-
-
-def policy_from(settings: ScalerSettings) -> Policy:
-    """The policy that the environment describes."""
-    return Policy(
-        worker_types=(settings.worker_type,),
-        max_workers=settings.max_workers,
-        scale_up_cooldown=settings.cooldown,
-        scale_down_cooldown=settings.scale_down_cooldown,
-        join_timeout=settings.join_timeout,
-        stale_after=settings.stale_after,
-        alert_expiry=settings.alert_expiry,
-    )
 
 
 def run(settings: ScalerSettings) -> None:
@@ -93,6 +81,7 @@ def _run_alone(settings: ScalerSettings, token: str | None, listening: socket.so
         metrics=metrics,
         clock=clock,
         alarm=alarm,
+        planner=load_planner(settings.planner),
     )
     metrics.registry.register(ViewCollector(lambda: reconciler.view, policy, clock))
     api = ScalerApi(

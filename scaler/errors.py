@@ -6,7 +6,8 @@ ScalerError
 ├── DrainRefusedError          Ray keeps the node: it is not idle after all
 ├── ProviderError              the engine or the host did not do what was asked
 │   ├── ProviderUnavailableError   it does not answer at all: try again later, change nothing meanwhile
-│   └── LaunchFailedError          this launch failed, and why (image missing, host full, name taken)
+│   └── LaunchFailedError          this launch failed, and why (image missing, host full)
+│       └── IndexTakenError        another worker has the index: look again, take the next
 ├── InvalidAlertError          a webhook that will never be acceptable (4xx)
 └── JournalError               the journal cannot be written: ask the sender to try again (503)
 """
@@ -40,6 +41,10 @@ class ProviderUnavailableError(ProviderError):
 
 class LaunchFailedError(ProviderError):
     """One worker could not be launched; nothing of it is left behind."""
+
+
+class IndexTakenError(LaunchFailedError):
+    """Another worker holds the index that was asked for."""
 
 
 class InvalidAlertError(ScalerError):

@@ -14,8 +14,10 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from scaler import history
 from scaler.alerts import Alert, absorb
 from scaler.errors import JournalError
+from scaler.journal_schema import migrate
 from scaler.lifecycle import ActionKind
 from scaler.model import Direction
 
@@ -25,21 +27,6 @@ if TYPE_CHECKING:
 
     from scaler.decision import Action, Plan
 
-SCHEMA_VERSION = 1
-SCHEMA = """
-CREATE TABLE alerts (
-    key TEXT PRIMARY KEY, name TEXT NOT NULL, direction TEXT NOT NULL, firing INTEGER NOT NULL,
-    starts_at REAL NOT NULL, received_at REAL NOT NULL, worker_type TEXT, step INTEGER, summary TEXT NOT NULL
-);
-CREATE TABLE decisions (id INTEGER PRIMARY KEY, at REAL NOT NULL, trigger TEXT NOT NULL, plan TEXT NOT NULL);
-CREATE TABLE actions (
-    id INTEGER PRIMARY KEY, decision_id INTEGER NOT NULL REFERENCES decisions (id), kind TEXT NOT NULL,
-    worker_id TEXT NOT NULL, worker_type TEXT NOT NULL, cause TEXT NOT NULL, reason TEXT NOT NULL,
-    started_at REAL NOT NULL, finished_at REAL, outcome TEXT, detail TEXT NOT NULL DEFAULT ''
-);
-CREATE TABLE joined (worker_id TEXT PRIMARY KEY, at REAL NOT NULL);
-CREATE INDEX actions_by_kind ON actions (kind, outcome);
-"""
 BUSY_TIMEOUT_SECONDS = 5.0
 
 DONE, FAILED = "done", "failed"
@@ -86,14 +73,7 @@ class Journal:
         self._db.row_factory = sqlite3.Row
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = FULL")
-        self._migrate()
-
-    def _migrate(self) -> None:
-        version = self._db.execute("PRAGMA user_version").fetchone()[0]
-        if version > SCHEMA_VERSION:
-            raise JournalError(f"{self._path} is of version {version}, this program knows up to {SCHEMA_VERSION}")
-        if version < SCHEMA_VERSION:
-            self._db.executescript(f"BEGIN; {SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+        migrate(self._db, self._path)
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
@@ -195,8 +175,19 @@ class Journal:
         with self._transaction() as db:
             db.execute("DELETE FROM alerts WHERE received_at < ?", (before,))
             db.execute("DELETE FROM joined WHERE at < ?", (before,))
+            db.execute("DELETE FROM samples WHERE at < ?", (before,))
             db.execute("DELETE FROM actions WHERE started_at < ? AND outcome IS NOT NULL", (before,))
             db.execute("DELETE FROM decisions WHERE at < ? AND id NOT IN (SELECT decision_id FROM actions)", (before,))
+
+    def record_sample(self, at: float, workers: int, pending: int | None) -> None:
+        """Write down how many workers there are and how much waits (None: not known)."""
+        with self._transaction() as db:
+            db.execute("INSERT INTO samples VALUES (?, ?, ?)", (at, workers, pending))
+
+    def history(self, question: history.Question, now: float) -> dict[str, Any]:
+        """What was done, held back and impossible, and how the pool went; see `history.read`."""
+        with self._lock, self._errors():
+            return history.read(self._db, question, now)
 
     def last_started(self, kind: ActionKind) -> float | None:
         """When an action of this kind was last begun (unix seconds); cooldowns count from it."""

@@ -19,12 +19,14 @@ from scaler.errors import JournalError, ProviderError, SnapshotUnavailableError
 from scaler.lifecycle import JOINING, ActionKind, Worker, WorkerState, join_views
 from scaler.model import Direction, Snapshot
 from scaler.plan import plan
+from scaler.samples import Sampler
 
 if TYPE_CHECKING:
     from scaler.config import Policy
     from scaler.flights import Flights
     from scaler.journal import Journal
     from scaler.metrics import ScalerMetrics
+    from scaler.planner import Planner
     from scaler.ports import Clock, ClusterReader, WorkerProvider
 
 log = structlog.get_logger()
@@ -82,11 +84,13 @@ class Reconciler:
         metrics: ScalerMetrics,
         clock: Clock,
         alarm: Alarm,
+        planner: Planner = plan,
     ) -> None:
         self._reader, self._provider, self._flights = reader, provider, flights
         self._journal, self._policy, self._metrics = journal, policy, metrics
-        self._clock, self._alarm = clock, alarm
+        self._clock, self._alarm, self.planner = clock, alarm, planner
         self._said: dict[object, float] = {}
+        self._sampler = Sampler(journal)
         self._last_seen = dict.fromkeys(journal.joined(), clock.now())  # when each worker was last in Ray
         self._forgotten_at = 0.0
         self.view = View(clock.now(), Observation(None, problem="not observed yet"), Plan())
@@ -98,11 +102,12 @@ class Reconciler:
         """
         now = self._clock.now()
         observation = self.observe(now)
-        proposed = plan(observation, self._policy, now)
+        proposed = self.planner(observation, self._policy, now)
         decision_id = self._record(trigger, proposed, now)
         for action in proposed.actions:
             self._flights.start(decision_id, action, observation.workers)
         self.view = View(now, observation, proposed)
+        self._sampler.see(observation, now)
         return proposed
 
     def observe(self, now: float) -> Observation:

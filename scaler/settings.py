@@ -52,8 +52,8 @@ class ScalerSettings(ClusterAddresses):
     idle_timeout: float = Field(
         60, validation_alias="WATCHER_IDLE_TIMEOUT", ge=0, description="idle seconds before a worker may go"
     )
-    num_cpus: float = Field(1, validation_alias="WATCHER_NUM_CPUS", ge=0, description="CPUs per new worker")
-    num_gpus: float = Field(0, validation_alias="WATCHER_NUM_GPUS", ge=0, description="GPUs per new worker")
+    num_cpus: int = Field(1, validation_alias="WATCHER_NUM_CPUS", ge=0, description="CPUs per new worker")
+    num_gpus: int = Field(0, validation_alias="WATCHER_NUM_GPUS", ge=0, description="GPUs per new worker")
     memory: ByteSize | None = Field(
         None,
         validation_alias="WATCHER_MEMORY",
@@ -65,6 +65,11 @@ class ScalerSettings(ClusterAddresses):
         validation_alias="WATCHER_OBJECT_STORE_MEMORY",
         ge=75 * 1024 * 1024,  # Ray refuses less (ray_constants.OBJECT_STORE_MINIMUM_MEMORY_BYTES)
         description="object store memory per new worker, for example 1GB",
+    )
+    policy_file: AbsolutePath | None = Field(
+        None,
+        validation_alias="WATCHER_POLICY_FILE",
+        description="YAML file with worker types and limits (docs/policy.md); unset: one type, from these variables",
     )
     provider: Literal["auto", "docker", "process"] = Field(
         "auto",
@@ -133,6 +138,12 @@ class ScalerSettings(ClusterAddresses):
         validation_alias="WATCHER_ALERT_EXPIRY",
         gt=0,
         description="seconds without news after which an active alert is forgotten",
+    )
+
+    planner: str | None = Field(
+        None,
+        validation_alias="WATCHER_PLANNER",
+        description="custom planner, package.module:function; unset: the built-in one",
     )
 
     @model_validator(mode="after")

@@ -6,6 +6,8 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from scaler.draft import scale_down_wait, scale_up_wait
+from scaler.explain import explain
+from scaler.plan import plan
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,36 +17,57 @@ if TYPE_CHECKING:
     from scaler.decision import Observation
     from scaler.journal import Journal
     from scaler.lifecycle import Worker
+    from scaler.planner import Planner
     from scaler.reconciler import View
+    from scaler.why_words import WorkerWhy
 
 STATUS_VERSION = 1
 DECISIONS_SHOWN = 20
 ACTIONS_SHOWN = 50
 
 
-def status(view: View, policy: Policy, journal: Journal, *, cluster: str, provider: str, now: float) -> dict[str, Any]:
+def status(  # what it tells of, each once
+    view: View,
+    policy: Policy,
+    journal: Journal,
+    *,
+    cluster: str,
+    provider: str,
+    now: float,
+    planner: Planner = plan,
+) -> dict[str, Any]:
     """Everything an operator asks first. Raises `JournalError`."""
     observation = view.observation
+    explained = explain(observation, view.plan, policy, view.at, planner)
     return {
         "version": STATUS_VERSION,
         "time": now,
         "cluster": cluster,
         "provider": provider,
+        "summary": list(explained.summary),
         "snapshot": _snapshot(observation, now),
-        "workers": [_worker(worker) for worker in observation.workers],
+        "waiting": [{**asdict(waiting), "cause": waiting.cause.value} for waiting in explained.waiting],
+        "workers": list(map(_worker, observation.workers, explained.workers)),
         "limits": {
-            "min_workers": sum(kind.min_workers for kind in policy.worker_types),
+            "min_workers": max(policy.min_workers, sum(kind.min_workers for kind in policy.worker_types)),
             "max_workers": policy.max_workers,
         },
         "alerts": [_alert(alert) for alert in (*observation.up.alerts, *observation.down.alerts)],
         "cooldown": {
-            "up": {"remaining_seconds": scale_up_wait(observation, policy, now)},
-            "down": {"remaining_seconds": scale_down_wait(observation, policy, now)},
+            "up": {
+                "remaining_seconds": scale_up_wait(observation, policy, now),
+                "seconds": policy.scale_up_cooldown,
+            },
+            "down": {
+                "remaining_seconds": scale_down_wait(observation, policy, now),
+                "seconds": policy.scale_down_cooldown,
+            },
         },
         "held": [asdict(held) for held in view.plan.held],
         "infeasible": [asdict(misfit) for misfit in view.plan.infeasible],
         "decisions": [_decision(row) for row in journal.decisions(DECISIONS_SHOWN)],
         "actions": [asdict(record) for record in journal.actions(ACTIONS_SHOWN)],
+        "policy": asdict(policy),
     }
 
 
@@ -59,7 +82,7 @@ def _snapshot(observation: Observation, now: float) -> dict[str, Any]:
     }
 
 
-def _worker(worker: Worker) -> dict[str, Any]:
+def _worker(worker: Worker, explained: WorkerWhy) -> dict[str, Any]:
     return {
         "worker_id": worker.worker_id,
         "index": worker.index,
@@ -69,6 +92,8 @@ def _worker(worker: Worker) -> dict[str, Any]:
         "idle_seconds": worker.node.idle_seconds if worker.node else None,
         "created_at": worker.created_at,
         "detail": worker.detail,
+        "cause": explained.cause.value,
+        "why": explained.why,
     }
 
 

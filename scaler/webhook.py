@@ -19,6 +19,7 @@ from werkzeug.exceptions import HTTPException
 from common.serving import LARGEST_BODY_BYTES
 from scaler import notification
 from scaler.errors import InvalidAlertError, JournalError
+from scaler.history import question
 from scaler.status import status
 
 if TYPE_CHECKING:
@@ -89,11 +90,21 @@ class ScalerApi:
             cluster=self.cluster,
             provider=self.provider,
             now=self.clock.now(),
+            planner=self.reconciler.planner,
         )
 
     def api_status(self) -> Response:
         """`GET /api/v1/status`."""
         return jsonify(self.current())
+
+    def api_history(self) -> tuple[Response, int]:
+        """`GET /api/v1/history?since=&limit=&action=&cause=&worker=`."""
+        now = self.clock.now()
+        try:
+            asked = question(request.args, now)
+        except ValueError as error:
+            return jsonify(error=str(error)), 400
+        return jsonify(self.journal.history(asked, now)), 200
 
     def page(self) -> str:
         """`GET /`."""
@@ -130,6 +141,7 @@ def create_app(api: ScalerApi) -> Flask:
     app.add_url_rule(ALERTS_PATH, view_func=api.alerts, methods=["POST"])
     app.add_url_rule("/api/v1/status", view_func=api.api_status)
     app.add_url_rule("/", view_func=api.page)
+    app.add_url_rule("/api/v1/history", view_func=api.api_history)
     app.add_url_rule("/metrics", view_func=api.exposition)
     app.add_url_rule("/-/healthy", view_func=api.healthy)
     app.add_url_rule("/-/ready", view_func=api.ready)

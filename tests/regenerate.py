@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import check_config_golden
+import explained_golden
 import exporter_golden
 import generated_code
 import reference_docs
@@ -14,7 +16,13 @@ if TYPE_CHECKING:
 
 def files() -> dict[Path, str]:
     """Every file that is written from code, with what it should hold."""
-    return {**generated_code.files(), **exporter_golden.golden_files(), **reference_docs.files()}
+    return {
+        **generated_code.files(),
+        **exporter_golden.golden_files(),
+        **check_config_golden.files(),
+        **explained_golden.files(),
+        **reference_docs.files(),
+    }
 
 
 if __name__ == "__main__":

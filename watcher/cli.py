@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+import contextlib
+import signal
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from common.settings import SettingsError
 from scaler.errors import ProviderUnavailableError, ScalerError
-from watcher.commands import demo, image, load, logs, ray, watcher, workers
+from watcher.commands import check_config, demo, explain, history, image, load, logs, plan, ray, watcher, workers
 from watcher.errors import MissingError, WatcherError
 from watcher.host import Host
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import FrameType
 
 EXIT_CODES = """\b
 Exit codes:  0 done           4 not running
@@ -18,7 +24,7 @@ Exit codes:  0 done           4 not running
              2 wrong usage    6 port taken
              3 already up     7 timed out       130 interrupted"""
 USAGE_EXIT_CODE = 2  # click's own for a wrong command line; wrong settings are the same mistake
-INTERRUPTED_EXIT_CODE = 130  # what shells say after Ctrl-C: 128 + SIGINT
+INTERRUPTED_EXIT_CODE = 130  # what shells say after Ctrl-C: 128 + SIGINT; other signals that end us say the same
 
 
 class Verbs(click.Group):
@@ -32,7 +38,8 @@ class Verbs(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Run the verb; what it raises becomes one message and its exit code."""
         try:
-            return super().invoke(ctx)
+            with _ended_like_interrupted():
+                return super().invoke(ctx)
         except WatcherError as error:
             _fail(str(error), error.exit_code)
         except SettingsError as error:
@@ -48,6 +55,24 @@ class Verbs(click.Group):
             _fail(reason, WatcherError.exit_code)
         except KeyboardInterrupt:
             _fail("interrupted", INTERRUPTED_EXIT_CODE)
+
+
+@contextlib.contextmanager
+def _ended_like_interrupted() -> Iterator[None]:
+    """SIGTERM, and SIGHUP of a terminal that closes, clean up as Ctrl-C does; under nohup SIGHUP stays ignored."""
+
+    def interrupt(_signum: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = {signum: signal.getsignal(signum) for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    try:
+        for signum in (signal.SIGTERM, signal.SIGHUP):
+            if before[signum] is not signal.SIG_IGN:
+                signal.signal(signum, interrupt)
+        yield
+    finally:
+        for signum, handler in before.items():
+            signal.signal(signum, handler)
 
 
 def _fail(message: str, exit_code: int) -> NoReturn:
@@ -83,6 +108,10 @@ for verb in (
     watcher.start_watcher,
     watcher.watcher_status,
     watcher.stop_watcher,
+    check_config.check_config,
+    plan.plan,
+    explain.explain,
+    history.history,
     workers.add_worker,
     workers.remove_worker,
     load.load,

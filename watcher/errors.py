@@ -1,7 +1,7 @@
 """What can go wrong for the operator, each with the exit code that says so to scripts.
 
 WatcherError 1          it failed; the message says why
-├── (2                  wrong usage or settings; click's own code)
+├── UnusableFileError 2 wrong usage, as a bad option is (click's own code)
 ├── AlreadyRunningError 3
 ├── NotRunningError     4
 ├── MissingError        5   a program, image or engine that is needed is not here
@@ -18,6 +18,12 @@ class WatcherError(Exception):
     """A command failed. The message says what was got, what was wanted and what to do."""
 
     exit_code: ClassVar[int] = 1
+
+
+class UnusableFileError(WatcherError):
+    """A file that was given is not what it should be."""
+
+    exit_code = 2
 
 
 class AlreadyRunningError(WatcherError):

@@ -68,7 +68,7 @@ class ProcessCluster:
             ray_head.require_free_ports(options)
             self._claim(options)
         try:
-            self._process.start(self._command(options), self._environment(options))
+            self._process.start(self._command(options), self._environment())
             ray_head.await_ready(options, self._watched(), timeout_seconds)
             return self._status()
         except BaseException:
@@ -148,9 +148,8 @@ class ProcessCluster:
         ]
 
     @staticmethod
-    def _environment(options: HeadOptions) -> dict[str, str]:
-        amounts = ray_start.overrides(options.num_cpus, options.num_gpus)
-        return {**ray_head.ENVIRONMENT, **ray_start.inherited(os.environ), **amounts}
+    def _environment() -> dict[str, str]:
+        return {**ray_head.ENVIRONMENT, **ray_start.inherited(os.environ)}
 
     def _watched(self) -> ray_head.Watched:
         return ray_head.Watched(lambda: self._process.state().running, self._last_lines, self._knows_head)

@@ -9,7 +9,7 @@ import math
 import time
 from typing import TYPE_CHECKING
 
-from scaler.errors import LaunchFailedError, ProviderError
+from scaler.errors import IndexTakenError, ProviderError
 from scaler.model import Instance, InstanceStatus
 from scaler.providers import ray_start
 from scaler.providers.container import ContainerSpec
@@ -144,7 +144,7 @@ class DockerProvider:
         if found := self._find(request.worker_id):
             return self._resumed(found)
         whose = f"{holder.image}, {holder.status}" if holder else "gone by now: try again"
-        raise LaunchFailedError(
+        raise IndexTakenError(
             f"cannot launch {request.worker_id}: another container holds the name {name} ({whose}); "
             f"if it is not needed, remove it with `docker rm -f {name}`"
         )
@@ -157,7 +157,7 @@ class DockerProvider:
         shm_size = shm_bytes(worker.object_store_memory, host_memory)
         return ContainerSpec(
             name=self._name(request.index),
-            image=self._image,
+            image=worker.image or self._image,
             command=self._command(request),
             network=self._network,
             labels=self._labels(request),

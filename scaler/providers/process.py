@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from common.detached import Detached, State, StillRunningError, write_atomically
 from common.locks import exclusive
 from common.settings import split_host_port
-from scaler.errors import LaunchFailedError, ProviderError, ProviderUnavailableError
+from scaler.errors import IndexTakenError, LaunchFailedError, ProviderError, ProviderUnavailableError
 from scaler.model import Instance, InstanceStatus, LaunchRequest
 from scaler.providers import ray_start
 from scaler.providers.local_node import LocalNode, ray_program
@@ -117,7 +117,7 @@ class ProcessProvider:
     def _claim(self, request: LaunchRequest, others: Sequence[Record]) -> Record:
         for other in others:
             if (other.cluster, other.index) == (self._cluster, request.index):
-                raise LaunchFailedError(f"worker-{request.index} is {other.worker_id}; remove that one first")
+                raise IndexTakenError(f"worker-{request.index} is {other.worker_id}; remove that one first")
         try:
             node = LocalNode.allot(avoid={port for other in others for port in other.node.ports})
         except OSError as error:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from provider_worlds import EXITS, NO_PROGRAM, STUBBORN, FakeWorld, ProcessWorld, eventually, request
 
-from scaler.errors import LaunchFailedError, ProviderError
+from scaler.errors import IndexTakenError, LaunchFailedError, ProviderError
 from scaler.model import InstanceStatus
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def test_two_ids_are_two_workers(world: World) -> None:
 def test_an_index_that_is_taken_is_refused_and_its_holder_stays(world: World) -> None:
     provider = world.provider()
     provider.launch(request(1, "aaaaaa"))
-    with pytest.raises(LaunchFailedError, match="worker-1"):
+    with pytest.raises(IndexTakenError, match="worker-1"):
         provider.launch(request(1, "bbbbbb"))
     assert statuses(provider) == {"worker-1-aaaaaa": InstanceStatus.RUNNING}
     assert world.leftovers("worker-1-bbbbbb") == []

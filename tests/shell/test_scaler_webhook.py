@@ -211,3 +211,30 @@ def test_the_exposition_is_the_catalog(site: Site) -> None:
         assert (shown[name].type, shown[name].documentation) == (metric.kind, metric.help)
         labels = set().union(*(sample.labels for sample in shown[name].samples)) - {"le"}
         assert labels == set(metric.labels)
+
+
+def test_the_status_says_why_for_each_shape_and_each_worker(site: Site) -> None:
+    site.reconciler.reconcile("test")
+
+    status = site.client.get("/api/v1/status").json
+
+    assert status["summary"][0] == "3 requests wait because no alert permits more workers."
+    assert [(w["shape"], w["count"], w["cause"]) for w in status["waiting"]] == [("CPU:1", 3, "no_alert")]
+    assert {h["cause"] for h in status["held"]} == {"no_alert"}
+    assert "no alert permits more workers" in site.client.get("/").text
+
+
+def test_the_history_is_what_was_done_and_how_the_pool_went(site: Site) -> None:
+    site.client.post("/alerts", json=NOTIFICATION)
+    site.reconciler.reconcile("test")
+
+    history = site.client.get("/api/v1/history", query_string={"since": NOW - 60, "limit": 2}).json
+
+    assert [entry["action"] for entry in history["entries"]] == ["launch", "launch"]
+    assert (history["truncated"], history["samples"]) == (True, [{"at": NOW, "workers": 0, "pending": 3}])
+
+
+def test_a_history_that_cannot_be_is_refused(site: Site) -> None:
+    reply = site.client.get("/api/v1/history?limit=1000000")
+
+    assert (reply.status_code, "wanted 1 to 1000" in reply.json["error"]) == (400, True)

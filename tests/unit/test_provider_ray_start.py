@@ -5,15 +5,28 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+from check_config_golden import default_settings
 
 from scaler.model import LaunchRequest, WorkerType
 from scaler.providers import ray_start
-from scaler.providers.container import from_listing
-from scaler.providers.docker import RAY_ITSELF, SHM_MARGIN, container_name, memory_limit, shm_bytes
+from scaler.providers.container import Container, ContainerSpec, from_listing
+from scaler.providers.docker import (
+    RAY_ITSELF,
+    SHM_MARGIN,
+    DockerProvider,
+    container_name,
+    memory_limit,
+    shm_bytes,
+)
+from scaler.providers.engine import Engine
 from scaler.providers.local_node import PORT_FLAGS, LocalNode
 from scaler.providers.process import ray_command
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 def request(worker_type: WorkerType) -> LaunchRequest:
@@ -30,7 +43,16 @@ def request(worker_type: WorkerType) -> LaunchRequest:
             ["--num-cpus=4", "--num-gpus=2", "--memory=5", "--object-store-memory=7"],
             id="everything",
         ),
-        pytest.param(WorkerType("t", num_cpus=0.5), ["--num-gpus=0"], id="a fraction has no flag"),
+        pytest.param(
+            WorkerType("t", custom_resources=(("slots", 2.0), ("tpu", 4.0))),
+            ["--num-cpus=1", "--num-gpus=0", '--resources={"slots": 2, "tpu": 4}'],
+            id="custom resources, in whole amounts",
+        ),
+        pytest.param(
+            WorkerType("t", labels=(("example.com/disk", "ssd"), ("empty", ""), ("zone", "a"))),
+            ["--num-cpus=1", "--num-gpus=0", "--labels=example.com/disk=ssd,empty=,zone=a"],
+            id="labels",
+        ),
     ],
 )
 def test_a_worker_brings_what_its_type_says(worker_type: WorkerType, flags: list[str]) -> None:
@@ -38,17 +60,14 @@ def test_a_worker_brings_what_its_type_says(worker_type: WorkerType, flags: list
     assert ray_start.arguments(request(worker_type), "head:6379") == expected
 
 
-@pytest.mark.parametrize(
-    ("num_cpus", "num_gpus", "expected"),
-    [
-        pytest.param(1, 0, None, id="whole amounts have flags"),
-        pytest.param(0.5, 0, {"CPU": 0.5}, id="half a CPU"),
-        pytest.param(1, 0.25, {"GPU": 0.25}, id="a quarter of a GPU"),
-    ],
-)
-def test_fractions_go_by_the_environment(num_cpus: float, num_gpus: float, expected: dict[str, float] | None) -> None:
-    said = ray_start.environment(request(WorkerType("t", num_cpus=num_cpus, num_gpus=num_gpus)))
-    assert json.loads(said.get("RAY_OVERRIDE_RESOURCES", "null")) == expected
+def test_ray_reads_custom_resources_and_labels_as_they_were_meant() -> None:
+    """By Ray's own readers of these two flags (ray.scripts.scripts.start calls them)."""
+    label_utils = pytest.importorskip("ray._private.label_utils")
+    kind = WorkerType("t", custom_resources=(("tpu", 4.0),), labels=(("example.com/disk", "ssd"), ("empty", "")))
+    flags = dict(flag.split("=", 1) for flag in ray_start.arguments(request(kind), "h:1") if "=" in flag)
+
+    assert json.loads(flags["--resources"]) == {"tpu": 4}
+    assert label_utils.parse_node_labels_string(flags["--labels"]) == dict(kind.labels)
 
 
 def test_a_worker_is_known_to_ray_by_id_and_type() -> None:
@@ -73,6 +92,42 @@ def test_a_local_worker_says_loopback_only_where_the_head_is_there(address: str,
     assert [f"{flag}={port}" for flag, port in zip(PORT_FLAGS, node.ports, strict=True)] == [
         argument for argument in command if argument.startswith(PORT_FLAGS)
     ]
+
+
+class RecordingEngine(Engine):
+    """Keeps what it was to run, and lists it as running."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ran: list[ContainerSpec] = []
+
+    capacity = (4, 8_000_000_000)  # type: ignore[assignment]  # the host's, without asking an engine
+
+    def containers(self, labels: Iterable[str]) -> list[Container]:
+        del labels
+        return [Container("id", spec.name, spec.image, spec.labels, "running", "Up", 0.0, None) for spec in self.ran]
+
+    def run(self, spec: ContainerSpec) -> None:
+        self.ran.append(spec)
+
+
+@pytest.mark.parametrize(("image", "used"), [(None, "ray:1"), ("my/ray:2", "my/ray:2")], ids=["everyone's", "its own"])
+def test_a_container_has_its_types_image_resources_and_labels(image: str | None, used: str) -> None:
+    engine = RecordingEngine()
+    settings = default_settings(image="ray:1", provider="docker")
+    kind = WorkerType("t", custom_resources=(("tpu", 4.0),), labels=(("zone", "a"),), image=image)
+
+    DockerProvider.from_settings(settings, engine).launch(request(kind))
+
+    [spec] = engine.ran
+    assert spec.image == used
+    assert {'--resources={"tpu": 4}', "--labels=zone=a"} <= set(spec.command)
+
+
+def test_a_process_has_its_types_resources_and_labels() -> None:
+    kind = WorkerType("t", custom_resources=(("tpu", 4.0),), labels=(("zone", "a"),))
+    command = ray_command("127.0.0.1:6379")(request(kind), LocalNode((1, 2, 3, 4), "/tmp/ray-x"))  # noqa: S108  # nothing is written
+    assert {'--resources={"tpu": 4}', "--labels=zone=a"} <= set(command)
 
 
 @pytest.mark.parametrize(

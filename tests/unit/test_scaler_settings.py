@@ -69,6 +69,7 @@ def test_the_gcs_is_found(environment: dict[str, str], gcs: str, monkeypatch: py
         ("RAY_DASHBOARD_METRIC_API", "http://localhost:99999/api", "http://HOST:PORT/PATH"),
         ("RAY_DASHBOARD_METRIC_API", "localhost:8265", "http://HOST:PORT/PATH"),
         ("WATCHER_EXPORTER_URL", "ftp://localhost", "http://HOST:PORT/PATH"),
+        ("WATCHER_NUM_CPUS", "0.5", "a valid integer"),
         ("WATCHER_MIN_WORKERS", "6", "at most WATCHER_MAX_WORKERS (5)"),
     ],
 )

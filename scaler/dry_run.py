@@ -1,0 +1,141 @@
+"""What a plan rests on where there is no loop: a saved snapshot, its own nodes, and alerts from a file or assumed.
+
+Pure: standard library only. The time is the snapshot's own, so that the same files give the same plan.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from scaler.alerts import Alert, Permission, permission
+from scaler.config import Policy
+from scaler.decision import Observation
+from scaler.lifecycle import WORKER_ID, Worker, WorkerState, join_views
+from scaler.model import Direction, Instance, InstanceStatus, WorkerType
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from scaler.model import Snapshot
+
+ASSUMED_ALERT = "RayPendingTasks"
+SETTLED_SECONDS = 3600.0  # what a saved state shows has shown for long: no burst has just begun
+
+
+def assumed(snapshot: Snapshot) -> Alert:
+    """The permission to scale up that is assumed where no alerts are given."""
+    return Alert(
+        key=ASSUMED_ALERT,
+        name=ASSUMED_ALERT,
+        direction=Direction.UP,
+        firing=True,
+        starts_at=snapshot.observed_at - SETTLED_SECONDS,
+        received_at=snapshot.observed_at,
+        summary="assumed",
+    )
+
+
+def observe(
+    snapshot: Snapshot,
+    worker_types: Mapping[str, str],
+    alerts: Iterable[Alert],
+    policy: Policy,
+    *,
+    workers: tuple[Worker, ...] | None = None,
+    cooldown: Mapping[Direction, float] | None = None,
+) -> Observation:
+    """All that a plan at the snapshot's own time rests on.
+
+    `worker_types` says the type of each worker id. Without `workers`, every living node with a worker id is one that
+    runs. `cooldown` says how many seconds each direction has yet to rest.
+    """
+    now, heard, rest = snapshot.observed_at, list(alerts), cooldown or {}
+    return Observation(
+        snapshot=snapshot,
+        workers=_workers(snapshot, worker_types, policy) if workers is None else workers,
+        up=_permitted(heard, Direction.UP, now),
+        down=_permitted(heard, Direction.DOWN, now),
+        last_scale_up=_last(rest.get(Direction.UP, 0.0), policy.scale_up_cooldown, now),
+        last_scale_down=_last(rest.get(Direction.DOWN, 0.0), policy.scale_down_cooldown, now),
+        demand_since=now - SETTLED_SECONDS,
+        blind_since=None if snapshot.demand_known else now - max(SETTLED_SECONDS, policy.stale_after),
+    )
+
+
+def _permitted(alerts: list[Alert], direction: Direction, now: float) -> Permission:
+    return permission(alerts, direction, now, expiry=float("inf"))
+
+
+def _last(remaining: float, cooldown: float, now: float) -> float | None:
+    """When the last event was, if there are `remaining` seconds of its cooldown left."""
+    return now + min(remaining, cooldown) - cooldown if remaining > 0 else None
+
+
+def _workers(snapshot: Snapshot, worker_types: Mapping[str, str], policy: Policy) -> tuple[Worker, ...]:
+    """The living nodes that are workers, as if their provider had listed them."""
+    now, first_type = snapshot.observed_at, policy.worker_types[0].name if policy.worker_types else ""
+    known = {node.instance_id: WORKER_ID.match(node.instance_id) for node in snapshot.nodes if node.alive}
+    instances = [
+        Instance(name, int(match[1]), worker_types.get(name) or first_type, InstanceStatus.RUNNING, created_at=now)
+        for name, match in known.items()
+        if match
+    ]
+    seen = dict.fromkeys(known, now)
+    return join_views(instances, snapshot, last_seen=seen, flights={}, now=now, join_timeout=policy.join_timeout)
+
+
+# --- what the scaler's status document says of its workers and its policy ---------------------------------
+
+
+def workers_of(status: Mapping[str, Any], snapshot: Snapshot) -> tuple[Worker, ...]:
+    """The workers of a status document, with their nodes. Raises `KeyError`, `TypeError`, `ValueError`."""
+    nodes = {node.instance_id: node for node in sorted(snapshot.nodes, key=lambda node: node.alive)}
+    return tuple(
+        Worker(
+            worker_id=str(worker["worker_id"]),
+            index=int(worker["index"]),
+            worker_type=str(worker["worker_type"]),
+            state=WorkerState(worker["state"]),
+            created_at=float(worker["created_at"]),
+            node=nodes.get(worker["worker_id"]),
+            detail=str(worker["detail"]),
+        )
+        for worker in status["workers"]
+    )
+
+
+def alerts_of(status: Mapping[str, Any]) -> list[Alert]:
+    """The active alerts of a status document. Raises `KeyError`, `TypeError`, `ValueError`."""
+    return [
+        Alert(
+            key=f"{number}",
+            name=str(alert["name"]),
+            direction=Direction(alert["direction"]),
+            firing=True,
+            starts_at=float(alert["starts_at"]),
+            received_at=float(alert["received_at"]),
+            worker_type=alert["worker_type"],
+            step=alert["step"],
+            summary=str(alert["summary"]),
+        )
+        for number, alert in enumerate(status["alerts"])
+    ]
+
+
+def cooldown_of(status: Mapping[str, Any]) -> dict[Direction, float]:
+    """Seconds that each direction has yet to rest. Raises `KeyError`, `TypeError`, `ValueError`."""
+    return {way: float(status["cooldown"][way.value]["remaining_seconds"]) for way in Direction}
+
+
+def policy_of(status: Mapping[str, Any]) -> Policy:
+    """The policy of a status document. Raises `KeyError`, `TypeError`, `ValueError`."""
+    document = dict(status["policy"])
+    kinds = tuple(
+        WorkerType(**{name: _frozen(value) for name, value in kind.items()}) for kind in document["worker_types"]
+    )
+    return Policy(**{**{name: _frozen(value) for name, value in document.items()}, "worker_types": kinds})
+
+
+def _frozen(value: Any) -> Any:
+    """JSON's lists as the tuples they were."""
+    return tuple(map(_frozen, value)) if isinstance(value, list) else value

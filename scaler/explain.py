@@ -1,0 +1,44 @@
+"""Why the pool is as it is: one cause and one sentence for each shape that waits and for each worker.
+
+Pure: standard library only. What a rule of the plan holds back is told in the rule's own words. Which shape a hold
+is about is found by planning again with a part of the demand, so that there is no second account of the rules.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from scaler.plan import plan
+from scaler.why_waiting import why_waiting
+from scaler.why_words import headlines
+from scaler.why_workers import why_workers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from scaler.config import Policy
+    from scaler.decision import Observation, Plan
+    from scaler.why_words import Waiting, WorkerWhy
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """`summary` says the most important first; `workers` are in the observation's order."""
+
+    summary: tuple[str, ...]
+    waiting: tuple[Waiting, ...]
+    workers: tuple[WorkerWhy, ...]
+
+
+def explain(
+    observation: Observation,
+    proposed: Plan,
+    policy: Policy,
+    now: float,
+    planner: Callable[[Observation, Policy, float], Plan] = plan,
+) -> Explanation:
+    """Explain `proposed`, which `planner` made of the other arguments."""
+    waiting = why_waiting(observation, proposed, policy, now, planner)
+    workers = why_workers(observation, proposed, policy, now, planner)
+    return Explanation(headlines(observation, proposed, waiting, workers), waiting, workers)
