@@ -19,8 +19,12 @@ def bundle(resources: Mapping[str, float]) -> ResourceBundle:
 
 
 def shape_text(shape: ResourceBundle) -> str:
-    """A shape as people write it: `CPU:1,GPU:0.5`; `nothing` for the empty one."""
-    return ",".join(f"{name}:{amount:g}" for name, amount in shape) or "nothing"
+    """A shape as people write it: `CPU:1,GPU:0.5,memory:2GB`; `nothing` for the empty one."""
+    return ",".join(f"{name}:{_amount_text(name, amount)}" for name, amount in shape) or "nothing"
+
+
+def _amount_text(name: str, amount: float) -> str:
+    return f"{amount / 1e9:.3g}GB" if name.endswith("memory") and amount >= 1e8 else f"{amount:g}"  # noqa: PLR2004
 
 
 class Direction(str, Enum):
