@@ -184,6 +184,13 @@ def test_the_page_shows_the_same(site: Site) -> None:
 
     assert "RayPendingTasks" in page
     assert "3 requests wait for room" in page
+    assert "Cause." not in page
+
+
+def test_what_is_held_is_shown_by_its_cause(site: Site) -> None:
+    site.reconciler.reconcile("test")
+
+    assert "<code>no_alert</code>" in site.client.get("/").text
 
 
 def test_before_the_first_look_it_is_healthy_but_not_ready(site: Site) -> None:
