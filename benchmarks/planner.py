@@ -22,7 +22,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from scaler.binpack import Room, solve
+from scaler.binpack import solve
+from scaler.greedy import Room
 from scaler.model import Demand, Gang, Strategy, WorkerType, bundle
 
 RANDOM_SHAPES = (

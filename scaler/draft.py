@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from scaler.binpack import Room
 from scaler.decision import Action, Cause, Held, Infeasible, Observation
+from scaler.greedy import Room
 from scaler.lifecycle import JOINING, ActionKind, Worker, WorkerState, ghosts
 from scaler.model import NodeStatus, Snapshot
 from scaler.slots import Slot, fresh

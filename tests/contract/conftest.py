@@ -22,7 +22,7 @@ TEST_LABEL = "ray-watcher.cluster"
 @pytest.fixture(scope="session")
 def engine() -> Iterator[Engine]:
     if not docker_answers():
-        pytest.skip("no Docker Engine answers")
+        pytest.fail("no Docker Engine answers; `scripts/setup test` installs and starts one")
     with contextlib.closing(Engine()) as engine:
         if engine.image_labels(TINY_IMAGE) is None:
             build_base(engine, TINY_IMAGE, ["dash", "coreutils"], print, essential=False)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -31,7 +30,6 @@ def of(state: ClusterState) -> View:
 
 
 @pytest.mark.parametrize("name", ["exporter.prom", "exporter_down.prom"])
-@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")
 def test_promtool_finds_nothing_to_say(name: str) -> None:
     result = subprocess.run(
         ["promtool", "check", "metrics"],
