@@ -101,10 +101,21 @@ class Flights:
         while any(flight.until is None for flight in self.airborne().values()) and time.monotonic() < deadline:
             time.sleep(WAIT_POLL_SECONDS)
 
-    def start(self, decision_id: int, action: Action, workers: Iterable[Worker]) -> None:
-        """Write `action` down and let it fly; `workers` are those whose index is taken. Raises `JournalError`."""
+    def start(self, decision_id: int, actions: Iterable[Action], workers: Iterable[Worker]) -> None:
+        """Write `actions` down and let them fly; `workers` are those whose index is taken. Raises `JournalError`.
+
+        Indexes are given out here for all of them: the first may have landed before the last one starts.
+        """
+        taken = {worker.index for worker in workers}
+        taken |= {flight.request.index for flight in self.airborne().values() if flight.request}
+        for action in actions:
+            request = self._new_worker(action, taken) if action.kind is ActionKind.LAUNCH else None
+            if request:
+                taken.add(request.index)
+            self._start(decision_id, action, request)
+
+    def _start(self, decision_id: int, action: Action, request: LaunchRequest | None) -> None:
         now = self._clock.now()
-        request = self._new_worker(action, workers) if action.kind is ActionKind.LAUNCH else None
         worker_id = request.worker_id if request else action.worker_id
         action_id = self._journal.intend(decision_id, action, worker_id, now)
         log.info(action.kind.value, worker=worker_id, cause=action.cause.value, reason=action.reason)
@@ -112,12 +123,10 @@ class Flights:
             self._airborne[worker_id] = Flight(action.kind, now, request)
         self._executor.submit(self._fly, action_id, action, worker_id, request)
 
-    def _new_worker(self, action: Action, workers: Iterable[Worker]) -> LaunchRequest:
+    def _new_worker(self, action: Action, taken: set[int]) -> LaunchRequest:
         kind = self._policy.worker_type(action.worker_type)
         if kind is None:
             raise ScalerError(f"the plan names worker type {action.worker_type!r}, which the policy does not have")
-        taken = {worker.index for worker in workers}
-        taken |= {flight.request.index for flight in self.airborne().values() if flight.request}
         index = lowest_free_index(taken)
         return LaunchRequest(self._new_id(index), index, kind)
 

@@ -104,8 +104,7 @@ class Reconciler:
         observation = self.observe(now)
         proposed = self.planner(observation, self._policy, now)
         decision_id = self._record(trigger, proposed, now)
-        for action in proposed.actions:
-            self._flights.start(decision_id, action, observation.workers)
+        self._flights.start(decision_id, proposed.actions, observation.workers)
         self.view = View(now, observation, proposed)
         self._sampler.see(observation, now)
         return proposed

@@ -51,6 +51,14 @@ class FakeDrainer:
         return self.reply
 
 
+class AtOnceExecutor(Executor):
+    """Runs everything before `submit` returns: a flight that lands before the next one starts."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        fn(*args, **kwargs)
+        return Future()
+
+
 class LaterExecutor(Executor):
     """Runs nothing until `land` is called: a flight that a test can watch."""
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from builders import NOW, alert, demand, head, node, policy, snapshot
 from fake_provider import FakeEngine, FakeProvider
-from fakes import FakeClock, FakeDrainer, FakeReader, LaterExecutor
+from fakes import AtOnceExecutor, FakeClock, FakeDrainer, FakeReader, LaterExecutor
 
 from scaler.decision import Cause, Plan
 from scaler.errors import LaunchFailedError, ProviderUnavailableError
@@ -33,7 +33,7 @@ class World:
     provider: FakeProvider = field(default_factory=lambda: FakeProvider(engine=FakeEngine(now=NOW)))
     drainer: FakeDrainer = field(default_factory=FakeDrainer)
     journal: Journal = field(default_factory=lambda: Journal(None))
-    executor: LaterExecutor = field(default_factory=LaterExecutor)
+    executor: Any = field(default_factory=LaterExecutor)
     metrics: ScalerMetrics = field(default_factory=ScalerMetrics)
     alarm: Alarm = field(default_factory=Alarm)
 
@@ -92,6 +92,19 @@ def test_demand_under_an_alert_becomes_workers(world: World) -> None:
         ("launch", "done", "pending_demand")
     ] * 2
     assert world.count("launch", "pending_demand", "done") == 2
+
+
+def test_launches_of_one_plan_have_indexes_of_their_own_however_fast_they_land() -> None:
+    world = World(executor=AtOnceExecutor())
+    world.journal.absorb_alerts([alert()])
+    world.see(waiting=4)
+
+    world.reconcile()
+
+    assert [(r.worker_id, r.outcome) for r in world.journal.actions(9)][::-1] == [
+        (f"worker-{i}-{i:06x}", "done") for i in (1, 2, 3, 4)
+    ]
+    world.journal.close()
 
 
 def test_an_action_is_journaled_before_it_happens(world: World) -> None:
