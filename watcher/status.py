@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from watcher.roster import Roster
 
 STATUS_VERSION = 1
-SHOWN_RESOURCES = ("CPU", "GPU", "memory", "object_store_memory")
 
 
 def totals(state: ClusterState) -> dict[str, dict[str, float]]:
