@@ -69,6 +69,7 @@ def _node(node: dict[str, Any]) -> Node:
         available=_amounts(node["available"]),
         idle_seconds=_finite(node["idle_seconds"]),
         labels={str(key): str(value) for key, value in node["labels"].items()},
+        activity=tuple(map(str, node["activity"])),
     )
 
 

@@ -18,9 +18,13 @@ class Policy:
     worker_types: tuple[WorkerType, ...]
     max_workers: int
     min_workers: int = 0  # over all types; each type has its own as well
+    max_launches: int | None = None  # launches in flight at most, over all types; None: no limit
+    upscaling_speed: float | None = None  # launches in flight for each worker in Ray, at least one; None: no limit
+    disruption_budget: int | None = None  # workers on their way out at most; None: no limit
     scale_up_cooldown: float = 60.0
     scale_down_cooldown: float = 10.0
     join_timeout: float = 120.0
+    drain_timeout: float = 60.0
     stale_after: float = 15.0
     alert_expiry: float = 300.0
 

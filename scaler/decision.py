@@ -5,7 +5,7 @@ Pure: standard library only.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,9 @@ from scaler.alerts import Permission
 from scaler.lifecycle import ActionKind
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from scaler.breaker import LaunchHealth
     from scaler.lifecycle import Worker
     from scaler.model import Snapshot
 
@@ -27,6 +30,7 @@ class Cause(str, Enum):
     BELOW_MIN_WORKERS = "below_min_workers"
     ALERT_STEP = "alert_step"
     DEMAND_UNKNOWN = "demand_unknown"
+    REQUESTED_RESOURCES = "requested_resources"
     # drain
     IDLE = "idle"
     # remove
@@ -34,6 +38,7 @@ class Cause(str, Enum):
     TERMINATED = "terminated"
     LAUNCH_FAILED = "launch_failed"
     JOIN_TIMED_OUT = "join_timed_out"
+    DRAIN_TIMED_OUT = "drain_timed_out"
     # held back
     NO_ALERT = "no_alert"
     NO_DEMAND = "no_demand"
@@ -42,6 +47,10 @@ class Cause(str, Enum):
     COOLDOWN = "cooldown"
     MAX_WORKERS = "max_workers"
     LAUNCHES_IN_FLIGHT = "launches_in_flight"
+    UPSCALING_SPEED = "upscaling_speed"
+    LAUNCHES_FAIL = "launches_fail"
+    DISRUPTION_BUDGET = "disruption_budget"
+    STILL_BUSY = "still_busy"
     MIN_WORKERS = "min_workers"
     UP_ALERT_ACTIVE = "up_alert_active"
     NOT_IDLE_LONG_ENOUGH = "not_idle_long_enough"
@@ -60,9 +69,16 @@ ACTION_CAUSES = {
         Cause.ALERT_STEP,
         Cause.DEMAND_UNKNOWN,
         Cause.SNAPSHOT_UNAVAILABLE,
+        Cause.REQUESTED_RESOURCES,
     ),
     ActionKind.DRAIN: (Cause.IDLE,),
-    ActionKind.REMOVE: (Cause.DRAINED, Cause.TERMINATED, Cause.LAUNCH_FAILED, Cause.JOIN_TIMED_OUT),
+    ActionKind.REMOVE: (
+        Cause.DRAINED,
+        Cause.TERMINATED,
+        Cause.LAUNCH_FAILED,
+        Cause.JOIN_TIMED_OUT,
+        Cause.DRAIN_TIMED_OUT,
+    ),
 }
 HELD_CAUSES = (
     Cause.NO_ALERT,
@@ -73,6 +89,11 @@ HELD_CAUSES = (
     Cause.COOLDOWN,
     Cause.MAX_WORKERS,
     Cause.LAUNCHES_IN_FLIGHT,
+    Cause.UPSCALING_SPEED,
+    Cause.LAUNCHES_FAIL,
+    Cause.DISRUPTION_BUDGET,
+    Cause.STILL_BUSY,
+    Cause.REQUESTED_RESOURCES,
     Cause.MIN_WORKERS,
     Cause.UP_ALERT_ACTIVE,
     Cause.NOT_IDLE_LONG_ENOUGH,
@@ -97,11 +118,12 @@ class Action:
 
 @dataclass(frozen=True)
 class Held:
-    """`count` workers that are not launched or not removed now, and why."""
+    """`count` workers that are not launched or not removed now, and why; `worker_id` where it is about that one."""
 
     cause: Cause
     count: int
     reason: str
+    worker_id: str = ""
 
 
 @dataclass(frozen=True)
@@ -124,7 +146,7 @@ class Observation:
     down: Permission = NOTHING
     last_scale_up: float | None = None  # unix seconds of the last event, None: never
     last_scale_down: float | None = None
-    last_launch_failure: float | None = None
+    launch_health: Mapping[str, LaunchHealth] = field(default_factory=dict)  # by worker type; none: healthy
     last_drain_failure: float | None = None
     demand_since: float | None = None  # unix seconds since which demand has waited for workers, None: news
     blind_since: float | None = None  # unix seconds since which the demand is not known, None: it is known, or news

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from scaler.breaker import HEALTHY, LaunchHealth
 from scaler.decision import Action, Cause, Held, Infeasible, Observation
 from scaler.greedy import Room
 from scaler.lifecycle import JOINING, ActionKind, Worker, WorkerState, ghosts
@@ -29,9 +30,8 @@ def cooldown_left(last_event: float | None, cooldown: float, now: float) -> floa
 
 
 def scale_up_wait(observation: Observation, policy: Policy, now: float) -> float:
-    """Seconds before workers may be launched: the cooldown, or a moment of rest after a launch that failed."""
-    rest = cooldown_left(observation.last_launch_failure, RETRY_SECONDS, now)
-    return max(rest, cooldown_left(observation.last_scale_up, policy.scale_up_cooldown, now))
+    """Seconds of cooldown before workers may be launched."""
+    return cooldown_left(observation.last_scale_up, policy.scale_up_cooldown, now)
 
 
 def scale_down_wait(observation: Observation, policy: Policy, now: float) -> float:
@@ -68,10 +68,18 @@ class Draft:
     demand_met: bool = True
     settling: bool = False  # a burst that has just begun is given a second to show its size
 
-    def hold(self, cause: Cause, count: int, reason: str) -> None:
+    def hold(self, cause: Cause, count: int, reason: str, worker_id: str = "") -> None:
         """Say that `count` workers or requests are held back; nothing to say for none."""
         if count > 0:
-            self.held.append(Held(cause, count, reason))
+            self.held.append(Held(cause, count, reason, worker_id))
+
+    def health(self, worker_type: str) -> LaunchHealth:
+        """How launches of this type have gone."""
+        return self.observation.launch_health.get(worker_type, HEALTHY)
+
+    def rests(self, worker_type: str) -> bool:
+        """Whether launches of this type have failed so recently that none is tried yet."""
+        return self.health(worker_type).wait(self.now) > 0
 
     @property
     def launches(self) -> list[Action]:
@@ -92,13 +100,18 @@ class Draft:
             {kind.name: kind.max_workers - names.count(kind.name) for kind in self.policy.worker_types},
         )
 
-    def slots(self, snapshot: Snapshot, without: frozenset[str] = frozenset()) -> list[Slot]:
-        """Room that is free now or joining; not of draining, dead or vanished nodes, nor of those in `without`."""
+    def slots(
+        self, snapshot: Snapshot, without: frozenset[str] = frozenset(), *, as_if_empty: bool = False
+    ) -> list[Slot]:
+        """Room that is free now or joining; not of draining, dead or vanished nodes, nor of those in `without`.
+
+        `as_if_empty` counts what is in use as free.
+        """
         workers = self.observation.workers
         leaving = {w.node.node_id for w in workers if w.node and w.state not in (WorkerState.RUNNING, *JOINING)}
         gone = ghosts(snapshot, workers) | leaving | without
         present = [
-            Slot(node.available, node.total, node.labels)
+            Slot(node.total if as_if_empty else node.available, node.total, node.labels)
             for node in snapshot.nodes
             if node.status in (NodeStatus.RUNNING, NodeStatus.IDLE) and node.node_id not in gone
         ]

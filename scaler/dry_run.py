@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from scaler.alerts import Alert, Permission, permission
+from scaler.breaker import LaunchHealth
 from scaler.config import Policy
 from scaler.decision import Observation
 from scaler.lifecycle import WORKER_ID, Worker, WorkerState, join_views
@@ -43,11 +44,12 @@ def observe(
     *,
     workers: tuple[Worker, ...] | None = None,
     cooldown: Mapping[Direction, float] | None = None,
+    launch_health: Mapping[str, LaunchHealth] | None = None,
 ) -> Observation:
     """All that a plan at the snapshot's own time rests on.
 
     `worker_types` says the type of each worker id. Without `workers`, every living node with a worker id is one that
-    runs. `cooldown` says how many seconds each direction has yet to rest.
+    runs. `cooldown` says how many seconds each direction has yet to rest, `launch_health` how launches have gone.
     """
     now, heard, rest = snapshot.observed_at, list(alerts), cooldown or {}
     return Observation(
@@ -57,6 +59,7 @@ def observe(
         down=_permitted(heard, Direction.DOWN, now),
         last_scale_up=_last(rest.get(Direction.UP, 0.0), policy.scale_up_cooldown, now),
         last_scale_down=_last(rest.get(Direction.DOWN, 0.0), policy.scale_down_cooldown, now),
+        launch_health=launch_health or {},
         demand_since=now - SETTLED_SECONDS,
         blind_since=None if snapshot.demand_known else now - max(SETTLED_SECONDS, policy.stale_after),
     )
@@ -125,6 +128,16 @@ def alerts_of(status: Mapping[str, Any]) -> list[Alert]:
 def cooldown_of(status: Mapping[str, Any]) -> dict[Direction, float]:
     """Seconds that each direction has yet to rest. Raises `KeyError`, `TypeError`, `ValueError`."""
     return {way: float(status["cooldown"][way.value]["remaining_seconds"]) for way in Direction}
+
+
+def launch_health_of(status: Mapping[str, Any]) -> dict[str, LaunchHealth]:
+    """How launches of each worker type have gone. Raises `KeyError`, `TypeError`, `ValueError`."""
+    return {
+        str(told["worker_type"]): LaunchHealth(
+            frozenset(range(int(told["failures"]))), float(told["last_failure"] or 0.0), str(told["detail"])
+        )
+        for told in status["breakers"]
+    }
 
 
 def policy_of(status: Mapping[str, Any]) -> Policy:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 import structlog
 
 from scaler.draft import RETRY_SECONDS
-from scaler.errors import DrainRefusedError, JournalError, ScalerError
+from scaler.errors import DrainRefusedError, IndexTakenError, JournalError, ScalerError
 from scaler.journal import DONE, FAILED
 from scaler.lifecycle import ActionKind, lowest_free_index
 from scaler.model import Instance, InstanceStatus, LaunchRequest
@@ -86,6 +86,7 @@ class Flights:
         self._stop_grace, self._new_id = stop_grace, new_id
         self._lock = threading.Lock()
         self._airborne: dict[str, Flight] = {}
+        self._taken_by_strangers: set[int] = set()  # indexes that a launch was refused; the provider lists no holder
 
     def airborne(self) -> dict[str, Flight]:
         """What is on its way now, by worker id."""
@@ -108,6 +109,7 @@ class Flights:
         """
         taken = {worker.index for worker in workers}
         taken |= {flight.request.index for flight in self.airborne().values() if flight.request}
+        taken |= self._taken_by_strangers
         for action in actions:
             request = self._new_worker(action, taken) if action.kind is ActionKind.LAUNCH else None
             if request:
@@ -136,6 +138,8 @@ class Flights:
             self._carry_out(action, worker_id, request)
         except ScalerError as error:
             outcome, detail = FAILED, str(error)
+            if request is not None and isinstance(error, IndexTakenError):
+                self._taken_by_strangers.add(request.index)
             log.warning("action failed", action=action.kind.value, worker=worker_id, problem=detail)
         except Exception as error:
             outcome, detail = FAILED, f"{type(error).__name__}: {error}"

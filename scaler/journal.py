@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from scaler import history
 from scaler.alerts import Alert, absorb
+from scaler.breaker import LaunchOutcome
 from scaler.errors import JournalError
 from scaler.journal_schema import migrate
 from scaler.lifecycle import ActionKind
@@ -30,6 +31,20 @@ if TYPE_CHECKING:
 BUSY_TIMEOUT_SECONDS = 5.0
 
 DONE, FAILED = "done", "failed"
+RECENT_LAUNCHES = """
+SELECT worker_type, decision_id, started_at, joined_at, detail,
+       CASE WHEN joined_at IS NULL THEN failed_at END AS failed_at
+FROM (
+    SELECT launch.id, launch.worker_type, launch.decision_id, launch.started_at, joined.at AS joined_at,
+           CASE launch.outcome WHEN 'failed' THEN launch.finished_at ELSE removal.started_at END AS failed_at,
+           coalesce(removal.reason, launch.detail) AS detail
+    FROM (SELECT * FROM actions WHERE kind = 'launch' ORDER BY id DESC LIMIT 200) AS launch
+    LEFT JOIN joined USING (worker_id)
+    LEFT JOIN actions AS removal ON removal.worker_id = launch.worker_id
+         AND removal.kind = 'remove' AND removal.cause IN ('launch_failed', 'join_timed_out')
+)
+ORDER BY id DESC
+"""  # more than 200 launches ago is no news of how launches go
 
 
 @dataclass(frozen=True)
@@ -48,6 +63,18 @@ class ActionRecord:
     outcome: str | None
     detail: str
     joined_at: float | None
+
+
+@dataclass(frozen=True)
+class _Launch:
+    """A launch and what became of it (unix seconds)."""
+
+    worker_type: str
+    decision_id: int
+    started_at: float
+    joined_at: float | None
+    failed_at: float | None  # it failed itself, or its worker was removed because it had not joined
+    detail: str
 
 
 class Journal:
@@ -192,6 +219,22 @@ class Journal:
     def last_started(self, kind: ActionKind) -> float | None:
         """When an action of this kind was last begun (unix seconds); cooldowns count from it."""
         return self._last("SELECT started_at FROM actions WHERE kind = ? ORDER BY id DESC LIMIT 1", kind.value)
+
+    def last_scale_up(self) -> float | None:
+        """When workers were last launched (unix seconds), by order of writing; launches that failed do not count."""
+        return next((launch.started_at for launch in self._recent_launches() if launch.failed_at is None), None)
+
+    def launch_outcomes(self) -> list[LaunchOutcome]:
+        """How the recent launches ended; those that are under way are left out."""
+        return [
+            LaunchOutcome(launch.worker_type, launch.decision_id, at, launch.joined_at is not None, launch.detail)
+            for launch in self._recent_launches()
+            if (at := launch.joined_at or launch.failed_at) is not None
+        ]
+
+    def _recent_launches(self) -> list[_Launch]:
+        with self._lock, self._errors():
+            return [_Launch(**dict(row)) for row in self._db.execute(RECENT_LAUNCHES)]
 
     def last_failed(self, kind: ActionKind) -> float | None:
         """When an action of this kind last failed (unix seconds)."""

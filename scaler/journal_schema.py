@@ -29,6 +29,7 @@ CREATE INDEX actions_by_kind ON actions (kind, outcome);
 CREATE TABLE samples (at REAL NOT NULL, workers INTEGER NOT NULL, pending INTEGER);
 CREATE INDEX samples_by_time ON samples (at);
 """,
+    "CREATE INDEX actions_by_worker ON actions (worker_id);",
 )
 SCHEMA_VERSION = len(MIGRATIONS)
 

@@ -39,6 +39,7 @@ class WorkerState(str, Enum):
 
 JOINING = frozenset({WorkerState.REQUESTED, WorkerState.ALLOCATED})
 ENDED = frozenset({WorkerState.TERMINATED, WorkerState.LAUNCH_FAILED})
+LEAVING = frozenset({WorkerState.DRAINING, WorkerState.TERMINATING})
 
 
 class ActionKind(str, Enum):
@@ -61,6 +62,7 @@ class Worker:
     node: Node | None = None
     detail: str = ""
     in_flight: ActionKind | None = None  # what is being done to it at this moment
+    draining_since: float | None = None  # unix seconds at which Ray was first seen to drain it
 
     @property
     def counts(self) -> bool:

@@ -37,6 +37,15 @@ CATALOG: dict[str, Metric] = {
     "rayscaler_cooldown_remaining_seconds": Metric(
         "gauge", "Seconds until the next event in this direction is allowed.", ("direction",)
     ),
+    "rayscaler_breaker_state": Metric(
+        "gauge", "1 for the state of the breaker that stops launches which fail.", ("worker_type", "state")
+    ),
+    "rayscaler_launch_failures_in_a_row": Metric(
+        "gauge", "Rounds of launches that failed since a worker of the type last joined.", ("worker_type",)
+    ),
+    "rayscaler_launch_backoff_remaining_seconds": Metric(
+        "gauge", "Seconds until the next launch of the type is tried after failures.", ("worker_type",)
+    ),
     "rayscaler_alerts_active": Metric("gauge", "Alerts that permit this direction now.", ("direction",)),
     "rayscaler_held": Metric("gauge", "Workers or requests held back by the last plan, by cause.", ("cause",)),
     "rayscaler_infeasible_requests": Metric("gauge", "Requests that no worker type can hold."),

@@ -97,11 +97,19 @@ class Node:
     available: Mapping[str, float] = field(default_factory=dict)
     idle_seconds: float = 0.0
     labels: Mapping[str, str] = field(default_factory=dict)
+    activity: tuple[str, ...] = ()  # what keeps it from being idle, in Ray's words
 
     @property
     def alive(self) -> bool:
         """Whether the node is there; dead ones stay in Ray's list."""
         return self.status is not NodeStatus.DEAD
+
+    @property
+    def in_use(self) -> str:
+        """What keeps it busy, for people; "" where nothing does."""
+        used = ", ".join(sorted(name for name, amount in self.total.items() if self.available.get(name, 0.0) < amount))
+        told = (activity.rstrip(".") for activity in self.activity if "_group_" not in activity)
+        return "; ".join(told) or (f"{used} in use" if used else "")
 
 
 @dataclass(frozen=True)
@@ -114,6 +122,7 @@ class Snapshot:
     demands: tuple[Demand, ...] = ()
     gangs: tuple[Gang, ...] = ()
     demand_known: bool = True
+    constraints: tuple[Demand, ...] = ()  # of request_resources: what the cluster has to be able to hold, used or not
 
     @property
     def pending(self) -> int:

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 from scaler.decision import Action, Cause, Held, Observation, Plan
 from scaler.draft import Draft, sized_like_present_nodes
+from scaler.floors import keep_min_workers, keep_requested_resources
 from scaler.lifecycle import ActionKind, Worker, WorkerState
 from scaler.scale_down import drain_the_idle
-from scaler.scale_up import keep_min_workers, launch_for_demand
+from scaler.scale_up import launch_for_demand
 
 if TYPE_CHECKING:
     from scaler.config import Policy
@@ -27,7 +28,9 @@ def plan(observation: Observation, policy: Policy, now: float) -> Plan:
     draft = Draft(observation, sized_like_present_nodes(policy, observation), now)
     _remove_the_ended(draft)
     _remove_the_stuck(draft)
+    _remove_the_long_drained(draft)
     keep_min_workers(draft)
+    keep_requested_resources(draft)
     launch_for_demand(draft)
     drain_the_idle(draft)
     return Plan(tuple(draft.actions), tuple(draft.held), tuple(draft.infeasible), draft.demand_met)
@@ -53,6 +56,25 @@ def _remove_the_stuck(draft: Draft) -> None:
         if worker.state is WorkerState.JOIN_TIMED_OUT and worker.in_flight is None:
             reason = f"it has not been in Ray for {draft.policy.join_timeout:g} s"
             draft.actions.append(_remove(worker, Cause.JOIN_TIMED_OUT, reason))
+
+
+def _remove_the_long_drained(draft: Draft) -> None:
+    """A drain ends within milliseconds; one that does not is ended here, once nothing runs there any more.
+
+    So ends too what an operator drained by hand (`ray drain-node`): Ray itself never stops such a node.
+    """
+    for worker in draft.observation.workers:
+        node, since = worker.node, worker.draining_since
+        if worker.state is not WorkerState.DRAINING or worker.in_flight or node is None or since is None:
+            continue
+        if draft.now - since < draft.policy.drain_timeout:
+            continue
+        if busy := node.in_use:
+            reason = f"{worker.worker_id} has been draining for {draft.now - since:.0f} s and is still busy: {busy}"
+            draft.hold(Cause.STILL_BUSY, 1, reason, worker.worker_id)
+        else:
+            reason = f"it has been draining for {draft.now - since:.0f} s and nothing runs on it"
+            draft.actions.append(_remove(worker, Cause.DRAIN_TIMED_OUT, reason))
 
 
 def _remove(worker: Worker, cause: Cause, reason: str) -> Action:

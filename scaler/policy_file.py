@@ -90,6 +90,7 @@ def _policy(settings: ScalerSettings, limits: LimitsEntry, kinds: tuple[WorkerTy
     return Policy(
         worker_types=kinds,
         join_timeout=settings.join_timeout,
+        drain_timeout=settings.drain_timeout,
         stale_after=settings.stale_after,
         alert_expiry=settings.alert_expiry,
         **{**inherited, **given},

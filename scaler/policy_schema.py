@@ -68,6 +68,11 @@ class LimitsEntry(Entry):
     max_workers: Annotated[int | None, AfterValidator(_not_below_min)] = Field(
         default=None, ge=0, description="most workers there may be, over all types"
     )
+    max_launches: int | None = Field(default=None, ge=1, description="launches in flight at most, over all types")
+    upscaling_speed: float | None = Field(
+        default=None, gt=0, description="launches in flight at most, for each worker that is there; one may always be"
+    )
+    disruption_budget: int | None = Field(default=None, ge=1, description="workers on their way out at most")
     scale_up_cooldown: float | None = Field(default=None, ge=0, description="seconds between scale-up events")
     scale_down_cooldown: float | None = Field(default=None, ge=0, description="seconds between scale-down events")
 
@@ -117,6 +122,9 @@ class PolicyEntry(Entry):
 INHERITED_LIMITS = {
     "min_workers": "min_workers",
     "max_workers": "max_workers",
+    "max_launches": "max_launches",
+    "upscaling_speed": "upscaling_speed",
+    "disruption_budget": "disruption_budget",
     "scale_up_cooldown": "cooldown",
     "scale_down_cooldown": "scale_down_cooldown",
 }

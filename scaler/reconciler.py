@@ -8,12 +8,13 @@ of the next observation, and every flight that lands wakes the loop.
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import structlog
 
 from scaler.alerts import permission
+from scaler.breaker import health_by_type
 from scaler.decision import Observation, Plan
 from scaler.errors import JournalError, ProviderError, SnapshotUnavailableError
 from scaler.lifecycle import JOINING, ActionKind, Worker, WorkerState, join_views
@@ -92,6 +93,7 @@ class Reconciler:
         self._said: dict[object, float] = {}
         self._sampler = Sampler(journal)
         self._last_seen = dict.fromkeys(journal.joined(), clock.now())  # when each worker was last in Ray
+        self._draining: dict[str, float] = {}  # since when each worker has been draining
         self._forgotten_at = 0.0
         self.view = View(clock.now(), Observation(None, problem="not observed yet"), Plan())
 
@@ -121,9 +123,9 @@ class Reconciler:
             workers=workers,
             up=permission(alerts, Direction.UP, now, expiry),
             down=permission(alerts, Direction.DOWN, now, expiry),
-            last_scale_up=self._journal.last_started(ActionKind.LAUNCH),
+            last_scale_up=self._journal.last_scale_up(),
             last_scale_down=self._journal.last_started(ActionKind.DRAIN),
-            last_launch_failure=self._journal.last_failed(ActionKind.LAUNCH),
+            launch_health=health_by_type(self._journal.launch_outcomes()),
             last_drain_failure=self._journal.last_failed(ActionKind.DRAIN),
             demand_since=None if before.plan.demand_met else before.observation.demand_since or before.at,
             blind_since=(before.observation.blind_since or now) if blind else None,
@@ -153,8 +155,15 @@ class Reconciler:
             now=now,
             join_timeout=self._policy.join_timeout,
         )
+        workers = self._with_drains(workers, now)
         self._remember(snapshot, workers)
         return workers, ""
+
+    def _with_drains(self, workers: tuple[Worker, ...], now: float) -> tuple[Worker, ...]:
+        """Each worker that drains with the time at which that was first seen."""
+        draining = [worker.worker_id for worker in workers if worker.state is WorkerState.DRAINING]
+        self._draining = {worker_id: self._draining.get(worker_id, now) for worker_id in draining}
+        return tuple(replace(worker, draining_since=self._draining.get(worker.worker_id)) for worker in workers)
 
     def _remember(self, snapshot: Snapshot | None, workers: tuple[Worker, ...]) -> None:
         """Who is in Ray now; the first time is written down."""

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 from scaler.binpack import unplaced
 from scaler.decision import Action, Cause
 from scaler.draft import scale_down_wait
-from scaler.lifecycle import ActionKind, Worker, WorkerState
+from scaler.lifecycle import LEAVING, ActionKind, Worker, WorkerState
 from scaler.model import Node, NodeStatus, Snapshot
+from scaler.sentences import plural
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -59,13 +60,9 @@ def _drain(draft: Draft, snapshot: Snapshot, idle: Iterable[tuple[Worker, Node]]
     staying = Counter(worker.worker_type for worker in draft.staying if worker.state is not WorkerState.DRAINING)
     leaving: frozenset[str] = frozenset()
     for worker, node in idle:
-        kind = draft.policy.worker_type(worker.worker_type)
-        if kind and staying[kind.name] <= kind.min_workers:
-            draft.hold(Cause.MIN_WORKERS, 1, f"{worker.worker_id} stays: min_workers is {kind.min_workers}")
-        elif staying.total() <= draft.policy.min_workers:
-            draft.hold(Cause.MIN_WORKERS, 1, f"{worker.worker_id} stays: min_workers is {draft.policy.min_workers}")
-        elif _is_needed(draft, snapshot, leaving, node.node_id):
-            draft.hold(Cause.DEMAND_NEEDS_IT, 1, f"{worker.worker_id} stays: pending demand fits on it")
+        if stays := _why_it_stays(draft, snapshot, worker, staying, leaving):
+            cause, why = stays
+            draft.hold(cause, 1, f"{worker.worker_id} stays: {why}", worker.worker_id)
         else:
             leaving |= {node.node_id}
             staying[worker.worker_type] -= 1
@@ -75,12 +72,39 @@ def _drain(draft: Draft, snapshot: Snapshot, idle: Iterable[tuple[Worker, Node]]
             )
 
 
-def _is_needed(draft: Draft, snapshot: Snapshot, leaving: frozenset[str], node_id: str) -> bool:
-    """Whether pending demand that has room now would have none without this node."""
-    return snapshot.pending > 0 and (
-        _unplaced(draft, snapshot, leaving | {node_id}) > _unplaced(draft, snapshot, leaving)
-    )
+def _why_it_stays(
+    draft: Draft, snapshot: Snapshot, worker: Worker, staying: Counter[str], leaving: frozenset[str]
+) -> tuple[Cause, str] | None:
+    """What forbids to drain one more idle worker beside those in `leaving` (node ids), None where nothing does."""
+    policy, kind = draft.policy, draft.policy.worker_type(worker.worker_type)
+    if kind and staying[kind.name] <= kind.min_workers:
+        return Cause.MIN_WORKERS, f"min_workers is {kind.min_workers}"
+    if staying.total() <= policy.min_workers:
+        return Cause.MIN_WORKERS, f"min_workers is {policy.min_workers}"
+    on_their_way = len(leaving) + sum(other.state in LEAVING for other in draft.observation.workers)
+    if policy.disruption_budget is not None and on_their_way >= policy.disruption_budget:
+        return Cause.DISRUPTION_BUDGET, f"{plural(on_their_way, 'worker')} leave already (disruption_budget)"
+    without = leaving | ({worker.node.node_id} if worker.node else set())
+    if _places_less(draft, snapshot, leaving, without):
+        return Cause.DEMAND_NEEDS_IT, "pending demand fits on it"
+    if _holds_less(draft, snapshot, leaving, without):
+        return Cause.REQUESTED_RESOURCES, "request_resources asks for what it has"
+    return None
 
 
-def _unplaced(draft: Draft, snapshot: Snapshot, without: frozenset[str]) -> int:
-    return unplaced(snapshot.demands, snapshot.gangs, draft.slots(snapshot, without))
+def _places_less(draft: Draft, snapshot: Snapshot, leaving: frozenset[str], without: frozenset[str]) -> bool:
+    """Whether pending demand that has room now would have none."""
+
+    def waits(gone: frozenset[str]) -> int:
+        return unplaced(snapshot.demands, snapshot.gangs, draft.slots(snapshot, gone))
+
+    return snapshot.pending > 0 and waits(without) > waits(leaving)
+
+
+def _holds_less(draft: Draft, snapshot: Snapshot, leaving: frozenset[str], without: frozenset[str]) -> bool:
+    """Whether the cluster could no longer hold what request_resources asks for."""
+
+    def misses(gone: frozenset[str]) -> int:
+        return unplaced(snapshot.constraints, (), draft.slots(snapshot, gone, as_if_empty=True))
+
+    return bool(snapshot.constraints) and misses(without) > misses(leaving)

@@ -1,15 +1,13 @@
-"""The rules that launch workers. Pure: standard library only."""
+"""The rules that launch workers because work waits and an alert permits it. Pure: standard library only."""
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING
 
 from scaler.binpack import Packing, could_hold, fits, solve
 from scaler.config import DEFAULT_STEP
-from scaler.decision import Action, Cause
-from scaler.draft import scale_up_wait
-from scaler.lifecycle import JOINING, ActionKind
+from scaler.decision import Cause
+from scaler.launching import launch, usable, waits_for_a_resting_type
 from scaler.sentences import misfit_explained, plural, waiting, why_none_needed
 from scaler.slots import Slot
 
@@ -23,20 +21,6 @@ if TYPE_CHECKING:
 
     from scaler.draft import Draft
     from scaler.model import Demand, Gang, Snapshot, WorkerType
-
-
-def keep_min_workers(draft: Draft) -> None:
-    """Launch what a type's min_workers asks for; no alert is needed, but a view of the cluster is."""
-    if draft.observation.snapshot is None:
-        return
-    for kind in draft.policy.worker_types:
-        present = sum(worker.worker_type == kind.name for worker in draft.staying)
-        reason = f"{present} of at least {kind.min_workers} workers of type {kind.name} are there"
-        _launch(draft, [kind.name] * (kind.min_workers - present), Cause.BELOW_MIN_WORKERS, reason)
-    there = len(draft.staying) + len(draft.launches)
-    reason = f"{there} of at least {draft.policy.min_workers} workers are there"
-    first = draft.policy.worker_types[0].name
-    _launch(draft, [first] * (draft.policy.min_workers - there), Cause.BELOW_MIN_WORKERS, reason)
 
 
 def launch_for_demand(draft: Draft) -> None:
@@ -64,8 +48,9 @@ def _launch_blindly(draft: Draft, cause: Cause, situation: str) -> None:
         wait = draft.policy.stale_after - blind_seconds
         draft.hold(cause, 1, f"permitted by {up.names}, but {situation}; waiting {wait:.0f} s for it to come back")
     else:
-        for name, step in (up.steps(permitted[0]) or {permitted[0]: DEFAULT_STEP}).items():
-            _launch(draft, [name] * step, cause, f"permitted by {up.names}; {situation}, so {step} per cooldown")
+        first = min(permitted, key=draft.rests)
+        for name, step in (up.steps(first) or {first: DEFAULT_STEP}).items():
+            launch(draft, [name] * step, cause, f"permitted by {up.names}; {situation}, so {step} per cooldown")
 
 
 def _launch_what_is_needed(draft: Draft, snapshot: Snapshot) -> None:
@@ -73,9 +58,6 @@ def _launch_what_is_needed(draft: Draft, snapshot: Snapshot) -> None:
     packing = _pack_all(draft, snapshot)
     wanted = [kind.name for kind in packing.launches]
     need = f"{waiting(snapshot)} wait"
-    if packing.unmet:
-        reason = f"{plural(packing.unmet, 'request')} will go on waiting: max_workers is {draft.policy.max_workers}"
-        draft.hold(Cause.MAX_WORKERS, packing.unmet, reason)
     if wanted and not up:
         reason = f"{need}: {plural(len(wanted), 'more worker')}, but no alert permits scaling up"
         draft.hold(Cause.NO_ALERT, len(wanted), reason)
@@ -85,7 +67,7 @@ def _launch_what_is_needed(draft: Draft, snapshot: Snapshot) -> None:
         draft.hold(Cause.DEMAND_SETTLING, len(wanted), reason)
     elif wanted:
         reason = f"{need}: {plural(len(wanted), 'more worker')}, permitted by {up.names}"
-        _launch(draft, wanted, Cause.PENDING_DEMAND, reason)
+        launch(draft, wanted, Cause.PENDING_DEMAND, reason)
     elif up and not up.asks_for_a_number and not packing.unmet and not packing.infeasible:
         draft.hold(Cause.NO_DEMAND, 1, f"permitted by {up.names}, but {why_none_needed(snapshot)}")
 
@@ -102,16 +84,26 @@ def _pack_all(draft: Draft, snapshot: Snapshot) -> Packing:
     """Pack all demand into what is free or joining, and the rest into new workers."""
     names = _permitted_names(draft)
     kinds = [kind for kind in draft.policy.worker_types if kind.name in names]
-    packing = solve(snapshot.demands, snapshot.gangs, draft.slots(snapshot), kinds, draft.room())
+    packing = solve(snapshot.demands, snapshot.gangs, draft.slots(snapshot), usable(draft, kinds), draft.room())
+    _tell_waiting(draft, packing.waiting, kinds)
     _tell_misfits(draft, snapshot, packing.infeasible, kinds)
     draft.demand_met = not packing.launches and not packing.waiting
     return packing
+
+
+def _tell_waiting(draft: Draft, left: Sequence[Demand | Gang], kinds: Sequence[WorkerType]) -> None:
+    """What waits for a worker type whose launches fail, or because of a limit."""
+    unmet = sum(one.count for one in left if not waits_for_a_resting_type(draft, one, kinds))
+    reason = f"{plural(unmet, 'request')} will go on waiting: max_workers is {draft.policy.max_workers}"
+    draft.hold(Cause.MAX_WORKERS, unmet, reason)
 
 
 def _tell_misfits(draft: Draft, snapshot: Snapshot, misfits: Sequence[Demand | Gang], kinds: list[WorkerType]) -> None:
     """What no permitted type can hold waits for an alert, for a node that is here, or is infeasible."""
     empty = [Slot(node.total, node.total, node.labels) for node in snapshot.nodes if node.alive]
     for misfit in misfits:
+        if waits_for_a_resting_type(draft, misfit, kinds):
+            continue
         told = misfit_explained(misfit, kinds)
         if could_hold(misfit, draft.policy.worker_types):
             reason = f"{told.count} x {told.shape} wait for a worker type that no alert permits"
@@ -133,37 +125,7 @@ def _launch_step(draft: Draft) -> None:
     up, permitted = draft.observation.up, _permitted_names(draft)
     if draft.settling or not permitted:
         return
-    for name, step in up.steps(permitted[0]).items():
-        missing = step - sum(launch.worker_type == name for launch in draft.launches)
+    for name, step in up.steps(min(permitted, key=draft.rests)).items():
+        missing = step - sum(action.worker_type == name for action in draft.launches)
         reason = f"{plural(step, 'more worker')} per cooldown, asked for by {up.names}"
-        _launch(draft, [name] * missing, Cause.ALERT_STEP, reason)
-
-
-def _launch(draft: Draft, kinds: Sequence[str], cause: Cause, reason: str) -> None:
-    """Launch workers of these types, as far as cooldown and room let us."""
-    if not kinds:
-        return
-    if wait := scale_up_wait(draft.observation, draft.policy, draft.now):
-        draft.hold(Cause.COOLDOWN, len(kinds), f"{reason}; cooldown for another {wait:.0f} s")
-        return
-    room = draft.room()
-    allowed = [name for name in kinds if room.take(name)]
-    limit = f"max_workers is {draft.policy.max_workers}"
-    draft.hold(Cause.MAX_WORKERS, len(kinds) - len(allowed), f"{reason}; but {limit}")
-    names = _within_flights(draft, allowed)
-    draft.actions += [Action(ActionKind.LAUNCH, cause, reason, name) for name in names]
-    waiting_for = "but no more may be in flight at once (max_launches)"
-    draft.hold(Cause.LAUNCHES_IN_FLIGHT, len(allowed) - len(names), f"{reason}; {waiting_for}")
-
-
-def _within_flights(draft: Draft, kinds: Sequence[str]) -> list[str]:
-    """As many of each type as may be in flight beside those that are."""
-    flying = Counter(worker.worker_type for worker in draft.staying if worker.state in JOINING)
-    flying.update(launch.worker_type for launch in draft.launches)
-    names = []
-    for name in kinds:
-        kind = draft.policy.worker_type(name)
-        if kind is None or kind.max_launches is None or flying[name] < kind.max_launches:
-            names.append(name)
-            flying[name] += 1
-    return names
+        launch(draft, [name] * missing, Cause.ALERT_STEP, reason)

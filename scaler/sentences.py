@@ -21,8 +21,13 @@ def plural(count: int, noun: str) -> str:
 
 def waiting(snapshot: Snapshot) -> str:
     """What waits, the most frequent shapes first: `12 x CPU:1, 1 x GPU:1 and 4 more`."""
+    return counted((*snapshot.demands, *(bundle for gang in snapshot.gangs for bundle in gang.bundles)))
+
+
+def counted(demands: Iterable[Demand]) -> str:
+    """Requests by shape: `12 x CPU:1, 1 x GPU:1 and 4 more`."""
     counts = Counter[str]()
-    for demand in (*snapshot.demands, *(bundle for gang in snapshot.gangs for bundle in gang.bundles)):
+    for demand in demands:
         counts[shape_text(demand.shape)] += demand.count
     named = counts.most_common(SHAPES_NAMED)
     rest = sum(counts.values()) - sum(count for _, count in named)

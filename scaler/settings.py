@@ -40,6 +40,24 @@ class ScalerSettings(ClusterAddresses):
     )
     max_workers: int = Field(5, validation_alias="WATCHER_MAX_WORKERS", ge=0, description="most workers there may be")
     min_workers: int = Field(0, validation_alias="WATCHER_MIN_WORKERS", ge=0, description="fewest workers there may be")
+    max_launches: int | None = Field(
+        None,
+        validation_alias="WATCHER_MAX_LAUNCHES",
+        ge=1,
+        description="launches in flight at most; unset: no limit",
+    )
+    upscaling_speed: float | None = Field(
+        None,
+        validation_alias="WATCHER_UPSCALING_SPEED",
+        gt=0,
+        description="launches in flight at most, for each worker that is there (one may always be); unset: no limit",
+    )
+    disruption_budget: int | None = Field(
+        None,
+        validation_alias="WATCHER_DISRUPTION_BUDGET",
+        ge=1,
+        description="workers on their way out at most; unset: no limit",
+    )
     cooldown: float = Field(
         60, validation_alias="WATCHER_COOLDOWN", ge=0, description="seconds between scale-up events"
     )
@@ -129,6 +147,12 @@ class ScalerSettings(ClusterAddresses):
         validation_alias="WATCHER_JOIN_TIMEOUT",
         gt=0,
         description="seconds a new worker may take to join",
+    )
+    drain_timeout: float = Field(
+        60,
+        validation_alias="WATCHER_DRAIN_TIMEOUT",
+        gt=0,
+        description="seconds after which a worker that Ray still drains is removed, once nothing runs on it",
     )
     stop_grace: float = Field(
         35, validation_alias="WATCHER_STOP_GRACE", ge=0, description="seconds a worker has to stop by itself"

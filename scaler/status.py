@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from scaler.breaker import HEALTHY
 from scaler.draft import scale_down_wait, scale_up_wait
 from scaler.explain import explain
 from scaler.plan import plan
@@ -63,6 +64,7 @@ def status(  # what it tells of, each once
                 "seconds": policy.scale_down_cooldown,
             },
         },
+        "breakers": [_breaker(name, observation, now) for name in sorted({kind.name for kind in policy.worker_types})],
         "held": [{**asdict(held), "cause": held.cause.value} for held in view.plan.held],
         "infeasible": [{**asdict(misfit), "cause": misfit.cause.value} for misfit in view.plan.infeasible],
         "decisions": [_decision(row) for row in journal.decisions(DECISIONS_SHOWN)],
@@ -94,6 +96,18 @@ def _worker(worker: Worker, explained: WorkerWhy) -> dict[str, Any]:
         "detail": worker.detail,
         "cause": explained.cause.value,
         "why": explained.why,
+    }
+
+
+def _breaker(worker_type: str, observation: Observation, now: float) -> dict[str, Any]:
+    health = observation.launch_health.get(worker_type, HEALTHY)
+    return {
+        "worker_type": worker_type,
+        "state": health.state(now).value,
+        "failures": health.failures,
+        "last_failure": health.last_failure if health.failures else None,
+        "wait_seconds": health.wait(now),
+        "detail": health.detail,
     }
 
 

@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING
 
 from prometheus_client.core import GaugeMetricFamily
 
+from scaler.breaker import HEALTHY, BreakerState
 from scaler.decision import HELD_CAUSES
 from scaler.draft import scale_down_wait, scale_up_wait
 from scaler.lifecycle import WorkerState
 from scaler.metrics import CATALOG
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from scaler.breaker import LaunchHealth
     from scaler.config import Policy
     from scaler.decision import Plan
     from scaler.lifecycle import Worker
@@ -42,6 +44,7 @@ class ViewCollector:
         )
         up_wait, down_wait = scale_up_wait(observation, policy, now), scale_down_wait(observation, policy, now)
         yield _gauge("rayscaler_cooldown_remaining_seconds", [(("up",), up_wait), (("down",), down_wait)])
+        yield from self._breakers(observation.launch_health, now)
         up, down = len(observation.up.alerts), len(observation.down.alerts)
         yield _gauge("rayscaler_alerts_active", [(("up",), up), (("down",), down)])
         yield _gauge("rayscaler_held", _held_counts(view.plan))
@@ -50,6 +53,14 @@ class ViewCollector:
         yield _gauge("rayscaler_snapshot_usable", [((), float(snapshot is not None))])
         if snapshot:
             yield _gauge("rayscaler_snapshot_age_seconds", [((), max(0.0, now - snapshot.observed_at))])
+
+    def _breakers(self, health: Mapping[str, LaunchHealth], now: float) -> Iterator[GaugeMetricFamily]:
+        known = {kind.name: health.get(kind.name, HEALTHY) for kind in self._policy.worker_types}
+        states = {(name, state.value): one.state(now) is state for name, one in known.items() for state in BreakerState}
+        yield _gauge("rayscaler_breaker_state", states.items())
+        yield _gauge("rayscaler_launch_failures_in_a_row", [((name,), one.failures) for name, one in known.items()])
+        waits = [((name,), one.wait(now)) for name, one in known.items()]
+        yield _gauge("rayscaler_launch_backoff_remaining_seconds", waits)
 
     def _worker_counts(self, workers: Iterable[Worker]) -> Samples:
         counts = {(state.value, kind.name): 0 for state in WorkerState for kind in self._policy.worker_types}

@@ -92,6 +92,7 @@ _HELD_WORDS = {
     Cause.MAX_WORKERS: "because max_workers is reached",
     Cause.NO_ALERT: "because no alert permits more workers",
     Cause.PROVIDER_UNAVAILABLE: "until the workers are known again",
+    Cause.LAUNCHES_FAIL: "because launches of the worker type that fits have failed",
     Cause.WAITS_FOR_A_NODE: "for a node that is here and full",
 }
 

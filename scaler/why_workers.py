@@ -86,7 +86,9 @@ def _joining(scene: _Scene, worker: Worker) -> Said:
 
 def _on_its_way_out(_scene: _Scene, worker: Worker) -> Said:
     if worker.state is WorkerState.DRAINING:
-        return Situation.LEAVING, "draining: Ray gives it no new work and lets it go"
+        busy = worker.node.in_use if worker.node else ""
+        still = f"; still busy: {busy}" if busy else ""
+        return Situation.LEAVING, f"draining: Ray gives it no new work and lets it go{still}"
     if worker.state is not WorkerState.RUNNING:
         return Situation.LEAVING, "being removed" + (f" ({worker.detail})" if worker.detail else "")
     return None
@@ -106,7 +108,8 @@ def _unknown(scene: _Scene, worker: Worker) -> Said:
 def _busy(_scene: _Scene, worker: Worker) -> Said:
     if worker.node and worker.node.status is NodeStatus.IDLE:
         return None
-    return Situation.BUSY, "busy"
+    what = worker.node.in_use if worker.node else ""
+    return Situation.BUSY, f"busy ({what})" if what else "busy"
 
 
 def _not_idle_long_enough(scene: _Scene, worker: Worker) -> Said:
@@ -118,7 +121,7 @@ def _not_idle_long_enough(scene: _Scene, worker: Worker) -> Said:
 
 def _held_by_name(scene: _Scene, worker: Worker) -> Said:
     for held in scene.plan.held:
-        if held.reason.startswith(f"{worker.worker_id} "):
+        if held.worker_id == worker.worker_id:
             why = held.reason.removeprefix(f"{worker.worker_id} ").removeprefix("stays: ")
             return held.cause, f"idle for {_idle(worker):.0f} s, but {why}"
     return None

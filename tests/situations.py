@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from builders import NOW, alert, demand, observation, permits, policy, worker, worker_type
 
 from scaler.alerts import Permission
+from scaler.breaker import LaunchHealth
 from scaler.decision import Observation
 from scaler.journal import Journal
 from scaler.lifecycle import WorkerState
@@ -88,6 +89,15 @@ SITUATIONS = {
     "the scale-down cooldown": Situation(observation(worker(1, idle=90), down=IDLE, last_scale_down=NOW - 4), policy()),
     "an engine that does not answer": Situation(
         observation(worker(1), demands=(demand(4),), up=permits(), provider_problem="no Docker engine answers"),
+        policy(),
+    ),
+    "launches that fail": Situation(
+        observation(
+            worker(1),
+            demands=(demand(3),),
+            up=PENDING,
+            launch_health={"default": LaunchHealth(frozenset({4, 5, 6}), NOW - 12, "no such image: my/ray:9")},
+        ),
         policy(),
     ),
     "a worker that never joined": Situation(

@@ -54,7 +54,7 @@ def test_a_decision_is_kept_with_its_reasons(journal: Journal) -> None:
     (decision,) = journal.decisions(10)
     assert (decision["at"], decision["trigger"]) == (NOW, "webhook")
     assert decision["actions"][0]["cause"] == "pending_demand"
-    assert decision["held"] == [{"cause": "cooldown", "count": 2, "reason": "cooldown for another 5 s"}]
+    assert [Held(**{**entry, "cause": Cause(entry["cause"])}) for entry in decision["held"]] == [held]
 
 
 def test_an_action_is_written_before_and_after(journal: Journal) -> None:
@@ -87,6 +87,34 @@ def test_the_cooldown_counts_from_what_was_written_last_though_the_clock_was_set
     journal.intend(decision, LAUNCH, worker_name(2), NOW)
 
     assert journal.last_started(ActionKind.LAUNCH) == NOW
+
+
+def test_a_launch_that_failed_starts_no_cooldown(journal: Journal) -> None:
+    decision = journal.record_decision("webhook", Plan((LAUNCH,)), NOW)
+    journal.conclude(journal.intend(decision, LAUNCH, worker_name(1), NOW), DONE, "", NOW + 1)
+    journal.conclude(journal.intend(decision, LAUNCH, worker_name(2), NOW + 5), FAILED, "host full", NOW + 6)
+    assert journal.last_scale_up() == NOW
+
+    journal.intend(decision, LAUNCH, worker_name(3), NOW + 9)
+    assert journal.last_scale_up() == NOW + 9
+
+
+def test_how_launches_ended_is_told_by_the_workers_that_came_of_them(journal: Journal) -> None:
+    decision = journal.record_decision("webhook", Plan((LAUNCH,)), NOW)
+    for number in (1, 2, 3, 4):
+        journal.conclude(journal.intend(decision, LAUNCH, worker_name(number), NOW), DONE, "", NOW + 1)
+    journal.conclude(journal.intend(decision, LAUNCH, worker_name(5), NOW), FAILED, "host full", NOW + 2)
+    journal.mark_joined([worker_name(1), worker_name(3)], NOW + 3)
+    for number, cause in ((2, Cause.LAUNCH_FAILED), (3, Cause.JOIN_TIMED_OUT)):
+        removal = Action(ActionKind.REMOVE, cause, "it ended: exit code 1", "default", worker_name(number))
+        journal.intend(decision, removal, worker_name(number), NOW + 4)
+
+    assert sorted((ended.at, ended.joined, ended.detail) for ended in journal.launch_outcomes()) == [
+        (NOW + 2, False, "host full"),
+        (NOW + 3, True, ""),
+        (NOW + 3, True, "it ended: exit code 1"),  # it had joined, and was lost much later
+        (NOW + 4, False, "it ended: exit code 1"),
+    ]
 
 
 def test_a_failure_is_known_by_its_kind(journal: Journal) -> None:

@@ -11,9 +11,10 @@ from builders import NOW, alert, demand, head, node, policy, snapshot
 from fake_provider import FakeEngine, FakeProvider
 from fakes import AtOnceExecutor, FakeClock, FakeDrainer, FakeReader, LaterExecutor
 
+from scaler.breaker import HEALTHY, BreakerState
 from scaler.decision import Cause, Plan
-from scaler.errors import LaunchFailedError, ProviderUnavailableError
-from scaler.flights import Flights
+from scaler.errors import IndexTakenError, LaunchFailedError, ProviderUnavailableError
+from scaler.flights import Flights, NewId, random_id
 from scaler.journal import Journal
 from scaler.lifecycle import ActionKind, WorkerState
 from scaler.metrics import ScalerMetrics
@@ -36,6 +37,7 @@ class World:
     executor: Any = field(default_factory=LaterExecutor)
     metrics: ScalerMetrics = field(default_factory=ScalerMetrics)
     alarm: Alarm = field(default_factory=Alarm)
+    new_id: NewId = lambda index: f"worker-{index}-{index:06x}"  # the same in each run
 
     def __post_init__(self) -> None:
         shared = {"provider": self.provider, "journal": self.journal, "policy": policy()}
@@ -46,7 +48,7 @@ class World:
             clock=self.clock,
             executor=self.executor,
             landed=self.alarm.ring,
-            new_id=lambda index: f"worker-{index}-{index:06x}",
+            new_id=self.new_id,
         )
         self.reconciler = Reconciler(
             **shared,  # type: ignore[arg-type]
@@ -59,7 +61,8 @@ class World:
 
     def see(self, *nodes: object, waiting: int = 0) -> None:
         """Let the cluster show these nodes and so many waiting tasks."""
-        self.reader.snapshot = snapshot(head(), *nodes, demands=(demand(waiting),) if waiting else ())  # type: ignore[arg-type]
+        demands = (demand(waiting),) if waiting else ()
+        self.reader.snapshot = snapshot(head(), *nodes, demands=demands, observed_at=self.clock.now())  # type: ignore[arg-type]
 
     def reconcile(self) -> Plan:
         return self.reconciler.reconcile("test")
@@ -129,7 +132,7 @@ def test_a_launch_in_flight_counts_as_capacity_and_is_not_repeated(world: World)
     assert world.states() == [WorkerState.REQUESTED] * 2
 
 
-def test_a_failed_launch_is_recorded_with_its_reason_and_tried_after_the_cooldown(world: World) -> None:
+def test_a_failed_launch_is_recorded_with_its_reason_and_tried_after_its_rest(world: World) -> None:
     world.journal.absorb_alerts([alert()])
     world.see(waiting=1)
     world.provider.launch_error = LaunchFailedError("image ray:9 is not on this engine")
@@ -138,9 +141,73 @@ def test_a_failed_launch_is_recorded_with_its_reason_and_tried_after_the_cooldow
 
     (record,) = world.journal.actions(9)
     assert (record.outcome, record.detail) == ("failed", "image ray:9 is not on this engine")
-    assert world.reconcile().held[0].cause is Cause.COOLDOWN
-    world.clock.pass_(61)
+    held = world.reconcile().held[0]
+    assert (held.cause, "image ray:9 is not on this engine" in held.reason) == (Cause.LAUNCHES_FAIL, True)
+    world.clock.pass_(11)
     assert [a.kind for a in world.reconcile().actions] == [ActionKind.LAUNCH]
+
+
+def breaker(world: World) -> tuple[BreakerState, int]:
+    """The breaker of the default type, and how many rounds in a row have failed."""
+    health = world.reconciler.view.observation.launch_health.get("default", HEALTHY)
+    return health.state(world.clock.now()), health.failures
+
+
+def test_workers_that_end_before_they_join_open_the_breaker_and_one_that_joins_closes_it() -> None:
+    world = World(new_id=random_id)
+    world.journal.absorb_alerts([alert(received_at=NOW + 60)])
+    world.see(waiting=3)
+    world.provider.exit_code = 1
+    for rest in (10, 20, 40):
+        world.reconcile()  # launches
+        world.executor.land()
+        world.reconcile()  # sees them ended, removes them
+        world.executor.land()
+        assert [held.cause for held in world.reconcile().held] == [Cause.LAUNCHES_FAIL]
+        world.clock.pass_(rest)
+    world.provider.exit_code = None
+    assert [a.kind for a in world.reconcile().actions] == [ActionKind.LAUNCH]  # one of three
+    assert breaker(world) == (BreakerState.HALF_OPEN, 3)
+    world.executor.land()
+
+    (joined,) = world.provider.list()
+    world.see(node(joined.worker_id), waiting=2)
+    world.reconcile()
+    world.clock.pass_(61)
+
+    assert len(world.reconcile().actions) == 2
+    assert breaker(world) == (BreakerState.CLOSED, 0)
+    world.journal.close()
+
+
+def test_the_breaker_survives_a_restart(world: World) -> None:
+    world.journal.absorb_alerts([alert(received_at=NOW + 60)])
+    world.see(waiting=1)
+    world.provider.launch_error = LaunchFailedError("host full")
+    for rest in (11, 21, 0):
+        world.reconcile()
+        world.executor.land()
+        world.clock.pass_(rest)
+
+    again = World(clock=world.clock, reader=world.reader, provider=world.provider, journal=world.journal)
+    again.reconcile()
+
+    assert breaker(again) == (BreakerState.OPEN, 3)
+
+
+def test_an_index_that_a_stranger_holds_is_not_asked_for_again(world: World) -> None:
+    world.journal.absorb_alerts([alert()])
+    world.see(waiting=1)
+    world.provider.launch_error = IndexTakenError("another container holds the name worker-1")
+    world.reconcile()
+    world.executor.land()
+    world.provider.launch_error = None
+    world.clock.pass_(11)
+
+    world.reconcile()
+    world.executor.land()
+
+    assert [instance.index for instance in world.provider.list()] == [2]
 
 
 def joined_worker(world: World, idle: float = 0.0) -> None:

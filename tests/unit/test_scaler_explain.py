@@ -72,6 +72,11 @@ EXPECTED = {
         {"CPU:1": Cause.PROVIDER_UNAVAILABLE},
         ["provider_unavailable"],
     ),
+    "launches that fail": (
+        "3 requests wait because launches of the worker type that fits have failed.",
+        {"CPU:1": Cause.LAUNCHES_FAIL},
+        ["busy"],
+    ),
     "a worker that never joined": (
         "worker-1-000001 ended before it joined Ray: exit code 1: no space left on device.",
         {},

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 from builders import NOW, head, observation, permits, policy, worker, worker_type
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scaler.binpack import unplaced
+from scaler.breaker import HEALTHY, LaunchHealth
 from scaler.decision import Cause, Observation, Plan
-from scaler.lifecycle import ENDED, ActionKind, Worker, WorkerState
+from scaler.draft import Draft
+from scaler.lifecycle import ENDED, JOINING, LEAVING, ActionKind, Worker, WorkerState
 from scaler.model import Demand, Direction, NodeStatus, bundle
 from scaler.plan import plan
 
@@ -20,6 +24,9 @@ POLICY = policy(
     max_workers=6,
 )
 
+HEALTHS = st.builds(
+    LaunchHealth, st.integers(0, 5).map(lambda rounds: frozenset(range(rounds))), st.sampled_from([NOW - 5, NOW - 500])
+)
 demands = st.lists(
     st.builds(Demand, st.sampled_from(SHAPES).map(bundle), st.integers(0, 50)), max_size=5, unique_by=lambda d: d.shape
 ).map(tuple)
@@ -54,7 +61,10 @@ def observations(draw: st.DrawFn) -> Observation:
         last_scale_up=draw(st.sampled_from([None, NOW - 30, NOW - 90])),
         last_scale_down=draw(st.sampled_from([None, NOW - 5, NOW - 90])),
         demand_since=NOW - 10,
+        launch_health=draw(st.dictionaries(st.sampled_from(["default", "gpu"]), HEALTHS, max_size=2)),
     )
+    assert seen.snapshot
+    seen = replace(seen, snapshot=replace(seen.snapshot, constraints=draw(demands)))
     return draw(st.sampled_from([seen, replace(seen, snapshot=None, problem="stale")]))
 
 
@@ -109,10 +119,47 @@ def test_the_order_of_what_is_observed_does_not_matter(given_: Observation, rand
 
 
 @given(observations())
-def test_without_permission_only_the_minimum_is_launched(given_: Observation) -> None:
+def test_without_permission_only_the_floors_are_launched(given_: Observation) -> None:
     forbidden = replace(given_, up=Observation(None).up)
+    launched = [action.cause for action in plan(forbidden, POLICY, NOW).actions if action.kind is ActionKind.LAUNCH]
 
-    assert len(launches(plan(forbidden, POLICY, NOW))) <= 1  # min_workers of the default type
+    assert set(launched) <= {Cause.BELOW_MIN_WORKERS, Cause.REQUESTED_RESOURCES}
+    assert launched.count(Cause.BELOW_MIN_WORKERS) <= 1  # min_workers of the default type
+
+
+@given(observations())
+def test_a_type_that_rests_after_failures_is_not_launched(given_: Observation) -> None:
+    for name in launches(plan(given_, POLICY, NOW)):
+        assert not given_.launch_health.get(name, HEALTHY).wait(NOW)
+
+
+@given(observations(), st.integers(1, 3), st.sampled_from([0.5, 1.0, 2.0]))
+def test_limits_on_flights_and_departures_hold(given_: Observation, most: int, speed: float) -> None:
+    limited = replace(POLICY, max_launches=most, upscaling_speed=speed, disruption_budget=most)
+    proposed = plan(given_, limited, NOW)
+    removed = {action.worker_id for action in proposed.actions if action.kind is ActionKind.REMOVE}
+    staying = [w for w in given_.workers if w.worker_id not in removed]
+    flying = sum(w.state in JOINING for w in staying)
+    leaving = sum(w.state in LEAVING for w in given_.workers)
+    drains = sum(action.kind is ActionKind.DRAIN for action in proposed.actions)
+    there = sum(w.state is WorkerState.RUNNING for w in staying)
+
+    assert not launches(proposed) or flying + len(launches(proposed)) <= min(most, max(1, math.ceil(speed * there)))
+    assert not drains or leaving + drains <= most
+
+
+@given(observations())
+def test_what_request_resources_asks_for_is_never_given_up(given_: Observation) -> None:
+    proposed = plan(given_, POLICY, NOW)
+    gone = {action.node_id for action in proposed.actions if action.kind is ActionKind.DRAIN}
+    if not gone or given_.snapshot is None:
+        return
+
+    def missing(without: frozenset[str]) -> int:
+        draft = Draft(given_, POLICY, NOW)
+        return unplaced(given_.snapshot.constraints, (), draft.slots(given_.snapshot, without, as_if_empty=True))  # type: ignore[union-attr]
+
+    assert missing(frozenset(gone)) == missing(frozenset())
 
 
 @given(demands, st.integers(1, 20))
