@@ -29,6 +29,11 @@ CATALOG = (
         ("kind", "shape"),
     ),
     Family("raycluster_infeasible_demand", "Waiting requests that are too large for every living node.", ("shape",)),
+    Family(
+        "raycluster_requested_resources",
+        "What request_resources() asks the cluster to be able to hold, used or not, by resource; no pending demand.",
+        ("resource",),
+    ),
     Family("raycluster_resource_capacity", "Amount of the resource on living nodes.", ("resource",)),
     Family("raycluster_resource_used", "Amount of the resource that is in use.", ("resource",)),
     Family("raycluster_resource_utilization_ratio", "Used share of the resource.", ("resource",)),

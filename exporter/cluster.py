@@ -6,7 +6,6 @@ metrics, and the scaler reads the JSON with a reader of its own, held to this on
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass, field
 from enum import Enum
@@ -133,6 +132,7 @@ class ClusterState:
     nodes: tuple[Node, ...] = ()
     demands: tuple[ResourceDemand, ...] = ()
     gangs: tuple[GangDemand, ...] = ()
+    constraints: tuple[ResourceDemand, ...] = ()  # what the cluster shall be able to hold, used or not; no demand
     demand_known: bool = True
     session: str = ""
 
@@ -172,30 +172,8 @@ def to_json(state: ClusterState, now: float) -> dict[str, Any]:
             {"strategy": gang.strategy.value, "bundles": [_demand_to_json(b) for b in gang.bundles]}
             for gang in state.gangs
         ],
+        "constraints": [_demand_to_json(constraint) for constraint in state.constraints],
     }
-
-
-def from_json(text: str | bytes) -> ClusterState:
-    """Read what `to_json` wrote. Raises `ValueError` for another version or a broken document."""
-    try:
-        document = json.loads(text)
-        version = document["version"]
-        if version != STATE_VERSION:
-            raise ValueError(f"got /state version {version!r}, wanted {STATE_VERSION}")
-        return ClusterState(
-            source=Source(document["source"]),
-            observed_at=float(document["observed_at"]),
-            nodes=tuple(_node_from_json(node) for node in document["nodes"]),
-            demands=tuple(_demand_from_json(demand) for demand in document["demands"]),
-            gangs=tuple(
-                GangDemand(tuple(_demand_from_json(b) for b in gang["bundles"]), Strategy(gang["strategy"]))
-                for gang in document["gangs"]
-            ),
-            demand_known=bool(document["demand_known"]),
-            session=str(document["session"]),
-        )
-    except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"not a /state document: {error!r}") from error
 
 
 def _node_to_json(node: Node) -> dict[str, Any]:
@@ -215,33 +193,9 @@ def _node_to_json(node: Node) -> dict[str, Any]:
     }
 
 
-def _node_from_json(node: Mapping[str, Any]) -> Node:
-    return Node(
-        node_id=node["node_id"],
-        status=NodeStatus(node["status"]),
-        instance_id=node["instance_id"],
-        worker_type=node["worker_type"],
-        ip=node["ip"],
-        total=node["total"],
-        available=node["available"],
-        idle_seconds=float(node["idle_seconds"]),
-        labels=node["labels"],
-        activity=tuple(node["activity"]),
-        host_cpu_ratio=node["host_cpu_ratio"],
-    )
-
-
 def _demand_to_json(demand: ResourceDemand) -> dict[str, Any]:
     return {
         "shape": dict(demand.shape),
         "count": demand.count,
         "selectors": [{"key": s.key, "operator": s.operator, "values": list(s.values)} for s in demand.selectors],
     }
-
-
-def _demand_from_json(demand: Mapping[str, Any]) -> ResourceDemand:
-    return ResourceDemand(
-        shape=bundle(demand["shape"]),
-        count=int(demand["count"]),
-        selectors=tuple(LabelConstraint(s["key"], s["operator"], tuple(s["values"])) for s in demand["selectors"]),
-    )

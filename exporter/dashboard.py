@@ -116,6 +116,7 @@ def parse(status: Mapping[str, Any], nodes: Mapping[str, Any]) -> ClusterState:
             nodes=tuple(_with_usage(node, report["usageByNode"], names) for node in known_nodes(nodes, names)),
             demands=merged(_demands(report["resourceDemand"])),
             gangs=tuple(_gangs(report["pgDemand"])),
+            constraints=merged(_demands(report["requestDemand"])),
         )
     except UNREADABLE as error:
         raise SourceBrokenError(f"dashboard: cluster status is not as Ray writes it: {error!r}") from error

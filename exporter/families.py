@@ -111,6 +111,8 @@ def _demand(state: ClusterState) -> Iterator[Sample]:
         yield Sample("raycluster_pending_demand", count, (kind, shape))
     for shape, count in shapes.infeasible(state).items():
         yield Sample("raycluster_infeasible_demand", count, (shape,))
+    for name, amount in shapes.together(state.constraints):
+        yield Sample("raycluster_requested_resources", amount, (name,))
 
 
 def _resources(state: ClusterState) -> Iterator[Sample]:

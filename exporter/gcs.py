@@ -1,11 +1,15 @@
-"""The best source: one small gRPC call to Ray's GCS. No Ray import, no driver, no job.
+"""The best source: two small gRPC calls to Ray's GCS. No Ray import, no driver, no job.
 
 `GetClusterResourceState` is what Ray's own autoscaler reads: exact by shape, 0.4 ms a call whatever waits. Each call
 has a deadline, so a GCS that is dead or frozen costs that much and no more, and the channel finds a new one by itself.
+
+What `ray.autoscaler.sdk.request_resources` asks for comes by one of two ways, of which Ray's client chooses one: in
+that reply where the head runs autoscaler v2, and else (a plain `ray start --head`) as JSON in Ray's key-value store.
 """
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -28,10 +32,12 @@ from exporter.cluster import (
 from exporter.errors import SourceBrokenError, SourceUnavailableError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 METHOD = "/ray.rpc.autoscaler.AutoscalerStateService/GetClusterResourceState"
 REQUEST = gcs_pb2.GetClusterResourceStateRequest().SerializeToString()
+KV_METHOD = "/ray.rpc.InternalKVGcsService/InternalKVGet"
+KV_REQUEST = gcs_pb2.InternalKVGetRequest(key=b"autoscaler_resource_request").SerializeToString()
 CHANNEL_OPTIONS = (
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.min_reconnect_backoff_ms", 1000),  # also how long one attempt to connect may take; the default is 20 s
@@ -57,24 +63,26 @@ class GcsSource:
         self._address = address
         self._deadline = deadline
         self._channel = grpc.insecure_channel(address, options=CHANNEL_OPTIONS)
-        self._call = self._channel.unary_unary(METHOD)  # bytes in, bytes out: `parse` reads them
+        self._ask_state = self._channel.unary_unary(METHOD)  # bytes in, bytes out: `parse` reads them
+        self._ask_kv = self._channel.unary_unary(KV_METHOD)
 
     def read(self, now: float) -> ClusterState:
         """The state as of `now`. Raises `SourceUnavailableError`, `SourceBrokenError`."""
         try:
-            reply = self._call(REQUEST, timeout=self._deadline)
+            reply = self._ask_state(REQUEST, timeout=self._deadline)
+            kept = self._ask_kv(KV_REQUEST, timeout=self._deadline)
         except grpc.RpcError as error:
             why = (error.details() or "").rpartition("last error: ")[2]
             raise SourceUnavailableError(f"GCS at {self._address}: {error.code().name} {why}".rstrip()) from error
-        return parse(reply, now)
+        return parse(reply, now, kept)
 
     def close(self) -> None:
         """Let go of the connection."""
         self._channel.close()
 
 
-def parse(reply: bytes, observed_at: float) -> ClusterState:
-    """Read a `GetClusterResourceStateReply`.
+def parse(reply: bytes, observed_at: float, kept: bytes = b"") -> ClusterState:
+    """Read a `GetClusterResourceStateReply`, and the `InternalKVGetReply` with what `request_resources` left.
 
     Raises `SourceBrokenError` for other bytes, and `SourceUnavailableError` where no node is known: a GCS that has
     just started says so for a moment, and it must not be taken for an empty cluster.
@@ -91,6 +99,7 @@ def parse(reply: bytes, observed_at: float) -> ClusterState:
         nodes=tuple(_node(node) for node in state.node_states),
         demands=merged(_demand(by_count.request, by_count.count) for by_count in state.pending_resource_requests),
         gangs=tuple(_gang(gang.requests) for gang in state.pending_gang_resource_requests),
+        constraints=merged((*_constraints(state.cluster_resource_constraints), *_kept_constraints(kept))),
         session=state.cluster_session_name,
     )
 
@@ -117,6 +126,22 @@ def _demand(request: gcs_pb2.ResourceRequest, count: int) -> ResourceDemand:
         (c.label_key, OPERATOR[c.operator], tuple(sorted(c.label_values))) for c in first if c.operator in OPERATOR
     )
     return ResourceDemand(bundle(request.resources_bundle), count, tuple(LabelConstraint(*s) for s in selectors))
+
+
+def _constraints(constraints: Iterable[gcs_pb2.ClusterResourceConstraint]) -> Iterator[ResourceDemand]:
+    for constraint in constraints:
+        for by_count in constraint.resource_requests:
+            yield _demand(by_count.request, by_count.count)
+
+
+def _kept_constraints(reply: bytes) -> Iterator[ResourceDemand]:
+    """A list of bundles, as autoscaler v1's `request_resources` writes it; each call replaces the one before."""
+    try:
+        value = gcs_pb2.InternalKVGetReply.FromString(reply).value
+        for resources in json.loads(value or b"[]"):
+            yield ResourceDemand(bundle(resources), 1)
+    except (DecodeError, ValueError, TypeError, AttributeError) as error:
+        raise SourceBrokenError("GCS: what request_resources left in Ray's store is no list of bundles") from error
 
 
 def _gang(requests: Iterable[gcs_pb2.ResourceRequest]) -> GangDemand:

@@ -43,16 +43,36 @@ class GetClusterResourceStateReply(_message.Message):
     def __init__(self, cluster_resource_state: _Optional[_Union[ClusterResourceState, _Mapping]] = ...) -> None: ...
 
 class ClusterResourceState(_message.Message):
-    __slots__ = ("node_states", "pending_resource_requests", "pending_gang_resource_requests", "cluster_session_name")
+    __slots__ = ("node_states", "pending_resource_requests", "pending_gang_resource_requests", "cluster_resource_constraints", "cluster_session_name")
     NODE_STATES_FIELD_NUMBER: _ClassVar[int]
     PENDING_RESOURCE_REQUESTS_FIELD_NUMBER: _ClassVar[int]
     PENDING_GANG_RESOURCE_REQUESTS_FIELD_NUMBER: _ClassVar[int]
+    CLUSTER_RESOURCE_CONSTRAINTS_FIELD_NUMBER: _ClassVar[int]
     CLUSTER_SESSION_NAME_FIELD_NUMBER: _ClassVar[int]
     node_states: _containers.RepeatedCompositeFieldContainer[NodeState]
     pending_resource_requests: _containers.RepeatedCompositeFieldContainer[ResourceRequestByCount]
     pending_gang_resource_requests: _containers.RepeatedCompositeFieldContainer[GangResourceRequest]
+    cluster_resource_constraints: _containers.RepeatedCompositeFieldContainer[ClusterResourceConstraint]
     cluster_session_name: str
-    def __init__(self, node_states: _Optional[_Iterable[_Union[NodeState, _Mapping]]] = ..., pending_resource_requests: _Optional[_Iterable[_Union[ResourceRequestByCount, _Mapping]]] = ..., pending_gang_resource_requests: _Optional[_Iterable[_Union[GangResourceRequest, _Mapping]]] = ..., cluster_session_name: _Optional[str] = ...) -> None: ...
+    def __init__(self, node_states: _Optional[_Iterable[_Union[NodeState, _Mapping]]] = ..., pending_resource_requests: _Optional[_Iterable[_Union[ResourceRequestByCount, _Mapping]]] = ..., pending_gang_resource_requests: _Optional[_Iterable[_Union[GangResourceRequest, _Mapping]]] = ..., cluster_resource_constraints: _Optional[_Iterable[_Union[ClusterResourceConstraint, _Mapping]]] = ..., cluster_session_name: _Optional[str] = ...) -> None: ...
+
+class ClusterResourceConstraint(_message.Message):
+    __slots__ = ("resource_requests",)
+    RESOURCE_REQUESTS_FIELD_NUMBER: _ClassVar[int]
+    resource_requests: _containers.RepeatedCompositeFieldContainer[ResourceRequestByCount]
+    def __init__(self, resource_requests: _Optional[_Iterable[_Union[ResourceRequestByCount, _Mapping]]] = ...) -> None: ...
+
+class InternalKVGetRequest(_message.Message):
+    __slots__ = ("key",)
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    key: bytes
+    def __init__(self, key: _Optional[bytes] = ...) -> None: ...
+
+class InternalKVGetReply(_message.Message):
+    __slots__ = ("value",)
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    value: bytes
+    def __init__(self, value: _Optional[bytes] = ...) -> None: ...
 
 class ResourceRequestByCount(_message.Message):
     __slots__ = ("request", "count")

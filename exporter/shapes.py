@@ -57,13 +57,14 @@ def _infeasible_bundles(gang: GangDemand, nodes: list[Node]) -> Iterable[Resourc
     """All of a STRICT_PACK gang whose bundles fit no single node together; else the bundles that fit none."""
     if gang.strategy is Strategy.STRICT_PACK:
         selectors = tuple(selector for one in gang.bundles for selector in one.selectors)
-        return () if _fits_some(_together(gang), selectors, nodes) else gang.bundles
+        return () if _fits_some(together(gang.bundles), selectors, nodes) else gang.bundles
     return [one for one in gang.bundles if not _fits_some(one.shape, one.selectors, nodes)]
 
 
-def _together(gang: GangDemand) -> ResourceBundle:
+def together(demands: Iterable[ResourceDemand]) -> ResourceBundle:
+    """All of `demands` as one bundle."""
     whole: dict[str, float] = defaultdict(float)
-    for one in gang.bundles:
+    for one in demands:
         for name, amount in one.shape:
             whole[name] += amount * one.count
     return bundle(whole)

@@ -53,6 +53,7 @@ def from_document(document: Any) -> Snapshot:
                 Gang(tuple(_demand(b) for b in gang["bundles"]), Strategy(gang["strategy"]))
                 for gang in document["gangs"]
             ),
+            constraints=tuple(_demand(constraint) for constraint in document.get("constraints", ())),
             demand_known=bool(document["demand_known"]),
         )
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:

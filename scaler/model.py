@@ -121,6 +121,7 @@ class Snapshot:
     nodes: tuple[Node, ...] = ()
     demands: tuple[Demand, ...] = ()
     gangs: tuple[Gang, ...] = ()
+    constraints: tuple[Demand, ...] = ()  # what the cluster shall be able to hold, used or not; no demand
     demand_known: bool = True
     constraints: tuple[Demand, ...] = ()  # of request_resources: what the cluster has to be able to hold, used or not
 

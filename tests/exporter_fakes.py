@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import grpc
 
 from exporter.errors import SourceError
-from exporter.gcs import METHOD
+from exporter.gcs import KV_METHOD, METHOD
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,15 +28,12 @@ GCS_REPLY = (RECORDED / "gcs_busy.pb").read_bytes()
 
 class _Methods(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc comes without types
     def __init__(self, reply: bytes) -> None:
-        self._reply = reply
+        self._replies = {METHOD: reply, KV_METHOD: b""}
 
     def service(self, call: Any) -> Any:
-        """The one method that the exporter calls; None for others, which gRPC answers with UNIMPLEMENTED."""
-        return (
-            grpc.unary_unary_rpc_method_handler(lambda _request, _context: self._reply)
-            if call.method == METHOD
-            else None
-        )
+        """The methods that the exporter calls; None for others, which gRPC answers with UNIMPLEMENTED."""
+        reply = self._replies.get(call.method)
+        return None if reply is None else grpc.unary_unary_rpc_method_handler(lambda _request, _context: reply)
 
 
 @contextlib.contextmanager

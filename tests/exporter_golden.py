@@ -106,6 +106,7 @@ RICH = ClusterState(
         GangDemand((four_cpus(2),), Strategy.STRICT_PACK),
         GangDemand((ResourceDemand(bundle({"CPU": 2}), 2), four_cpus(1)), Strategy.STRICT_SPREAD),
     ),
+    constraints=(ResourceDemand(bundle({"CPU": 1}), 8), ResourceDemand(bundle({"CPU": 4, "GPU": 1}), 2)),
     session="session_2027-01-15_08-00-00_000000_1",
 )
 UP = View(

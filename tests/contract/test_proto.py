@@ -16,20 +16,23 @@ from scaler.gcs import DRAIN_NODE
 # In a process of its own: importing Ray warns, and it brings its own gRPC.
 DESCRIBE_RAY = """
 import json
-from ray.core.generated import autoscaler_pb2, common_pb2
+from ray.core.generated import autoscaler_pb2, common_pb2, gcs_service_pb2
 def kind(field):
     nested = field.message_type or field.enum_type
     return nested.name if nested else field.type
 messages, enums = {}, {}
-for file in (autoscaler_pb2.DESCRIPTOR, common_pb2.DESCRIPTOR):
+for file in (autoscaler_pb2.DESCRIPTOR, common_pb2.DESCRIPTOR, gcs_service_pb2.DESCRIPTOR):
     todo = list(file.message_types_by_name.values())
     for message in todo:
         todo.extend(message.nested_types)
         messages.setdefault(message.name, {f.name: [f.number, kind(f), bool(f.is_repeated)] for f in message.fields})
     for enum in file.enum_types_by_name.values():
         enums.setdefault(enum.name, {v.name: v.number for v in enum.values})
-service = autoscaler_pb2.DESCRIPTOR.services_by_name["AutoscalerStateService"]
-methods = {f"/{service.full_name}/{m.name}": [m.input_type.name, m.output_type.name] for m in service.methods}
+services = autoscaler_pb2.DESCRIPTOR.services_by_name, gcs_service_pb2.DESCRIPTOR.services_by_name
+methods = {
+    f"/{service.full_name}/{m.name}": [m.input_type.name, m.output_type.name]
+    for by_name in services for service in by_name.values() for m in service.methods
+}
 print(json.dumps([messages, enums, methods]))
 """
 
@@ -37,6 +40,7 @@ print(json.dumps([messages, enums, methods]))
 OURS = (gcs_pb2.DESCRIPTOR, drain_pb2.DESCRIPTOR)
 METHODS = {
     gcs.METHOD: ["GetClusterResourceStateRequest", "GetClusterResourceStateReply"],
+    gcs.KV_METHOD: ["InternalKVGetRequest", "InternalKVGetReply"],
     DRAIN_NODE: ["DrainNodeRequest", "DrainNodeReply"],
 }
 

@@ -12,7 +12,7 @@ from exporter_golden import BUSY, DOWN, GOLDEN, HEAD, IDLE, NOW, RICH, THRESHOLD
 
 from exporter import shapes
 from exporter.catalog import CATALOG
-from exporter.cluster import ClusterState, LabelConstraint, NodeStatus, ResourceDemand, Source, bundle, from_json
+from exporter.cluster import ClusterState, LabelConstraint, NodeStatus, ResourceDemand, Source, bundle
 from exporter.families import samples
 
 if TYPE_CHECKING:
@@ -40,10 +40,6 @@ def test_promtool_finds_nothing_to_say(name: str) -> None:
         check=False,
     )
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
-
-
-def test_the_golden_state_is_the_same_snapshot() -> None:
-    assert from_json((GOLDEN / "state.json").read_bytes()) == RICH
 
 
 def test_every_family_of_the_catalog_is_shown_by_the_golden_exposition() -> None:
@@ -93,6 +89,13 @@ def test_shapes_beyond_the_cap_fold_into_other() -> None:
     assert pending[("task", "CPU:1")] == 1000
     assert sum(pending.values()) == sum(demand.count for demand in demands)
     assert pending[("task", "other")] == sum(1000 - n for n in range(shapes.MAX_SHAPES, shapes.MAX_SHAPES + 68))
+
+
+def test_what_is_requested_is_summed_by_resource_and_is_no_demand() -> None:
+    assert values(UP, "raycluster_requested_resources") == {("CPU",): 8 + 2 * 4, ("GPU",): 2}
+    assert values(of(replace(RICH, constraints=())), "raycluster_pending_tasks") == values(
+        UP, "raycluster_pending_tasks"
+    )
 
 
 def test_dead_nodes_and_markers_are_no_capacity() -> None:

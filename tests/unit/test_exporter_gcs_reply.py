@@ -196,6 +196,47 @@ def test_fields_that_we_do_not_know_are_skipped() -> None:
     assert parse(reply(({"CPU": 1}, 1)) + unknown_field, 0).pending_tasks == 1
 
 
+def requested(*requests: tuple[dict[str, float], int]) -> bytes:
+    """A reply of a head with autoscaler v2, after `request_resources`."""
+    state = pb.GetClusterResourceStateReply.FromString(reply())
+    state.cluster_resource_state.cluster_resource_constraints.add().resource_requests.extend(
+        pb.ResourceRequestByCount(request=pb.ResourceRequest(resources_bundle=resources), count=count)
+        for resources, count in requests
+    )
+    return state.SerializeToString()
+
+
+def kept(value: bytes) -> bytes:
+    """A reply of Ray's key-value store."""
+    return pb.InternalKVGetReply(value=value).SerializeToString()
+
+
+CPUS = ResourceDemand(bundle({"CPU": 1}), 2), ResourceDemand(bundle({"CPU": 4, "GPU": 1}), 1)
+
+
+@pytest.mark.parametrize(
+    ("state", "store", "expected"),
+    [
+        pytest.param(requested(({"CPU": 1}, 2), ({"CPU": 4, "GPU": 1}, 1)), b"", CPUS, id="autoscaler v2"),
+        pytest.param(reply(), kept(b'[{"CPU": 1}, {"CPU": 4, "GPU": 1}, {"CPU": 1}]'), CPUS, id="autoscaler v1"),
+        pytest.param(reply(), kept(b"[]"), (), id="taken back"),
+        pytest.param(reply(), kept(b""), (), id="never asked"),
+    ],
+)
+def test_what_request_resources_asks_for_is_a_constraint_and_no_demand(
+    state: bytes, store: bytes, expected: tuple[ResourceDemand, ...]
+) -> None:
+    read = parse(state, 0, store)
+
+    assert (read.constraints, read.demands) == (expected, ())
+
+
+@pytest.mark.parametrize("value", [b"<html>", b'{"CPU": 1}', b'[["CPU", 1]]', b'[{"CPU": "one"}]', b"7"])
+def test_a_request_of_another_form_is_refused(value: bytes) -> None:
+    with pytest.raises(SourceBrokenError, match="no list of bundles"):
+        parse(reply(), 0, kept(value))
+
+
 @pytest.mark.parametrize("answer", [b"\xff\xff\xff", b"<html>"], ids=["noise", "a web page"])
 def test_bytes_of_another_protocol_are_refused(answer: bytes) -> None:
     with pytest.raises(SourceBrokenError, match="no GetClusterResourceStateReply"):
