@@ -134,6 +134,9 @@ class ClusterState:
     gangs: tuple[GangDemand, ...] = ()
     constraints: tuple[ResourceDemand, ...] = ()  # what the cluster shall be able to hold, used or not; no demand
     demand_known: bool = True
+    pending_since: float | None = (
+        None  # unix seconds since which something waits without a break; None: nothing, unknown
+    )
     session: str = ""
 
     @property
@@ -166,6 +169,7 @@ def to_json(state: ClusterState, now: float) -> dict[str, Any]:
         "age_seconds": max(0.0, now - state.observed_at),
         "session": state.session,
         "demand_known": state.demand_known,
+        "pending_since": state.pending_since,
         "nodes": [_node_to_json(node) for node in state.nodes],
         "demands": [_demand_to_json(demand) for demand in state.demands],
         "gangs": [

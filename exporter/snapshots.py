@@ -1,14 +1,15 @@
 """One read at a time, for any number of scrapers, and nobody waits long for it.
 
 A reader joins the read that is under way or starts one, waits a moment, and otherwise takes the last one with its age.
-So ten scrapers at once cost Ray one call, and a frozen Ray delays a scrape by `patience` and never more.
+So ten scrapers at once cost Ray one call, and a frozen Ray delays a scrape by `patience` and never more. Here, where
+one read follows another, it shows since when something has been waiting.
 """
 
 from __future__ import annotations
 
 import threading
 from concurrent.futures import Future, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import structlog
@@ -51,6 +52,7 @@ class Snapshots:
         self._lock = threading.Lock()
         self._flight: Future[None] | None = None
         self._reading = Reading(None)
+        self._pending_since: float | None = None  # unix seconds
         self._durations: dict[Source, float] = {}
         self._collects = dict(NEVER)
         self._errors = dict(NEVER)
@@ -81,6 +83,8 @@ class Snapshots:
 
     def _fly(self, flight: Future[None]) -> None:
         reading = read_first(self._sources, self._now())
+        if reading.state:
+            reading = replace(reading, state=self._with_pending_since(reading.state))
         with self._lock:
             before, self._reading = self._reading, reading
             for attempt in reading.attempts:
@@ -89,6 +93,16 @@ class Snapshots:
                 self._errors[attempt.source] += bool(attempt.problem)
         flight.set_result(None)
         _tell_change(before, reading)
+
+    def _with_pending_since(self, state: ClusterState) -> ClusterState:
+        """`state` with the time of the first read that saw something wait; only one that sees nothing wait ends it."""
+        if not state.demand_known:
+            return state
+        if not state.pending_tasks:
+            self._pending_since = None
+        elif self._pending_since is None:
+            self._pending_since = state.observed_at
+        return replace(state, pending_since=self._pending_since)
 
 
 def _tell_change(before: Reading, after: Reading) -> None:

@@ -55,6 +55,7 @@ def from_document(document: Any) -> Snapshot:
             ),
             constraints=tuple(_demand(constraint) for constraint in document.get("constraints", ())),
             demand_known=bool(document["demand_known"]),
+            pending_since=None if (since := document.get("pending_since")) is None else _finite(since),
         )
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise SnapshotUnavailableError(f"/state is not readable: {error!r}") from error

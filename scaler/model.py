@@ -121,9 +121,9 @@ class Snapshot:
     nodes: tuple[Node, ...] = ()
     demands: tuple[Demand, ...] = ()
     gangs: tuple[Gang, ...] = ()
-    constraints: tuple[Demand, ...] = ()  # what the cluster shall be able to hold, used or not; no demand
-    demand_known: bool = True
     constraints: tuple[Demand, ...] = ()  # of request_resources: what the cluster has to be able to hold, used or not
+    demand_known: bool = True
+    pending_since: float | None = None  # unix seconds since which something waits unbroken; None: nothing, unknown
 
     @property
     def pending(self) -> int:

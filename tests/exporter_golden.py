@@ -107,6 +107,7 @@ RICH = ClusterState(
         GangDemand((ResourceDemand(bundle({"CPU": 2}), 2), four_cpus(1)), Strategy.STRICT_SPREAD),
     ),
     constraints=(ResourceDemand(bundle({"CPU": 1}), 8), ResourceDemand(bundle({"CPU": 4, "GPU": 1}), 2)),
+    pending_since=NOW - 3.5,
     session="session_2027-01-15_08-00-00_000000_1",
 )
 UP = View(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from exporter.cluster import ClusterState, Source
+from exporter.cluster import ClusterState, ResourceDemand, Source, bundle
 from exporter.errors import SourceUnavailableError
 from exporter.snapshots import Snapshots
 
@@ -29,6 +29,8 @@ class FakeSource:
         self.gate.set()
         self.down = False
         self.reads = 0
+        self.waiting = 0
+        self.demand_known = True
 
     def read(self, now: float) -> ClusterState:
         """The state as of `now`."""
@@ -36,7 +38,8 @@ class FakeSource:
         self.gate.wait(10)
         if self.down:
             raise SourceUnavailableError("down")
-        return ClusterState(Source.GCS, now)
+        demands = (ResourceDemand(bundle({"CPU": 1}), self.waiting),) if self.waiting else ()
+        return ClusterState(Source.GCS, now, demands=demands, demand_known=self.demand_known)
 
 
 class FakeClock:
@@ -132,6 +135,38 @@ def test_a_source_that_comes_back_is_used_at_once(source: FakeSource) -> None:
     source.down = False
 
     assert of_ray.latest().state is not None
+
+
+def test_pending_since_is_the_first_of_the_reads_that_saw_something_wait(source: FakeSource) -> None:
+    clock = FakeClock()
+    of_ray = snapshots(source, clock, patience=5)
+    seen = []
+    for waiting in (0, 3, 1, 0, 2):
+        source.waiting = waiting
+        state = of_ray.latest().state
+        assert state
+        seen.append(state.pending_since)
+        clock.seconds += 1
+
+    assert seen == [None, 1001.0, 1001.0, None, 1004.0]
+
+
+def test_a_read_that_fails_or_does_not_know_the_demand_is_no_break(source: FakeSource) -> None:
+    clock = FakeClock()
+    of_ray = snapshots(source, clock, patience=5)
+    source.waiting = 1
+    of_ray.latest()
+    clock.seconds += 1
+    source.down = True
+    of_ray.latest()
+    source.down, source.demand_known = False, False
+    blind = of_ray.latest().state
+    source.demand_known = True
+    again = of_ray.latest().state
+
+    assert blind
+    assert again
+    assert (blind.pending_since, again.pending_since) == (None, 1000.0)
 
 
 def test_reads_leave_no_threads_behind(source: FakeSource) -> None:
