@@ -102,11 +102,13 @@ class Flights:
         while any(flight.until is None for flight in self.airborne().values()) and time.monotonic() < deadline:
             time.sleep(WAIT_POLL_SECONDS)
 
-    def start(self, decision_id: int, actions: Iterable[Action], workers: Iterable[Worker]) -> None:
+    def start(self, decision_id: int, actions: Iterable[Action], workers: Iterable[Worker]) -> dict[str, Action]:
         """Write `actions` down and let them fly; `workers` are those whose index is taken. Raises `JournalError`.
 
-        Indexes are given out here for all of them: the first may have landed before the last one starts.
+        Indexes are given out here for all of them: the first may have landed before the last one starts. Returns the
+        launches, by worker id.
         """
+        launched: dict[str, Action] = {}
         taken = {worker.index for worker in workers}
         taken |= {flight.request.index for flight in self.airborne().values() if flight.request}
         taken |= self._taken_by_strangers
@@ -114,7 +116,9 @@ class Flights:
             request = self._new_worker(action, taken) if action.kind is ActionKind.LAUNCH else None
             if request:
                 taken.add(request.index)
+                launched[request.worker_id] = action
             self._start(decision_id, action, request)
+        return launched
 
     def _start(self, decision_id: int, action: Action, request: LaunchRequest | None) -> None:
         now = self._clock.now()

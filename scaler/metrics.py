@@ -5,20 +5,22 @@ from __future__ import annotations
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from scaler.decision import ACTION_CAUSES
 from scaler.errors import ProviderError
+from scaler.stages import DEMAND_TO_WORKER, STAGES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from scaler.decision import Cause
     from scaler.lifecycle import ActionKind
     from scaler.model import Instance, LaunchRequest
     from scaler.ports import WorkerProvider
+    from scaler.stages import Measured
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,15 @@ CATALOG: dict[str, Metric] = {
     ),
     "rayscaler_reconcile_duration_seconds": Metric("histogram", "Time from observation to actions started."),
     "rayscaler_reconcile_errors_total": Metric("counter", "Reconciles that failed and were tried again."),
+    "rayscaler_stage_duration_seconds": Metric(
+        "histogram",
+        "Stages of a scale-up for demand: alert (demand seen to firing), webhook (to received), decision (to launch),"
+        " launch (to container or process up), join (to in Ray), demand_drop (first join to pending demand falling).",
+        ("stage",),
+    ),
+    "rayscaler_demand_to_worker_seconds": Metric(
+        "histogram", "From the first sight of pending demand to the first new worker in Ray, once for each scale-up."
+    ),
     "rayscaler_provider_call_duration_seconds": Metric(
         "histogram", "Time of calls to the Docker engine or the host.", ("operation",)
     ),
@@ -69,6 +80,7 @@ CATALOG: dict[str, Metric] = {
 OUTCOMES = ("done", "failed")
 WEBHOOK_CODES = (200, 400, 401, 413, 415, 503)
 OPERATIONS = ("list", "launch", "remove")
+STAGE_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0)  # seconds
 
 _Made = TypeVar("_Made", Counter, Histogram)
 
@@ -83,13 +95,15 @@ class ScalerMetrics:
         self.webhook_alerts = self._make(Counter, "rayscaler_webhook_alerts_total")
         self.reconcile_duration = self._make(Histogram, "rayscaler_reconcile_duration_seconds")
         self.reconcile_errors = self._make(Counter, "rayscaler_reconcile_errors_total")
+        self.stages = self._make(Histogram, "rayscaler_stage_duration_seconds", buckets=STAGE_BUCKETS)
+        self.demand_to_worker = self._make(Histogram, "rayscaler_demand_to_worker_seconds", buckets=STAGE_BUCKETS)
         self.provider_calls = self._make(Histogram, "rayscaler_provider_call_duration_seconds")
         self.provider_errors = self._make(Counter, "rayscaler_provider_errors_total")
         self._start_at_zero()
 
-    def _make(self, kind: type[_Made], name: str) -> _Made:
+    def _make(self, kind: type[_Made], name: str, **options: Any) -> _Made:
         metric = CATALOG[name]
-        return kind(name, metric.help, metric.labels, registry=self.registry)
+        return kind(name, metric.help, metric.labels, registry=self.registry, **options)
 
     def _start_at_zero(self) -> None:
         for action, causes in ACTION_CAUSES.items():
@@ -100,6 +114,8 @@ class ScalerMetrics:
             self.webhooks.labels(str(code))
         for status in ("firing", "resolved", "ignored"):
             self.webhook_alerts.labels(status)
+        for stage in STAGES:
+            self.stages.labels(stage)
         for operation in OPERATIONS:
             self.provider_calls.labels(operation)
             self.provider_errors.labels(operation)
@@ -107,6 +123,11 @@ class ScalerMetrics:
     def action_ended(self, kind: ActionKind, cause: Cause, outcome: str) -> None:
         """Count an action that landed."""
         self.actions.labels(kind.value, cause.value, outcome).inc()
+
+    def observe_stages(self, measured: Iterable[Measured]) -> None:
+        """Account for stages of a scale-up, in seconds."""
+        for stage, seconds in measured:
+            (self.demand_to_worker if stage == DEMAND_TO_WORKER else self.stages.labels(stage)).observe(seconds)
 
 
 class MeteredProvider:

@@ -8,7 +8,7 @@ of the next observation, and every flight that lands wakes the loop.
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import structlog
@@ -21,8 +21,11 @@ from scaler.lifecycle import JOINING, ActionKind, Worker, WorkerState, join_view
 from scaler.model import Direction, Snapshot
 from scaler.plan import plan
 from scaler.samples import Sampler
+from scaler.stages import StageTracker
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from scaler.config import Policy
     from scaler.flights import Flights
     from scaler.journal import Journal
@@ -64,11 +67,12 @@ class Alarm:
 
 @dataclass(frozen=True)
 class View:
-    """The last reconcile, for status page and metrics."""
+    """The last reconcile, for status page and metrics; and how long the last scale-up's stages took (seconds)."""
 
     at: float
     observation: Observation
     plan: Plan
+    last_scale_up: Mapping[str, float] = field(default_factory=dict)
 
 
 class Reconciler:
@@ -91,7 +95,7 @@ class Reconciler:
         self._journal, self._policy, self._metrics = journal, policy, metrics
         self._clock, self._alarm, self.planner = clock, alarm, planner
         self._said: dict[object, float] = {}
-        self._sampler = Sampler(journal)
+        self._sampler, self._stages = Sampler(journal), StageTracker()
         self._last_seen = dict.fromkeys(journal.joined(), clock.now())  # when each worker was last in Ray
         self._draining: dict[str, float] = {}  # since when each worker has been draining
         self._forgotten_at = 0.0
@@ -106,8 +110,9 @@ class Reconciler:
         observation = self.observe(now)
         proposed = self.planner(observation, self._policy, now)
         decision_id = self._record(trigger, proposed, now)
-        self._flights.start(decision_id, proposed.actions, observation.workers)
-        self.view = View(now, observation, proposed)
+        launched = self._flights.start(decision_id, proposed.actions, observation.workers)
+        self._metrics.observe_stages(self._stages.see(observation, proposed, launched, now))
+        self.view = View(now, observation, proposed, self._stages.last)
         self._sampler.see(observation, now)
         return proposed
 

@@ -67,6 +67,7 @@ def status(  # what it tells of, each once
         "breakers": [_breaker(name, observation, now) for name in sorted({kind.name for kind in policy.worker_types})],
         "held": [{**asdict(held), "cause": held.cause.value} for held in view.plan.held],
         "infeasible": [{**asdict(misfit), "cause": misfit.cause.value} for misfit in view.plan.infeasible],
+        "last_scale_up": view.last_scale_up,
         "decisions": [_decision(row) for row in journal.decisions(DECISIONS_SHOWN)],
         "actions": [asdict(record) for record in journal.actions(ACTIONS_SHOWN)],
         "policy": asdict(policy),

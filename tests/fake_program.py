@@ -25,6 +25,7 @@ REPLIES = {
         "snapshot": {"usable": True, "source": "gcs", "age_seconds": 0.1, "problem": None, "pending": 3},
         "workers": [{"worker_id": "worker-1-00000a", "state": "RUNNING", "idle_seconds": 0.0, "detail": "pid 7"}],
         "limits": {"min_workers": 0, "max_workers": 5},
+        "last_scale_up": {"demand_to_worker": 6.21, "alert": 1.13, "join": 5.05},
         "cooldown": {"up": {"remaining_seconds": 12.0}, "down": {"remaining_seconds": 0.0}},
         "decisions": [
             {"id": 1, "at": 0.0, "trigger": "webhook", "actions": [], "held": [HELD], "infeasible": []},

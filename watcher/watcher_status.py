@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+from scaler.stages import DEMAND_TO_WORKER, STAGES
 from watcher import output
 from watcher.decisions import parts
 from watcher.fetch import UnreachableError, get_json
@@ -101,6 +102,7 @@ def _show_scaler(scaler: Mapping[str, Any], now: float) -> None:
             ("workers", f"{len(scaler['workers'])} (from {limits['min_workers']} to {limits['max_workers']})"),
             ("snapshot", _snapshot(snapshot)),
             ("cooldown", ", ".join(_cooldowns(scaler["cooldown"])) or "none"),
+            ("last scale-up", ", ".join(_stages(scaler["last_scale_up"])) or "none since the scaler started"),
         ]
     )
     if scaler["workers"]:
@@ -130,6 +132,11 @@ def _snapshot(snapshot: Mapping[str, Any]) -> str:
 
 def _cooldowns(cooldown: Mapping[str, Any]) -> Iterable[str]:
     return (f"{way} {c['remaining_seconds']:.0f} s" for way, c in cooldown.items() if c["remaining_seconds"] > 0)
+
+
+def _stages(took: Mapping[str, float]) -> Iterable[str]:
+    """In their order, which JSON objects do not keep."""
+    return (f"{stage.replace('_', ' ')} {took[stage]:.2f} s" for stage in (*STAGES, DEMAND_TO_WORKER) if stage in took)
 
 
 def _idle(seconds: float | None) -> str:

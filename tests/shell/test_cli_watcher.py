@@ -81,7 +81,13 @@ def test_the_watchers_life(stack: Stack, world: World) -> None:
     assert document["scaler"]["limits"]["max_workers"] == 5
 
     shown = world.run("watcher-status").stdout
-    for part in ("RayPendingTasks  firing", "nothing waits for room", "up 12 s", "Log of scaler"):
+    for part in (
+        "RayPendingTasks  firing",
+        "nothing waits for room",
+        "up 12 s",
+        "Log of scaler",
+        "alert 1.13 s, join 5.05 s",
+    ):
         assert part in shown
 
     assert world.run("stop-watcher").exit_code == 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -23,6 +23,8 @@ from scaler.reconciler import Alarm, Reconciler
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from scaler.model import Node
 
 
 @dataclass
@@ -227,6 +229,37 @@ def test_joining_is_written_down_once(world: World) -> None:
     world.reconcile()
 
     assert world.journal.actions(9)[0].joined_at == NOW
+
+
+def test_the_stages_of_a_scale_up_are_measured_and_a_restart_forgets_an_unfinished_one(world: World) -> None:
+    def sums(of: World) -> list[float | None]:
+        stages = ("alert", "webhook", "decision", "launch", "join", "demand_drop")
+        name = "rayscaler_stage_duration_seconds_sum"
+        return [of.metrics.registry.get_sample_value(name, {"stage": stage}) for stage in stages]
+
+    def see(waiting: int, *nodes: Node) -> None:
+        shown = snapshot(head(), *nodes, demands=(demand(waiting),), observed_at=world.clock.now())
+        world.reader.snapshot = replace(shown, pending_since=NOW - 4)
+
+    world.journal.absorb_alerts([alert(starts_at=NOW - 3, received_at=NOW - 1)])
+    see(1)
+    world.reconcile()
+    world.clock.pass_(0.5)
+    world.executor.land()
+    world.reconcile()
+    successor = World(provider=world.provider, reader=world.reader, journal=world.journal, clock=world.clock)
+    world.clock.pass_(4)
+    see(1, node("worker-1-000001"))
+    world.reconcile()
+    world.clock.pass_(0.25)
+    see(0, node("worker-1-000001"))
+    world.reconcile()
+    successor.reconcile()
+
+    assert sums(world) == [1.0, 2.0, 1.0, 0.5, 4.0, 0.25]
+    assert world.metrics.registry.get_sample_value("rayscaler_demand_to_worker_seconds_sum") == 8.5
+    assert world.reconciler.view.last_scale_up["demand_to_worker"] == 8.5
+    assert (sum(filter(None, sums(successor))), successor.reconciler.view.last_scale_up) == (0, {})
 
 
 def test_an_idle_worker_is_drained_then_removed(world: World) -> None:

@@ -7,7 +7,7 @@ import sqlite3
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from builders import NOW, demand, head, node, policy, snapshot, worker_name
+from builders import NOW, alert, demand, head, node, policy, snapshot, worker_name
 from fake_provider import FakeProvider
 from fakes import FakeClock, FakeDrainer, FakeReader, LaterExecutor
 from prometheus_client.parser import text_string_to_metric_families
@@ -185,6 +185,18 @@ def test_the_page_shows_the_same(site: Site) -> None:
     assert "RayPendingTasks" in page
     assert "3 requests wait for room" in page
     assert "Cause." not in page
+
+
+def test_the_stages_of_the_last_scale_up_are_shown(site: Site) -> None:
+    waiting = snapshot(head(), demands=(demand(3),), pending_since=NOW - 2)
+    site.reader.snapshot = waiting
+    site.journal.absorb_alerts([alert(starts_at=NOW - 1, received_at=NOW - 0.75)])
+    assert site.client.get("/api/v1/status").json["last_scale_up"] == {}
+    assert "none since the scaler started" in site.client.get("/").text
+    site.reconciler.reconcile("test")
+
+    assert site.client.get("/api/v1/status").json["last_scale_up"] == {"alert": 1, "webhook": 0.25, "decision": 0.75}
+    assert "alert 1.00 s · webhook 0.25 s · decision 0.75 s" in site.client.get("/").text
 
 
 def test_what_is_held_is_shown_by_its_cause(site: Site) -> None:
