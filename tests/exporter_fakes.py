@@ -24,11 +24,12 @@ if TYPE_CHECKING:
 
 RECORDED = Path(__file__).parent / "recorded"
 GCS_REPLY = (RECORDED / "gcs_busy.pb").read_bytes()
+KV_REPLY = (RECORDED / "kv_busy.pb").read_bytes()
 
 
 class _Methods(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc comes without types
     def __init__(self, reply: bytes) -> None:
-        self._replies = {METHOD: reply, KV_METHOD: b""}
+        self._replies = {METHOD: reply, KV_METHOD: KV_REPLY}
 
     def service(self, call: Any) -> Any:
         """The methods that the exporter calls; None for others, which gRPC answers with UNIMPLEMENTED."""

@@ -22,17 +22,19 @@ from typing import TYPE_CHECKING, Any
 import grpc
 import requests
 
+from exporter.gcs import KV_METHOD, KV_REQUEST, METHOD, REQUEST
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 HERE = Path(__file__).parent
 GCS, DASHBOARD, CLIENT = "127.0.0.1:36379", "http://127.0.0.1:38265", 30001
-METHOD = "/ray.rpc.autoscaler.AutoscalerStateService/GetClusterResourceState"
 RAY = str(Path(sys.executable).with_name("ray"))
 SETTLE_SECONDS = 14  # the dashboard's numbers lag by up to 6 s, and dead workers by more
 
 DRIVER = """
 import ray, time
+from ray.autoscaler.sdk import request_resources
 from ray.util.placement_group import placement_group
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 ray.init(address="127.0.0.1:36379", log_to_driver=False)
@@ -56,6 +58,8 @@ placed = placement_group([{"CPU": 1}], strategy="PACK")
 ray.get(placed.ready(), timeout=60)
 inside = PlacementGroupSchedulingStrategy(placement_group=placed)
 keep += [work.options(num_cpus=1, scheduling_strategy=inside).remote() for _ in range(3)]  # two wait in the group
+request_resources(num_cpus=3, bundles=[{"CPU": 4, "GPU": 1}])
+request_resources(num_cpus=2, bundles=[{"CPU": 4, "GPU": 1}, {"accelerator": 2}])  # replaces the one before
 print("queued", flush=True)
 time.sleep(600)
 """
@@ -111,10 +115,10 @@ def identity(number: int) -> dict[str, str]:
     return {"RAY_CLOUD_INSTANCE_ID": f"worker-{number}-00000{number}", "RAY_NODE_TYPE_NAME": "default"}
 
 
-def ask_gcs() -> bytes:
-    """The reply of GetClusterResourceState as it comes."""
+def ask_gcs(method: str, request: bytes) -> bytes:
+    """The reply as it comes."""
     with grpc.insecure_channel(GCS) as channel:
-        reply: bytes = channel.unary_unary(METHOD)(b"", timeout=5)
+        reply: bytes = channel.unary_unary(method)(request, timeout=5)
         return reply
 
 
@@ -139,7 +143,8 @@ def anonymous(value: Any) -> Any:
 
 def record(name: str) -> None:
     """One moment, by all three ways."""
-    (HERE / f"gcs_{name}.pb").write_bytes(ask_gcs())
+    (HERE / f"gcs_{name}.pb").write_bytes(ask_gcs(METHOD, REQUEST))
+    (HERE / f"kv_{name}.pb").write_bytes(ask_gcs(KV_METHOD, KV_REQUEST))
     for kind, path in (("cluster_status", "/api/cluster_status"), ("nodes", "/nodes?view=summary&nocache=1")):
         answer = requests.get(DASHBOARD + path, timeout=10)
         answer.raise_for_status()

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from exporter.camel import Names, camel_case
-from exporter.cluster import HEAD_RESOURCE, NodeStatus, ResourceDemand, Source, Strategy, bundle
+from exporter.cluster import HEAD_RESOURCE, NodeStatus, Source, Strategy
 from exporter.cpu_heuristic import estimate
 from exporter.dashboard import fresh_status, parse
 from exporter.errors import SourceBrokenError, SourceStaleError, SourceUnavailableError
@@ -76,12 +76,12 @@ def test_each_of_several_equal_placement_groups_is_a_gang() -> None:
     assert [gang.strategy for gang in gangs] == [Strategy.STRICT_PACK] * 3
 
 
-def test_what_request_resources_asks_for_is_a_constraint_and_no_demand() -> None:
-    report = STATUS["loadMetricsReport"] | {"requestDemand": [[{"CPU": 1.0}, 2], [{"GPU": 1.0}, 1]]}
-    state = parse(STATUS | {"loadMetricsReport": report}, NODES)
+def test_dashboard_and_gcs_agree_on_what_is_requested() -> None:
+    replies = [(RECORDED / name).read_bytes() for name in ("gcs_busy.pb", "kv_busy.pb")]
+    from_gcs = parse_gcs(replies[0], 0, replies[1])
 
-    assert state.constraints == (ResourceDemand(bundle({"CPU": 1}), 2), ResourceDemand(bundle({"GPU": 1}), 1))
-    assert state.pending_tasks == parse(STATUS, NODES).pending_tasks
+    assert parse(STATUS, NODES).constraints == from_gcs.constraints
+    assert from_gcs.constraints
 
 
 def test_a_node_that_just_joined_is_free() -> None:

@@ -26,12 +26,14 @@ GROUP = "88f17ea389777636caa73bba424e01000000"
 
 @pytest.fixture
 def busy() -> ClusterState:
-    return parse((RECORDED / "gcs_busy.pb").read_bytes(), observed_at=100.0)
+    replies = [(RECORDED / name).read_bytes() for name in ("gcs_busy.pb", "kv_busy.pb")]
+    return parse(replies[0], 100.0, replies[1])
 
 
 @pytest.fixture
 def idle() -> ClusterState:
-    return parse((RECORDED / "gcs_idle.pb").read_bytes(), observed_at=100.0)
+    replies = [(RECORDED / name).read_bytes() for name in ("gcs_idle.pb", "kv_idle.pb")]
+    return parse(replies[0], 100.0, replies[1])
 
 
 def reply(*requests: tuple[dict[str, float], int]) -> bytes:
@@ -209,6 +211,15 @@ def requested(*requests: tuple[dict[str, float], int]) -> bytes:
 def kept(value: bytes) -> bytes:
     """A reply of Ray's key-value store."""
     return pb.InternalKVGetReply(value=value).SerializeToString()
+
+
+def test_the_last_call_of_request_resources_counts(busy: ClusterState, idle: ClusterState) -> None:
+    assert busy.constraints == (
+        ResourceDemand(bundle({"CPU": 1}), 2),
+        ResourceDemand(bundle({"CPU": 4, "GPU": 1}), 1),
+        ResourceDemand(bundle({"accelerator": 2}), 1),
+    )
+    assert idle.constraints == ()
 
 
 CPUS = ResourceDemand(bundle({"CPU": 1}), 2), ResourceDemand(bundle({"CPU": 4, "GPU": 1}), 1)
