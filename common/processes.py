@@ -29,10 +29,19 @@ LOWEST_PORT, HIGHEST_PORT = 20_000, 32_000  # below what Linux hands out to outg
 
 def has_marker(process: psutil.Process, name: str, value: str) -> bool:
     """Whether `process` lives and has `name=value` in its environment, as far as we may read it."""
+    return _marker(process, name) == value
+
+
+def marked_below(name: str, prefix: str) -> list[psutil.Process]:
+    """Every living process whose marker begins with `prefix`: all that was started for one directory."""
+    return [process for process in psutil.process_iter() if _marker(process, name).startswith(prefix)]
+
+
+def _marker(process: psutil.Process, name: str) -> str:
     try:
-        return process.environ().get(name) == value and process.status() != psutil.STATUS_ZOMBIE
+        return "" if process.status() == psutil.STATUS_ZOMBIE else process.environ().get(name, "")
     except (psutil.Error, OSError):
-        return False
+        return ""  # gone meanwhile, or another user's
 
 
 def marked(name: str, value: str, session: int | None = None) -> list[psutil.Process]:

@@ -28,6 +28,11 @@ class Policy:
     stale_after: float = 15.0
     alert_expiry: float = 300.0
 
+    @property
+    def fewest(self) -> int:
+        """Workers that there are at least: over all types, or of each type."""
+        return max(self.min_workers, sum(kind.min_workers for kind in self.worker_types))
+
     def worker_type(self, name: str) -> WorkerType | None:
         """The type of that name, None where the policy has none (a worker of an earlier policy)."""
         return next((worker_type for worker_type in self.worker_types if worker_type.name == name), None)

@@ -50,7 +50,7 @@ def status(  # what it tells of, each once
         "waiting": [{**asdict(waiting), "cause": waiting.cause.value} for waiting in explained.waiting],
         "workers": list(map(_worker, observation.workers, explained.workers)),
         "limits": {
-            "min_workers": max(policy.min_workers, sum(kind.min_workers for kind in policy.worker_types)),
+            "min_workers": policy.fewest,
             "max_workers": policy.max_workers,
         },
         "alerts": [_alert(alert) for alert in (*observation.up.alerts, *observation.down.alerts)],

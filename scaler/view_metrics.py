@@ -38,10 +38,7 @@ class ViewCollector:
         observation = view.observation
         yield _gauge("rayscaler_workers", self._worker_counts(observation.workers))
         yield _gauge("rayscaler_max_workers", [((), policy.max_workers)])
-        yield _gauge(
-            "rayscaler_min_workers",
-            [((), max(policy.min_workers, sum(kind.min_workers for kind in policy.worker_types)))],
-        )
+        yield _gauge("rayscaler_min_workers", [((), policy.fewest)])
         up_wait, down_wait = scale_up_wait(observation, policy, now), scale_down_wait(observation, policy, now)
         yield _gauge("rayscaler_cooldown_remaining_seconds", [(("up",), up_wait), (("down",), down_wait)])
         yield from self._breakers(observation.launch_health, now)

@@ -8,9 +8,8 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import psutil
-
 from common.detached import MARKER
+from common.processes import marked_below
 
 PROGRAM = str(Path(sys.executable).with_name("ray-watcher"))
 BOUND_SECONDS = 280.0  # for any one command; the first one with Docker builds an image
@@ -44,11 +43,4 @@ class Operator:
 
 def processes_below(directory: str) -> list[str]:
     """Command lines of living processes that were started for the state directory."""
-    return [" ".join(process.cmdline()) for process in psutil.process_iter() if _started_for(process, directory)]
-
-
-def _started_for(process: psutil.Process, directory: str) -> bool:
-    try:
-        return process.environ().get(MARKER, "").startswith(directory) and process.status() != psutil.STATUS_ZOMBIE
-    except (psutil.Error, OSError):
-        return False  # gone meanwhile, or another user's
+    return [" ".join(process.cmdline()) for process in marked_below(MARKER, directory)]

@@ -100,9 +100,9 @@ class World:
             programs=self.programs,
         )
 
-    def run(self, *arguments: str, given: str | None = None) -> Result:
+    def run(self, *arguments: str, given: str | None = None, env: dict[str, str] | None = None) -> Result:
         """What `ray-watcher ARGUMENTS` does here, given standard input; an error that no user should see is raised."""
-        result = CliRunner().invoke(cli, list(arguments), obj=self.host(), input=given)
+        result = CliRunner().invoke(cli, list(arguments), obj=self.host(), input=given, env=env)
         if result.exception and not isinstance(result.exception, SystemExit):
             raise result.exception
         return result

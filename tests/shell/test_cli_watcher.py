@@ -228,6 +228,9 @@ def test_a_webhook_that_others_could_reach_without_a_token_is_refused(
     [
         pytest.param("WATCHER_CPU", "", "", id="unknown-variables-are-no-error"),
         pytest.param("WATCHER_STALE_AFTER", "soon", "WATCHER_STALE_AFTER: got 'soon'", id="not-an-option"),
+        pytest.param(
+            "WATCHER_POLICY_FILE", "/nowhere.yml", "policy file /nowhere.yml", id="a-policy-that-is-not-there"
+        ),
         pytest.param("WATCHER_MAX_WORKERS", "many", "--max-workers", id="an-option-too"),
     ],
 )

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 from watcher_fakes import World, worker_id
 
 from scaler.model import LaunchRequest, WorkerType
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def test_add_worker_takes_the_lowest_free_number() -> None:
@@ -14,6 +19,39 @@ def test_add_worker_takes_the_lowest_free_number() -> None:
     result = world.run("add-worker")
     assert result.exit_code == 0
     assert result.stdout.startswith("worker-2-")
+
+
+@pytest.fixture
+def policy_file(tmp_path: Path) -> dict[str, str]:
+    """The environment of a policy with two worker types."""
+    path = tmp_path / "policy.yml"
+    path.write_text("version: 1\nworker_types: [{name: cpu, num_cpus: 4}, {name: gpu, num_cpus: 8, num_gpus: 1}]\n")
+    return {"WATCHER_POLICY_FILE": str(path)}
+
+
+@pytest.mark.parametrize(
+    ("options", "kind", "size"),
+    [
+        pytest.param([], "cpu", "4 CPU and 0 GPU", id="the policy's first type"),
+        pytest.param(["--type", "gpu"], "gpu", "8 CPU and 1 GPU", id="the type that is named"),
+        pytest.param(["--type", "gpu", "--num-cpus", "2"], "gpu", "2 CPU and 1 GPU", id="with a size of its own"),
+    ],
+)
+def test_add_worker_takes_a_worker_type_of_the_policy(
+    policy_file: dict[str, str], options: list[str], kind: str, size: str
+) -> None:
+    world = World().with_head()
+    result = world.run("add-worker", *options, env=policy_file)
+    assert (result.exit_code, result.stdout.endswith(f"joined Ray with {size}\n")) == (0, True)
+    assert [worker.worker_type for worker in world.process.provider.list()] == [kind]
+
+
+def test_a_worker_type_that_the_policy_does_not_have_is_a_mistake(policy_file: dict[str, str]) -> None:
+    result = World().with_head().run("add-worker", "--type", "tpu", env=policy_file)
+    assert (result.exit_code, "got 'tpu', wanted one of the policy's worker types: cpu, gpu" in result.stderr) == (
+        2,
+        True,
+    )
 
 
 def test_add_worker_needs_a_head() -> None:

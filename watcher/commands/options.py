@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import click
 from pydantic import ByteSize, ConfigDict, TypeAdapter, ValidationError
 
+from common.settings import SettingsError
+from scaler.policy_file import policy_from
 from watcher.settings import field, variable
 
 if TYPE_CHECKING:
@@ -14,7 +17,11 @@ if TYPE_CHECKING:
 
     from pydantic.fields import FieldInfo
 
+    from scaler.model import WorkerType
+    from watcher.settings import OperatorSettings
+
 Command = TypeVar("Command", bound="Callable[..., Any]")
+SIZES = ("num_cpus", "num_gpus", "object_store_memory")
 
 
 def setting(name: str, meaning: str | None = None) -> Callable[[Command], Command]:
@@ -43,6 +50,29 @@ def provider_option(command: Command) -> Command:
             "provider",
         ),
     )(command)
+
+
+def type_option(command: Command) -> Command:
+    """`--type`: which worker type of the policy file."""
+    return click.option(
+        "--type",
+        "type_name",
+        metavar="NAME",
+        help="Worker type of the policy file (WATCHER_POLICY_FILE); without it the file's first one.",
+    )(command)
+
+
+def worker_type_of(settings: OperatorSettings, type_name: str | None, given: dict[str, Any]) -> WorkerType:
+    """The worker type of that name, with the sizes that were `given` as options.
+
+    Raises `SettingsError` where the policy has no such type.
+    """
+    policy = policy_from(settings)
+    kind = policy.worker_type(type_name) if type_name else policy.worker_types[0]
+    if kind is None:
+        known = ", ".join(one.name for one in policy.worker_types)
+        raise SettingsError(f"--type: got {type_name!r}, wanted one of the policy's worker types: {known}")
+    return replace(kind, **{name: getattr(settings, name) for name in SIZES if given.get(name) is not None})
 
 
 def json_option(command: Command) -> Command:

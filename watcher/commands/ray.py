@@ -11,7 +11,7 @@ from common.settings import SettingsError, load, split_host_port
 from scaler.model import InstanceStatus
 from scaler.settings import LOOPBACK_HOSTS
 from watcher import output, pool, roster, status
-from watcher.commands.options import chosen, json_option, provider_option, setting
+from watcher.commands.options import chosen, json_option, provider_option, setting, type_option, worker_type_of
 from watcher.commands.watcher import stop_if_running
 from watcher.errors import AlreadyRunningError, NotRunningError
 from watcher.settings import OperatorSettings, head_options, variable
@@ -33,9 +33,10 @@ if TYPE_CHECKING:
 @setting("num_cpus", "CPUs per Ray node, the head's too")
 @setting("num_gpus", "GPUs per Ray node, the head's too")
 @setting("object_store_memory", "object store memory per Ray node, for example 1GB")
+@type_option
 @provider_option
 @click.pass_obj
-def start_ray(host: Host, /, num_workers: int, **given: Any) -> None:
+def start_ray(host: Host, /, num_workers: int, type_name: str | None, **given: Any) -> None:
     """Start a Ray head and N workers.
 
     Containers publish their ports on loopback only; Ray's processes also listen on the host's other addresses.
@@ -46,13 +47,14 @@ def start_ray(host: Host, /, num_workers: int, **given: Any) -> None:
     Example:  ray-watcher start-ray --num-workers 2 --num-cpus 1
     """  # noqa: D301  # \b is click's
     settings = load(OperatorSettings, **chosen(given))
+    kind = worker_type_of(settings, type_name, given)
     _require_loopback(settings)
     cluster = _cluster_to_start(host, settings)
     output.note(f"starting a Ray head and {output.count(num_workers, 'worker')} ({cluster.provider.name}) ...")
     head = cluster.start_head(head_options(settings))  # where it fails, a head that is there is another command's
     try:
         pool.remove_ended(cluster.provider)
-        workers = pool.launch(cluster.provider, settings.worker_type, num_workers)
+        workers = pool.launch(cluster.provider, kind, num_workers)
         pool.await_joined(host, cluster, head.gcs_address, workers, settings.join_timeout)
     except BaseException:
         pool.stop_everything(cluster)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from common.settings import load
+from scaler.policy_file import policy_from
 from watcher import output, stack_control
 from watcher.commands.options import chosen, json_option, provider_option, setting
 from watcher.errors import NotRunningError
@@ -40,7 +41,8 @@ def start_watcher(host: Host, /, **given: Any) -> None:
     Example:  ray-watcher start-watcher --check-interval 60 --pending-threshold 3 --max-workers 8 --cooldown 120
     """  # noqa: D301  # \b is click's
     settings = load(OperatorSettings, **chosen(given))
-    settings.bearer_token()  # a mistake there is better told now than in the scaler's log
+    settings.bearer_token()  # a mistake there, or in the policy, is better told now than in the scaler's log
+    policy = policy_from(settings)
     stack = _stack(host, settings)
     output.note("starting exporter, Prometheus, Alertmanager and scaler ...")
     stack_control.start(stack, host.programs(stack))
@@ -48,7 +50,7 @@ def start_watcher(host: Host, /, **given: Any) -> None:
         [
             (
                 "watcher",
-                f"up, for cluster '{settings.cluster}'; {settings.min_workers} to {settings.max_workers} workers",
+                f"up, for cluster '{settings.cluster}'; {policy.fewest} to {policy.max_workers} workers",
             ),
             *((name, stack.url(name)) for name in stack.listens),
             ("next", "ray-watcher load, ray-watcher watcher-status"),

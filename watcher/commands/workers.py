@@ -8,7 +8,7 @@ import click
 
 from common.settings import load
 from watcher import output, pool, release, roster
-from watcher.commands.options import chosen, provider_option, setting
+from watcher.commands.options import chosen, provider_option, setting, type_option, worker_type_of
 from watcher.errors import NotRunningError
 from watcher.host import START_IT, Host
 from watcher.settings import OperatorSettings
@@ -18,9 +18,10 @@ from watcher.settings import OperatorSettings
 @setting("num_cpus", "CPUs of the worker")
 @setting("num_gpus", "GPUs of the worker")
 @setting("object_store_memory", "object store memory of the worker, for example 1GB")
+@type_option
 @provider_option
 @click.pass_obj
-def add_worker(host: Host, /, **given: Any) -> None:
+def add_worker(host: Host, /, type_name: str | None, **given: Any) -> None:
     """Add one worker.
 
     Returns when Ray has it.
@@ -31,18 +32,19 @@ def add_worker(host: Host, /, **given: Any) -> None:
     Example:  ray-watcher add-worker --num-cpus 2
     """  # noqa: D301  # \b is click's
     settings = load(OperatorSettings, **chosen(given))
+    kind = worker_type_of(settings, type_name, given)
     cluster = host.running_cluster(settings)
     head = cluster.head()
     if head is None or not head.running:
         raise NotRunningError(f"the Ray head is not running, so a worker has nothing to join; {START_IT}")
-    worker = pool.launch(cluster.provider, settings.worker_type, 1)[0]
+    worker = pool.launch(cluster.provider, kind, 1)[0]
     try:
         output.note(f"{worker.worker_id} is starting ({cluster.provider.name}) ...")
         pool.await_joined(host, cluster, head.gcs_address, [worker], settings.join_timeout)
     except BaseException:
         cluster.provider.remove(worker.worker_id, release.DRAINED_GRACE_SECONDS)
         raise
-    output.say(f"{worker.worker_id} joined Ray with {settings.num_cpus:g} CPU and {settings.num_gpus:g} GPU")
+    output.say(f"{worker.worker_id} joined Ray with {kind.num_cpus:g} CPU and {kind.num_gpus:g} GPU")
 
 
 @click.command()

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import psutil
 
 from common.detached import MARKER
-from common.processes import free_ports
+from common.processes import free_ports, marked_below
 from common.settings import load
 from watcher.settings import OperatorSettings, as_environment
 
@@ -95,15 +95,7 @@ def make_ground(provider: str) -> Ground:
 
 
 def _marked(directory: str) -> list[str]:
-    return [f"{process.pid} {_name(process)}" for process in psutil.process_iter() if _is_marked(process, directory)]
-
-
-def _is_marked(process: psutil.Process, directory: str) -> bool:
-    try:
-        marker = process.environ().get(MARKER, "")
-        return marker.startswith(directory) and process.status() != psutil.STATUS_ZOMBIE
-    except (psutil.Error, OSError):
-        return False  # gone meanwhile, or another user's
+    return [f"{process.pid} {_name(process)}" for process in marked_below(MARKER, directory)]
 
 
 def _name(process: psutil.Process) -> str:
