@@ -28,7 +28,7 @@ BASE_ENVIRONMENT = (
     f"ENV PIP_CERT={CA_BUNDLE} SSL_CERT_FILE={CA_BUNDLE} REQUESTS_CA_BUNDLE={CA_BUNDLE}",
 )
 IMPORT_TIMEOUT_SECONDS = 300  # 90 MB take 2 s here
-VERSION_LABEL = "ray-watcher.ray-version"
+INSTALLED_LABEL = "ray-watcher.installed"  # an image of other extras is not the one that is wanted
 DOCKERFILE_DIRECTORY = Path(__file__).with_name("image")
 
 
@@ -37,7 +37,7 @@ def ray_version() -> str:
     try:
         return metadata.version("ray")
     except metadata.PackageNotFoundError:
-        raise MissingError("Ray is not installed here, so its version is unknown; pip install 'ray[default]'") from None
+        raise MissingError("Ray is not installed here, so its version is unknown; pip install 'ray[serve]'") from None
 
 
 def default_tag() -> str:
@@ -51,15 +51,15 @@ def build_ray_image(tag: str | None, progress: Callable[[str], None], engine: En
     `progress` gets a line at a time. Raises `MissingError` (no Debian, no package, no engine), `WatcherError`.
     """
     engine, version = engine or Engine(IMPORT_TIMEOUT_SECONDS), ray_version()
-    tag = tag or f"ray-watcher/ray:{version}"
+    tag, installed = tag or f"ray-watcher/ray:{version}", f"ray[serve]=={version}"
     try:
-        if (engine.image_labels(tag) or {}).get(VERSION_LABEL) == version:
+        if (engine.image_labels(tag) or {}).get(INSTALLED_LABEL) == installed:
             progress(f"{tag} is here already")
             return tag
         build_base(engine, BASE_IMAGE, BASE_PACKAGES, progress)
         progress(f"building {tag} with Ray {version}; pip downloads some hundred MB")
         arguments = {"BASE": BASE_IMAGE, "RAY_VERSION": version}
-        for line in engine.build(DOCKERFILE_DIRECTORY, tag, arguments=arguments, labels={VERSION_LABEL: version}):
+        for line in engine.build(DOCKERFILE_DIRECTORY, tag, arguments=arguments, labels={INSTALLED_LABEL: installed}):
             progress(line)
     except ProviderUnavailableError as error:
         raise MissingError(str(error)) from error

@@ -134,7 +134,7 @@ class ProcessProvider:
     def _start(self, request: LaunchRequest, record: Record) -> None:
         command = self._command(request, record.node)
         if shutil.which(command[0]) is None:
-            raise LaunchFailedError(f"cannot start {request.worker_id}: no program {command[0]}; install ray[default]")
+            raise LaunchFailedError(f"cannot start {request.worker_id}: no program {command[0]}; install ray[serve]")
         environment = {**ray_start.inherited(os.environ), **ray_start.environment(request)}
         try:
             self._process(record.worker_id).start(command, environment)
