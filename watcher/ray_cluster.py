@@ -21,6 +21,7 @@ class HeadOptions:
     gcs_port: int = 6379
     dashboard_port: int = 8265
     client_port: int = 10001
+    serve_port: int = 0  # of Ray Serve in a container; 0: not published
 
 
 @dataclass(frozen=True)

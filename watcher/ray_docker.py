@@ -29,7 +29,9 @@ HEAD_LABEL = "ray-watcher.head"
 NETWORK_LABEL = "ray-watcher.network"  # of one that we made, for whichever clusters: the last one takes it away
 GCS_PORT_LABEL = "ray-watcher.gcs-port"  # of this machine; a container that ended shows no published ports
 DASHBOARD_PORT_LABEL = "ray-watcher.dashboard-port"
-DASHBOARD_PORT, CLIENT_PORT = 8265, 10001  # inside the container
+DASHBOARD_PORT, CLIENT_PORT, SERVE_PORT = 8265, 10001, 8000  # inside the container
+# Serve's own default is loopback, which nobody outside the container reaches.
+ENVIRONMENT = {**ray_head.ENVIRONMENT, "RAY_SERVE_DEFAULT_HTTP_HOST": "0.0.0.0"}  # noqa: S104  # within the network
 GRACE_SECONDS = 35  # for whoever lets the head drain: Ray's own limit is 30 s
 CULPRIT_LINES = 15
 PORT_REFUSED = re.compile(r"port is already allocated|address already in use")  # the engine's words
@@ -148,13 +150,14 @@ class DockerCluster:
                 GCS_PORT_LABEL: str(options.gcs_port),
                 DASHBOARD_PORT_LABEL: str(options.dashboard_port),
             },
-            environment=ray_head.ENVIRONMENT,
+            environment=ENVIRONMENT,
             shm_size=shm_bytes(options.object_store_memory, self._engine.capacity[1]),
             gpus=int(options.num_gpus),
             ports={
                 GCS_PORT: options.gcs_port,
                 DASHBOARD_PORT: options.dashboard_port,
                 CLIENT_PORT: options.client_port,
+                **({SERVE_PORT: options.serve_port} if options.serve_port else {}),
             },
             stop_seconds=GRACE_SECONDS,
         )

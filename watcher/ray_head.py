@@ -27,6 +27,7 @@ PORT_OPTIONS = {  # what to set for another port
     "GCS": "RAY_GCS_ADDRESS",
     "dashboard": "RAY_DASHBOARD_METRIC_API",
     "client": "RAY_HEAD_ADDRESS",
+    "Serve": "WATCHER_SERVE_PORT",
 }
 
 
@@ -43,7 +44,8 @@ def dashboard_url(port: int) -> str:
 
 def ports(options: HeadOptions) -> dict[str, int]:
     """The head's ports on this machine, by what answers there."""
-    return {"GCS": options.gcs_port, "dashboard": options.dashboard_port, "client": options.client_port}
+    answering = {"GCS": options.gcs_port, "dashboard": options.dashboard_port, "client": options.client_port}
+    return answering | ({"Serve": options.serve_port} if options.serve_port else {})
 
 
 def require_free_ports(options: HeadOptions) -> None:

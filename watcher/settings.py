@@ -29,6 +29,13 @@ class OperatorSettings(ScalerSettings):
     alertmanager_listen: HostPort = Field(
         "127.0.0.1:9093", validation_alias="WATCHER_ALERTMANAGER_LISTEN", description="address of Alertmanager"
     )
+    serve_port: int = Field(
+        0,
+        validation_alias="WATCHER_SERVE_PORT",
+        ge=0,
+        le=65535,
+        description="port of this machine that leads to Ray Serve's port 8000 in the head's container; 0: none",
+    )
 
 
 def variable(name: str) -> str:
@@ -61,4 +68,5 @@ def head_options(settings: OperatorSettings) -> HeadOptions:
         gcs_port=split_host_port(settings.gcs_address)[1],
         dashboard_port=dashboard.port or HTTP_PORT,
         client_port=split_host_port(settings.ray_head_address)[1],
+        serve_port=settings.serve_port,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, cast
 
 import pytest
@@ -102,3 +102,16 @@ def test_a_network_of_the_users_own_stays(engine: FakeEngine) -> None:
     cluster.start_head(options())
     cluster.stop_head()
     assert list(engine.networks) == ["shared"]
+
+
+@pytest.mark.parametrize(("serve_port", "published"), [(0, None), (18000, 18000)], ids=["none", "one"])
+def test_serves_port_is_published_where_one_is_named(
+    engine: FakeEngine, serve_port: int, published: int | None
+) -> None:
+    cluster_of(engine, "a").start_head(replace(options(), serve_port=serve_port))
+    assert [spec.ports.get(8000) for spec in engine.specs.values()] == [published]
+
+
+def test_serve_in_a_container_answers_beyond_its_loopback(engine: FakeEngine) -> None:
+    cluster_of(engine, "a").start_head(options())
+    assert [spec.environment["RAY_SERVE_DEFAULT_HTTP_HOST"] for spec in engine.specs.values()] == ["0.0.0.0"]  # noqa: S104

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 @setting("num_gpus", "GPUs per Ray node, the head's too")
 @setting("object_store_memory", "object store memory per Ray node, for example 1GB")
 @type_option
+@setting("serve_port")
 @provider_option
 @click.pass_obj
 def start_ray(host: Host, /, num_workers: int, type_name: str | None, **given: Any) -> None:
