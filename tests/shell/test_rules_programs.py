@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
 import rules_data
+import yaml
 
 from watcher.monitoring import Addresses, write_monitoring
 
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 TIMEOUT_SECONDS = 60
+EXAMPLES = rules_data.ROOT / "examples"
 
 
 def _accepts(*command: str | Path) -> None:
@@ -61,3 +64,27 @@ def test_alerts_find_their_receiver(labels: tuple[str, ...], receiver: str, dire
 @pytest.mark.parametrize("path", sorted((rules_data.SHIPPED / "tests").glob("*.test.yml")), ids=lambda path: path.stem)
 def test_promtool_runs_the_rule_tests(path: Path) -> None:
     _accepts("promtool", "test", "rules", path)
+
+
+def test_the_example_rule_on_serves_queue_does_what_it_says() -> None:
+    _accepts("promtool", "check", "rules", "--lint-fatal", EXAMPLES / "serve_rules.yml")
+    _accepts("promtool", "test", "rules", EXAMPLES / "serve_rules.test.yml")
+
+
+def test_rules_in_the_page_on_alerts_are_accepted(tmp_path: Path) -> None:
+    page = (rules_data.ROOT / "docs" / "alerts.md").read_text(encoding="utf-8")
+    for number, rules in enumerate(re.findall(r"```yaml\n(groups:.*?)```", page, flags=re.DOTALL)):
+        path = tmp_path / f"{number}.yml"
+        path.write_text(rules, encoding="utf-8")
+        _accepts("promtool", "check", "rules", "--lint-fatal", path)
+    assert list(tmp_path.iterdir())
+
+
+def test_the_job_for_rays_own_metrics_fits_into_the_shipped_configuration(tmp_path: Path) -> None:
+    job = yaml.safe_load((EXAMPLES / "serve_scrape.yml").read_text(encoding="utf-8"))
+    config = rules_data.prometheus()
+    whole = config | {"rule_files": [], "scrape_configs": config["scrape_configs"] + job["scrape_configs"]}
+    path = tmp_path / "prometheus.yml"
+    path.write_text(yaml.safe_dump(whole), encoding="utf-8")
+
+    _accepts("promtool", "check", "config", path)

@@ -60,6 +60,16 @@ def test_ci_runs_readmes_test_command() -> None:
     assert re.search(r"```\nmake demo\n```.*```\nmake test\n```", README, flags=re.DOTALL)
 
 
+@pytest.mark.parametrize(
+    ("document", "example"),
+    [("serve.md", "serve_app.py"), ("alerts.md", "serve_rules.yml"), ("alerts.md", "serve_scrape.yml")],
+)
+def test_examples_in_documents_are_the_files_that_are_tested(document: str, example: str) -> None:
+    text = (ROOT / "examples" / example).read_text(encoding="utf-8")
+
+    assert f"\n{text}```\n" in (ROOT / "docs" / document).read_text(encoding="utf-8")
+
+
 def test_every_cause_has_a_row_in_the_metrics_page() -> None:
     page = reference_docs.metrics_page()
 
