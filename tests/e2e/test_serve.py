@@ -1,0 +1,146 @@
+"""Ray Serve and the watcher, end to end: requests pile up, replicas wait for room, workers come, and all go again."""
+
+from __future__ import annotations
+
+import contextlib
+import shlex
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import requests
+
+from common.processes import free_ports
+from watcher.load import ENDED
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from operating import Operator
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+APPLICATION = Path(__file__).parents[2] / "examples" / "serve_app.py"
+CLIENTS, MAX_REPLICAS = 8, 3  # eight requests at a time, at a target of two each, are more than three replicas' work
+BOUND_SECONDS, LOOK_SECONDS = 60.0, 0.2
+# Serve's proxy tells its controller how much waits every 10 s; the rest of the loop takes less.
+QUICK = {"env_vars": {"RAY_SERVE_HANDLE_AUTOSCALING_METRIC_PUSH_INTERVAL_S": "1"}}
+
+
+@dataclass
+class Story:
+    """What was seen when, in seconds since the requests began."""
+
+    began: float = field(default_factory=time.time)
+    steps: list[tuple[float, str]] = field(default_factory=list)
+
+    def see(self, step: str, look: Callable[[], Any]) -> Any:
+        """Wait until `look` gives something true; at most `BOUND_SECONDS`."""
+        deadline = time.monotonic() + BOUND_SECONDS
+        while not (seen := look()):
+            assert time.monotonic() < deadline, f"not within {BOUND_SECONDS:g} s: {step}; so far:\n{self}"
+            time.sleep(LOOK_SECONDS)
+        self.note(step)
+        return seen
+
+    def note(self, step: str, at: float | None = None) -> None:
+        """Write down a step of now, or of `at` (unix seconds)."""
+        self.steps.append(((at or time.time()) - self.began, step))
+
+    def __str__(self) -> str:
+        return "\n".join(f"{seconds:6.1f} s  {step}" for seconds, step in sorted(self.steps))
+
+
+@dataclass(frozen=True)
+class Dashboard:
+    """Ray's dashboard: where jobs go, and what Serve says of itself."""
+
+    api: str
+
+    def run(self, entrypoint: list[str]) -> None:
+        """Run a driver inside the cluster, with the cluster's own Python, and wait until it has ended well."""
+        body = {"entrypoint": shlex.join(entrypoint), "runtime_env": QUICK}
+        job = f"{self.api}/jobs/{requests.post(f'{self.api}/jobs/', json=body, timeout=60).json()['submission_id']}"
+        deadline = time.monotonic() + BOUND_SECONDS
+        while (status := requests.get(job, timeout=5).json()["status"]) not in ENDED:
+            assert time.monotonic() < deadline, f"the driver is still {status} after {BOUND_SECONDS:g} s"
+            time.sleep(LOOK_SECONDS)
+        assert status == "SUCCEEDED", requests.get(f"{job}/logs", timeout=5).json()["logs"]
+
+    def replicas(self, *states: str) -> list[str]:
+        """The worker id of each replica in one of `states` (of all without): "" on the head, or where not placed."""
+        document = requests.get(f"{self.api}/serve/applications/", timeout=5).json()
+        deployments = document["applications"]["default"]["deployments"].values()
+        replicas = [replica for deployment in deployments for replica in deployment["replicas"]]
+        return [r.get("node_instance_id") or "" for r in replicas if not states or r["state"] in states]
+
+
+@contextlib.contextmanager
+def requests_without_pause(url: str) -> Iterator[list[int]]:
+    """Several clients that ask again as soon as they are answered; gives the HTTP status of every answer."""
+    answers: list[int] = []
+    stop = threading.Event()
+
+    def ask() -> None:
+        while not stop.is_set():
+            answers.append(requests.get(url, timeout=BOUND_SECONDS).status_code)
+
+    clients = [threading.Thread(target=ask, daemon=True) for _ in range(CLIENTS)]
+    for client in clients:
+        client.start()
+    try:
+        yield answers
+    finally:
+        stop.set()
+        for client in clients:
+            client.join(BOUND_SECONDS)
+
+
+def scaler(operator: Operator) -> dict[str, Any]:
+    """The scaler's own account."""
+    address = operator.environment["WATCHER_LISTEN"]
+    return dict(requests.get(f"http://{address}/api/v1/status", timeout=5).json())
+
+
+def done(operator: Operator, action: str) -> list[dict[str, Any]]:
+    """Actions of one kind that went well, the first one first."""
+    actions = [a for a in scaler(operator)["actions"] if (a["action"], a["outcome"]) == (action, "done")]
+    return sorted(actions, key=lambda a: float(a["started_at"]))
+
+
+def test_requests_bring_replicas_replicas_bring_workers_and_all_go_again(operator: Operator, provider: str) -> None:
+    (port,) = free_ports(1)
+    operator.run("start-ray", "--num-cpus", "1", "--serve-port", str(port))
+    operator.run("start-watcher", "--check-interval", "2", "--max-workers", str(MAX_REPLICAS), "--cooldown", "2")
+    dashboard = Dashboard(operator.environment["RAY_DASHBOARD_METRIC_API"])
+    own_port = [] if provider == "docker" else [str(port)]  # in a container it is 8000, published as `port`
+    dashboard.run(["python", "-c", APPLICATION.read_text(encoding="utf-8"), *own_port])
+    assert dashboard.replicas("RUNNING") == [""]
+
+    story = Story()
+    with requests_without_pause(f"http://127.0.0.1:{port}/") as answers:
+        story.see("replicas asked", lambda: len(dashboard.replicas()) == MAX_REPLICAS)
+        story.see("alert", lambda: "RayPendingTasks" in {alert["name"] for alert in scaler(operator)["alerts"]})
+        story.see("replicas running", lambda: len(dashboard.replicas("RUNNING")) == MAX_REPLICAS)
+        at_work = set(dashboard.replicas("RUNNING")) - {""}
+    story.note("load ended")
+    launches = done(operator, "launch")
+    assert {launch["worker_id"] for launch in launches} == at_work  # no more workers than replicas needed
+    assert {launch["cause"] for launch in launches} == {"pending_demand"}
+
+    story.see("one replica left", lambda: len(dashboard.replicas()) == 1)
+    story.see("workers gone", lambda: not scaler(operator)["workers"])
+
+    assert dashboard.replicas("RUNNING") == [""]  # the one on the head, not one whose worker had to stay
+    assert set(answers) == {200}
+    removals = done(operator, "remove")
+    assert [r["cause"] for r in removals] == ["drained"] * len(launches)
+    for launch in launches:
+        story.note("launch", launch["started_at"])
+        story.note("joined", launch["joined_at"])
+    for action in ("drain", "remove"):
+        for record in done(operator, action):
+            story.note(action, record["finished_at"])
+    print(f"{len(answers)} requests answered\n{story}")  # noqa: T201  # pytest -s, or a failure, shows it
