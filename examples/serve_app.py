@@ -14,7 +14,7 @@ from ray import serve
         "target_ongoing_requests": 2,  # for each replica, waiting requests counted in
         "upscale_delay_s": 1,  # Serve's defaults are for slower lives: 30,
         "downscale_delay_s": 5,  # 600
-        "look_back_period_s": 2,  # and 30
+        "look_back_period_s": 11,  # and 30; more than the 10 s at which a proxy reports
     },
     ray_actor_options={"num_cpus": 1},  # what a replica takes of a worker
 )
