@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -121,20 +121,19 @@ class Way:
     ) -> tuple[list[Slots], list[Demand]]:
         """Fill workers that are there, the best first."""
         done: list[Slots] = []
-        pool = sorted(workers, key=lambda group: group.slot.free.get("GPU", 0.0) > 0)
+        pool = deque(sorted(workers, key=lambda group: group.slot.free.get("GPU", 0.0) > 0))
         while left and pool:
-            window = pool if len(pool) <= RESCORED_GROUPS else pool[:1]
+            window = [pool.popleft() for _ in range(len(pool) if len(pool) <= RESCORED_GROUPS else 1)]
             best = self._best(window, left, at_most)
             if best is None:
                 done += window
-                pool = pool[len(window) :]
                 continue
             done.append(Slots(best.slot, best.times))
-            pool = [group for group in pool if group is not best.group]
+            pool.extendleft(group for group in reversed(window) if group is not best.group)
             if best.group.count > best.times:
                 pool.append(replace(best.group, count=best.group.count - best.times))
             left = best.leaves(left)
-        return done + pool, left
+        return [*done, *pool], left
 
     def _launch(
         self, worker_types: Sequence[WorkerType], room: Room, left: list[Demand], at_most: int | None
@@ -153,18 +152,21 @@ class Way:
 
     def _best(self, pool: Sequence[Slots], left: Sequence[Demand], at_most: int | None) -> _Step | None:
         """The best worker for what is left, as often in a row as it stays the best."""
-        totals = _sum((demand.shape, demand.count) for demand in left)
         options = []
         for group in pool:
             slot, taken = group.slot.filled(left, at_most=at_most)
             if any(taken):
-                options.append(
-                    (group, slot, taken, self.score(group.slot, slot, list(zip(left, taken, strict=True)), totals))
-                )
+                options.append((group, slot, taken))
         if not options:
             return None
-        group, slot, taken, _ = max(options, key=lambda option: option[3])
-        repeats = (d.count // n for _, _, counts, _ in options for d, n in zip(left, counts, strict=True) if n)
+        totals = _sum((demand.shape, demand.count) for demand in left) if len(options) > 1 else {}
+
+        def score(option: tuple[Slots, Slot, tuple[int, ...]]) -> tuple[float, ...]:
+            group, slot, taken = option
+            return self.score(group.slot, slot, list(zip(left, taken, strict=True)), totals)
+
+        group, slot, taken = max(options, key=score) if len(options) > 1 else options[0]
+        repeats = (d.count // n for _, _, counts in options for d, n in zip(left, counts, strict=True) if n)
         return _Step(group, slot, taken, min(group.count, *repeats))
 
 
@@ -179,8 +181,13 @@ class _Step:
 
     def leaves(self, left: Sequence[Demand]) -> list[Demand]:
         """What is left of the demand after this step."""
-        counts = (demand.count - taken * self.times for demand, taken in zip(left, self.taken, strict=True))
-        return [replace(demand, count=count) for demand, count in zip(left, counts, strict=True) if count]
+        rest = []
+        for demand, taken in zip(left, self.taken, strict=True):
+            if not taken:
+                rest.append(demand)
+            elif count := demand.count - taken * self.times:
+                rest.append(Demand(demand.shape, count, demand.selectors))
+        return rest
 
 
 def requests_of(gang: Gang) -> tuple[Demand, ...]:

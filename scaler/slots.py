@@ -29,12 +29,16 @@ class Slot:
 
     def capacity(self, demand: Demand) -> int:
         """How many of `demand` fit (all of them where it asks for nothing)."""
-        if not all(_satisfied(selector, self.labels) for selector in demand.selectors):
+        if demand.selectors and not all(_satisfied(selector, self.labels) for selector in demand.selectors):
             return 0
-        fits = demand.count
+        fits, free = demand.count, self.free
         for name, amount in demand.shape:
-            fits = min(fits, math.floor(self.free.get(name, 0.0) / amount + TOLERANCE))
-        return max(0, fits)
+            most = math.floor(free.get(name, 0.0) / amount + TOLERANCE)
+            if most < fits:
+                if most <= 0:
+                    return 0
+                fits = most
+        return fits
 
     def filled(self, demands: Sequence[Demand], *, at_most: int | None = None) -> tuple[Slot, tuple[int, ...]]:
         """The slot after taking what fits of each demand in turn (`at_most` requests in all), and how many of each."""
