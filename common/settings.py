@@ -60,6 +60,9 @@ def _http_url(value: str) -> str:
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
 """A URL as `requests` takes it, for example `http://localhost:8265/api`."""
 
+HttpUrls = Annotated[str, AfterValidator(lambda urls: ",".join(_http_url(url.strip()) for url in urls.split(",")))]
+"""One URL or several, with commas between them."""
+
 AbsolutePath = Annotated[Path, AfterValidator(lambda path: path.expanduser().resolve())]
 """A path that means the same in every directory; `~` is the user's home."""
 

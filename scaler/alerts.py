@@ -1,17 +1,18 @@
-"""Alerts as state, not as events. Pure: standard library only.
+"""Alerts as level, not edge. Pure: standard library only.
 
 Alertmanager delivers at least once, in any order, and a resolve can be lost. So an alert is kept by its key
 and changes only to what is newer: a firing one stays active until it is resolved or was not heard of for
-`alert_expiry` seconds, and a repeated or late notification changes nothing.
+`alert_expiry` seconds, and a repeated or late notification changes nothing. What Alertmanager's own list no longer
+has counts as resolved.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from scaler.model import Direction
 
@@ -22,7 +23,7 @@ REORDER_SECONDS = 60.0  # notifications overtake each other within seconds; retr
 class Alert:
     """What one rule says about one series, as last heard. Times are unix seconds."""
 
-    key: str  # Alertmanager's groupKey and the alert's fingerprint
+    key: str  # Alertmanager's fingerprint: the same in webhook and list, in every group and every peer
     name: str
     direction: Direction
     firing: bool
@@ -86,6 +87,24 @@ def absorb(known: Mapping[str, Alert], heard: Iterable[Alert]) -> dict[str, Aler
         if is_news(news.get(alert.key, known.get(alert.key)), alert):
             news[alert.key] = alert
     return news
+
+
+def repeated(known: Mapping[str, Alert], heard: Iterable[Alert]) -> int:
+    """How many of `heard` say what is known already: sent again, or by the other one of an HA pair."""
+    said = {(alert.key, alert.firing, alert.starts_at) for alert in known.values()}
+    return sum((alert.key, alert.firing, alert.starts_at) in said for alert in heard)
+
+
+def vanished(known: Iterable[Alert], ends: Callable[[Alert], bool], asked_at: float, now: float) -> list[Alert]:
+    """The firing alerts that a list ends which was asked for at `asked_at`, as resolved at `now` (unix seconds).
+
+    What was heard of after the question may be newer than the answer.
+    """
+    return [
+        replace(alert, firing=False, received_at=now)
+        for alert in known
+        if alert.firing and alert.received_at < asked_at and ends(alert)
+    ]
 
 
 def permission(alerts: Iterable[Alert], direction: Direction, now: float, expiry: float) -> Permission:

@@ -6,11 +6,9 @@ alone; a mix of firing and resolved alerts is normal, so each alert's own status
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import AwareDatetime, BaseModel, Field, ValidationError
 from pydantic.alias_generators import to_camel
@@ -19,22 +17,32 @@ from scaler.alerts import Alert
 from scaler.errors import InvalidAlertError
 from scaler.model import Direction
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 DIRECTION_LABEL = "ray_scale"
+CLUSTER_LABEL = "cluster"
 WORKER_TYPE_LABEL = "worker_type"
 STEP_ANNOTATION = "step"
 LARGEST_STEP = 999
 STEP = re.compile(r"[1-9][0-9]{0,2}")
 PROBLEMS_NAMED = 5
+FNV_OFFSET, FNV_PRIME = 14695981039346656037, 1099511628211
 
 
-class IncomingAlert(BaseModel, alias_generator=to_camel):
-    """One alert of a notification."""
+class ToldAlert(BaseModel, alias_generator=to_camel):
+    """What webhook and list say alike of an alert."""
 
-    status: Literal["firing", "resolved"]
     labels: dict[str, str]
     annotations: dict[str, str] = Field(default_factory=dict)
     starts_at: AwareDatetime
     fingerprint: str = ""
+
+
+class IncomingAlert(ToldAlert):
+    """One alert of a notification."""
+
+    status: Literal["firing", "resolved"]
 
 
 class Notification(BaseModel, alias_generator=to_camel):
@@ -48,36 +56,46 @@ class Notification(BaseModel, alias_generator=to_camel):
 
 @dataclass(frozen=True)
 class Heard:
-    """What a notification says to us: alerts that scale, how many are none of ours, and what could not be used."""
+    """What a notification says to us: alerts that scale us, how many do not, and what could not be used."""
 
     alerts: tuple[Alert, ...]
     ignored: int
     problems: tuple[str, ...]
+    elsewhere: int = 0  # of those ignored: how many scale another cluster
 
 
-def read(body: bytes, now: float) -> Heard:
+def read(body: bytes, now: float, cluster: str | None = None) -> Heard:
     """Read a webhook's body, received at `now` (unix seconds). Raises `InvalidAlertError` if it is no notification.
 
-    One alert with an unusable `ray_scale` or `step` costs none of the others; it is named in `problems`.
+    One alert with an unusable `ray_scale` or `step` costs none of the others; it is named in `problems`. Alerts whose
+    label `cluster` names another than `cluster` are none of ours (None: all are).
     """
     try:
         notification = Notification.model_validate_json(body)
     except ValidationError as error:
         raise InvalidAlertError(_explain(error)) from None
+    told = [(incoming, incoming.status == "firing") for incoming in notification.alerts]
+    return sorted_out(told, now, cluster)
+
+
+def sorted_out(told: Iterable[tuple[ToldAlert, bool]], now: float, cluster: str | None) -> Heard:
+    """Of alerts, each with whether it fires, those that scale `cluster`."""
     alerts: list[Alert] = []
     problems: list[str] = []
-    ignored = 0
-    for incoming in notification.alerts:
+    ignored = elsewhere = 0
+    for incoming, firing in told:
         if DIRECTION_LABEL not in incoming.labels:
             ignored += 1
-        elif alert := _scaling_alert(notification.group_key, incoming, now, problems):
+        elif cluster is not None and incoming.labels.get(CLUSTER_LABEL, cluster) != cluster:
+            elsewhere += 1
+        elif alert := _scaling_alert(incoming, now, problems, firing=firing):
             alerts.append(alert)
         else:
             ignored += 1
-    return Heard(tuple(alerts), ignored, tuple(problems))
+    return Heard(tuple(alerts), ignored + elsewhere, tuple(problems), elsewhere)
 
 
-def _scaling_alert(group_key: str, incoming: IncomingAlert, now: float, problems: list[str]) -> Alert | None:
+def _scaling_alert(incoming: ToldAlert, now: float, problems: list[str], *, firing: bool) -> Alert | None:
     name = incoming.labels.get("alertname", "an alert without name")
     try:
         direction = Direction(incoming.labels[DIRECTION_LABEL])
@@ -85,10 +103,10 @@ def _scaling_alert(group_key: str, incoming: IncomingAlert, now: float, problems
         problems.append(f"{name}: label {DIRECTION_LABEL} is {incoming.labels[DIRECTION_LABEL]!r}, wanted up or down")
         return None
     return Alert(
-        key=f"{group_key}|{incoming.fingerprint or _fingerprint(incoming.labels)}",
+        key=incoming.fingerprint or fingerprint(incoming.labels),
         name=name,
         direction=direction,
-        firing=incoming.status == "firing",
+        firing=firing,
         starts_at=incoming.starts_at.timestamp(),
         received_at=now,
         worker_type=incoming.labels.get(WORKER_TYPE_LABEL) or None,
@@ -106,9 +124,15 @@ def _step(name: str, text: str | None, problems: list[str]) -> int | None:
     return None
 
 
-def _fingerprint(labels: dict[str, str]) -> str:
-    """A stand-in where a sender gives none: equal for equal labels."""
-    return hashlib.sha256(json.dumps(labels, sort_keys=True).encode()).hexdigest()[:16]
+def fingerprint(labels: dict[str, str]) -> str:
+    """The one that Alertmanager gives these labels, for senders that leave it out.
+
+    FNV-1a of names and values in order, each followed by 255 (github.com/prometheus/common, model/fingerprinting.go).
+    """
+    hashed = FNV_OFFSET
+    for byte in b"".join(part.encode() + b"\xff" for label in sorted(labels.items()) for part in label):
+        hashed = (hashed ^ byte) * FNV_PRIME % 2**64
+    return f"{hashed:016x}"
 
 
 def _explain(error: ValidationError) -> str:

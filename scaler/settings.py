@@ -7,7 +7,15 @@ from typing import Literal
 
 from pydantic import ByteSize, Field, SecretStr, model_validator
 
-from common.settings import AbsolutePath, ClusterAddresses, HostPort, HttpUrl, SettingsError, split_host_port
+from common.settings import (
+    AbsolutePath,
+    ClusterAddresses,
+    HostPort,
+    HttpUrl,
+    HttpUrls,
+    SettingsError,
+    split_host_port,
+)
 from scaler.model import WorkerType
 
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -164,6 +172,18 @@ class ScalerSettings(ClusterAddresses):
         description="seconds without news after which an active alert is forgotten",
     )
 
+    alertmanager_url: HttpUrls | None = Field(
+        None,
+        validation_alias="ALERTMANAGER_URL",
+        description="base URL of the Alertmanager whose alerts are re-read, of an HA pair both with a comma between; "
+        "unset: webhooks alone, but start-watcher names its own",
+    )
+    alertmanager_receiver: str = Field(
+        "ray-watcher",
+        validation_alias="ALERTMANAGER_RECEIVER",
+        min_length=1,
+        description="receiver in Alertmanager's route whose alerts are the scaler's",
+    )
     planner: str | None = Field(
         None,
         validation_alias="WATCHER_PLANNER",
@@ -191,6 +211,11 @@ class ScalerSettings(ClusterAddresses):
             max_workers=self.max_workers,
             idle_timeout=self.idle_timeout,
         )
+
+    @property
+    def alertmanager_urls(self) -> tuple[str, ...]:
+        """Where alerts are re-read from; none: nowhere."""
+        return tuple(self.alertmanager_url.split(",")) if self.alertmanager_url else ()
 
     @property
     def journal_file(self) -> Path:

@@ -69,6 +69,7 @@ def stack_of(settings: OperatorSettings, **environment: str) -> Stack:
     told = {
         variable("state_dir"): str(directory),
         variable("exporter_url"): f"http://{settings.exporter_listen}",
+        variable("alertmanager_url"): settings.alertmanager_url or f"http://{settings.alertmanager_listen}",
     }
     return Stack(
         directory=watcher,

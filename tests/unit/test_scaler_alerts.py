@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scaler import notification
-from scaler.alerts import absorb, permission
+from scaler.alerts import absorb, permission, repeated, vanished
 from scaler.errors import InvalidAlertError
 from scaler.model import Direction
 
@@ -50,6 +51,24 @@ def test_any_order_of_arrival_ends_in_the_same_state(order: list[Any]) -> None:
         state.update(absorb(state, [heard]))
 
     assert state == {AGAIN.key: AGAIN}
+
+
+LONG_AGO = NOW - 120  # retries of a sender go on for about a minute
+
+
+@given(
+    heard=st.lists(st.sampled_from([FIRING, RESOLVED, AGAIN, replace(AGAIN, firing=False)]), max_size=8),
+    listed=st.sampled_from([(), (AGAIN,)]),
+)
+def test_whatever_became_of_webhooks_a_later_list_has_the_last_word(heard: list[Any], listed: tuple[Any, ...]) -> None:
+    state: dict[str, Any] = {}
+    for told in heard:  # lost ones are not in it, others doubled, and in any order
+        state.update(absorb(state, [replace(told, received_at=LONG_AGO)]))
+
+    state.update(absorb(state, listed))
+    state.update({a.key: a for a in vanished(state.values(), lambda a: a.key not in {b.key for b in listed}, NOW, NOW)})
+
+    assert [a.key for a in state.values() if a.firing] == [a.key for a in listed]
 
 
 def test_an_alert_without_news_expires() -> None:
@@ -97,7 +116,7 @@ def test_a_notification_becomes_alerts() -> None:
     (heard,) = notification.read(body(incoming()), NOW).alerts
 
     assert (heard.name, heard.direction, heard.firing, heard.step) == ("RayPendingTasks", Direction.UP, True, None)
-    assert heard.key == "{}:{alertname='RayPendingTasks'}|abc123"
+    assert heard.key == "abc123"
     assert heard.starts_at == 1767323045.678
     assert heard.received_at == NOW
 
@@ -156,10 +175,74 @@ def test_step_and_worker_type_are_read() -> None:
     assert (heard.step, heard.worker_type) == (3, "gpu")
 
 
-def test_without_a_fingerprint_equal_labels_are_one_alert() -> None:
-    keys = {notification.read(body(incoming(fingerprint="")), NOW).alerts[0].key for _ in range(2)}
+def test_a_sender_that_leaves_out_the_fingerprint_is_given_alertmanagers_own() -> None:
+    labels = {"ray_scale": "up", "cluster": "blue", "alertname": "Mine"}
+    (heard,) = notification.read(body(incoming(fingerprint="", labels=labels)), NOW).alerts
+
+    assert heard.key == "1b4e7ff89ab3106d"  # as Alertmanager 0.25 listed an alert with these labels
+
+
+def test_one_alert_in_two_groups_is_one_alert() -> None:
+    keys = {notification.read(body(incoming(), groupKey=key), NOW).alerts[0].key for key in ("{}:a", "{}:b")}
 
     assert len(keys) == 1
+
+
+@pytest.mark.parametrize(
+    ("named", "ours"),
+    [
+        pytest.param({"cluster": "blue"}, 1, id="our cluster"),
+        pytest.param({}, 1, id="no cluster"),
+        pytest.param({"cluster": "green"}, 0, id="another cluster"),
+    ],
+)
+def test_an_alert_that_names_another_cluster_is_none_of_ours(named: dict[str, str], ours: int) -> None:
+    labels = {"alertname": "Mine", "ray_scale": "up", **named}
+    heard = notification.read(body(incoming(labels=labels)), NOW, "blue")
+
+    assert (len(heard.alerts), heard.elsewhere, heard.ignored) == (ours, 1 - ours, 1 - ours)
+
+
+PROMQL_NAMES = st.from_regex(r"[a-zA-Z_:][a-zA-Z0-9_:]{0,40}", fullmatch=True)
+
+
+@given(name=PROMQL_NAMES, way=st.sampled_from(list(Direction)), step=st.none() | st.integers(1, 999))
+def test_any_rule_takes_part_by_its_labels_alone(name: str, way: Direction, step: int | None) -> None:
+    labels = {"alertname": name, "ray_scale": way.value, "worker_type": "gpu", "queue": "serve", "instance": "h:1"}
+    annotations = {} if step is None else {"step": str(step)}
+    (heard,) = notification.read(body(incoming(labels=labels, annotations=annotations)), NOW).alerts
+
+    permitted = permission([replace(heard, received_at=NOW)], way, NOW, 300)
+    assert (permitted.names, permitted.allows("gpu"), permitted.allows("cpu")) == (name, True, False)
+    assert permitted.steps("default") == ({} if step is None else {"gpu": step})
+
+
+@pytest.mark.parametrize(
+    ("known", "heard", "twice"),
+    [
+        pytest.param([FIRING], [FIRING], 1, id="sent again, or by the other one of a pair"),
+        pytest.param([], [FIRING], 0, id="heard for the first time"),
+        pytest.param([FIRING], [RESOLVED], 0, id="its end"),
+        pytest.param([FIRING], [AGAIN], 0, id="fires anew"),
+    ],
+)
+def test_what_is_known_already_is_counted_as_repeated(known: list[Any], heard: list[Any], twice: int) -> None:
+    assert repeated({a.key: a for a in known}, heard) == twice
+
+
+@pytest.mark.parametrize(
+    ("known", "ends", "gone"),
+    [
+        pytest.param(FIRING, True, True, id="what the list ends has ended"),
+        pytest.param(FIRING, False, False, id="what the list has goes on"),
+        pytest.param(RESOLVED, True, False, id="what has ended already is no news"),
+        pytest.param(alert(received_at=NOW), True, False, id="what was heard of after the question is newer"),
+    ],
+)
+def test_a_list_ends_what_it_lacks(known: Any, ends: bool, gone: bool) -> None:
+    ended = vanished([known], lambda _: ends, asked_at=NOW, now=NOW + 1)
+
+    assert [(a.firing, a.received_at) for a in ended] == ([(False, NOW + 1)] if gone else [])
 
 
 @pytest.mark.parametrize(

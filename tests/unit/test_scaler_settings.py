@@ -69,6 +69,7 @@ def test_the_gcs_is_found(environment: dict[str, str], gcs: str, monkeypatch: py
         ("RAY_DASHBOARD_METRIC_API", "http://localhost:99999/api", "http://HOST:PORT/PATH"),
         ("RAY_DASHBOARD_METRIC_API", "localhost:8265", "http://HOST:PORT/PATH"),
         ("WATCHER_EXPORTER_URL", "ftp://localhost", "http://HOST:PORT/PATH"),
+        ("ALERTMANAGER_URL", "http://one:9093,other:9093", "http://HOST:PORT/PATH"),
         ("WATCHER_NUM_CPUS", "0.5", "a valid integer"),
         ("WATCHER_MIN_WORKERS", "6", "at most WATCHER_MAX_WORKERS (5)"),
     ],
@@ -85,6 +86,20 @@ def test_a_wrong_value_names_its_variable_what_it_got_and_what_it_wants(
     assert message.startswith(f"{name}: got ")
     assert value in message
     assert wanted in message
+
+
+@pytest.mark.parametrize(
+    ("value", "urls"),
+    [
+        pytest.param("", (), id="unset"),
+        pytest.param("http://one:9093", ("http://one:9093",), id="one"),
+        pytest.param("http://one:9093, http://other:9093", ("http://one:9093", "http://other:9093"), id="a pair"),
+    ],
+)
+def test_alertmanagers_are_one_or_several(value: str, urls: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALERTMANAGER_URL", value)
+
+    assert load(ScalerSettings).alertmanager_urls == urls
 
 
 def test_all_mistakes_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
