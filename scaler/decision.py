@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from scaler.breaker import LaunchHealth
     from scaler.lifecycle import Worker
     from scaler.model import Snapshot
+    from scaler.pauses import Pause
 
 NOTHING = Permission()
 
@@ -58,6 +59,8 @@ class Cause(str, Enum):
     SNAPSHOT_UNAVAILABLE = "snapshot_unavailable"
     PROVIDER_UNAVAILABLE = "provider_unavailable"
     CUSTOM_PLANNER_FAILED = "custom_planner_failed"
+    PAUSED = "paused"
+    JOURNAL_UNAVAILABLE = "journal_unavailable"
     # impossible
     NO_WORKER_TYPE_FITS = "no_worker_type_fits"
 
@@ -101,6 +104,8 @@ HELD_CAUSES = (
     Cause.SNAPSHOT_UNAVAILABLE,
     Cause.PROVIDER_UNAVAILABLE,
     Cause.CUSTOM_PLANNER_FAILED,
+    Cause.PAUSED,
+    Cause.JOURNAL_UNAVAILABLE,
 )
 
 
@@ -152,6 +157,9 @@ class Observation:
     blind_since: float | None = None  # unix seconds since which the demand is not known, None: it is known, or news
     problem: str = ""  # why there is no snapshot
     provider_problem: str = ""  # why the workers are not known; then they are those that were last seen
+    journal_problem: str = ""  # why nothing can be written down; then all of this is as it was last seen
+    paused_up: Pause | None = None
+    paused_down: Pause | None = None
 
 
 @dataclass(frozen=True)

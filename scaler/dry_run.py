@@ -13,6 +13,7 @@ from scaler.config import Policy
 from scaler.decision import Observation
 from scaler.lifecycle import WORKER_ID, Worker, WorkerState, join_views
 from scaler.model import Direction, Instance, InstanceStatus, WorkerType
+from scaler.pauses import Pause
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -36,7 +37,7 @@ def assumed(snapshot: Snapshot) -> Alert:
     )
 
 
-def observe(
+def observe(  # noqa: PLR0913  # what it rests on, each once
     snapshot: Snapshot,
     worker_types: Mapping[str, str],
     alerts: Iterable[Alert],
@@ -44,6 +45,7 @@ def observe(
     *,
     workers: tuple[Worker, ...] | None = None,
     cooldown: Mapping[Direction, float] | None = None,
+    pauses: Mapping[Direction, Pause] | None = None,
     launch_health: Mapping[str, LaunchHealth] | None = None,
 ) -> Observation:
     """All that a plan at the snapshot's own time rests on.
@@ -62,6 +64,8 @@ def observe(
         launch_health=launch_health or {},
         demand_since=now - SETTLED_SECONDS,
         blind_since=None if snapshot.demand_known else now - max(SETTLED_SECONDS, policy.stale_after),
+        paused_up=(pauses or {}).get(Direction.UP),
+        paused_down=(pauses or {}).get(Direction.DOWN),
     )
 
 
@@ -128,6 +132,16 @@ def alerts_of(status: Mapping[str, Any]) -> list[Alert]:
 def cooldown_of(status: Mapping[str, Any]) -> dict[Direction, float]:
     """Seconds that each direction has yet to rest. Raises `KeyError`, `TypeError`, `ValueError`."""
     return {way: float(status["cooldown"][way.value]["remaining_seconds"]) for way in Direction}
+
+
+def pauses_of(status: Mapping[str, Any]) -> dict[Direction, Pause]:
+    """The pauses that hold. Raises `KeyError`, `TypeError`, `ValueError`."""
+    told = {way: status["paused"][way.value] for way in Direction}
+    return {
+        way: Pause(*(pause[part] for part in ("reason", "by", "since", "until")))
+        for way, pause in told.items()
+        if pause
+    }
 
 
 def launch_health_of(status: Mapping[str, Any]) -> dict[str, LaunchHealth]:

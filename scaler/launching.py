@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
 
 def launch(draft: Draft, kinds: Sequence[str], cause: Cause, reason: str) -> None:
-    """Launch workers of these types, as far as back-off, cooldown, room and launches in flight let us."""
+    """Launch workers of these types, as far as a pause, back-off, cooldown, room and launches in flight let us."""
+    if pause := draft.observation.paused_up:
+        draft.hold(Cause.PAUSED, len(kinds), f"{reason}; scaling up is {pause.text}")
+        return
     tried = []
     for name, count in Counter(kinds).items():
         if draft.rests(name):

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 def plan(observation: Observation, policy: Policy, now: float) -> Plan:
     """Decide what the pool needs at `now` (unix seconds)."""
+    if observation.journal_problem:
+        reason = f"nothing is done that cannot be written down: {observation.journal_problem}"
+        return Plan(held=(Held(Cause.JOURNAL_UNAVAILABLE, 1, reason),), demand_met=False)
     if observation.provider_problem:
         reason = f"nothing is launched or removed without knowing the workers: {observation.provider_problem}"
         return Plan(held=(Held(Cause.PROVIDER_UNAVAILABLE, 1, reason),), demand_met=False)

@@ -62,7 +62,11 @@ def nonsense(proposed: object, observation: Observation, policy: Policy) -> str:
     for entries, kind in parts:
         if not isinstance(entries, tuple) or not all(isinstance(entry, kind) for entry in entries):
             return f"its plan holds something other than a tuple of {kind.__name__}"
-    return _unknown(proposed, observation, policy) or _too_many(proposed, observation, policy)
+    return (
+        _unknown(proposed, observation, policy)
+        or _too_many(proposed, observation, policy)
+        or _despite_a_pause(proposed, observation)
+    )
 
 
 def _unknown(proposed: Plan, observation: Observation, policy: Policy) -> str:
@@ -81,6 +85,15 @@ def _too_many(proposed: Plan, observation: Observation, policy: Policy) -> str:
     launches = sum(action.kind is ActionKind.LAUNCH for action in proposed.actions)
     if launches and there + launches > policy.max_workers:
         return f"it launches {launches} beside {there}, and max_workers is {policy.max_workers}"
+    return ""
+
+
+def _despite_a_pause(proposed: Plan, observation: Observation) -> str:
+    kinds = {action.kind for action in proposed.actions}
+    if observation.paused_up and ActionKind.LAUNCH in kinds:
+        return f"it launches, but scaling up is {observation.paused_up.text}"
+    if observation.paused_down and ActionKind.DRAIN in kinds:
+        return f"it drains, but scaling down is {observation.paused_down.text}"
     return ""
 
 

@@ -32,6 +32,8 @@ def drain_the_idle(draft: Draft) -> None:
         draft.hold(Cause.NOT_IDLE_LONG_ENOUGH, 1, f"{permitted}, but no worker may go yet")
     elif up and (up.asks_for_a_number or not draft.demand_met):
         draft.hold(Cause.UP_ALERT_ACTIVE, len(idle), f"{permitted}, but up wins over down: {up.names}")
+    elif pause := draft.observation.paused_down:
+        draft.hold(Cause.PAUSED, len(idle), f"{permitted}; scaling down is {pause.text}")
     elif wait := scale_down_wait(draft.observation, draft.policy, draft.now):
         draft.hold(Cause.COOLDOWN, len(idle), f"{permitted}; cooldown for another {wait:.0f} s")
     else:

@@ -10,7 +10,7 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from scaler.decision import NOTHING, Cause, Observation, Plan
+from scaler.decision import NOTHING, Cause, Held, Observation, Plan
 from scaler.lifecycle import JOINING, ActionKind
 from scaler.model import Demand, Gang, shape_text
 from scaler.sentences import plural
@@ -49,9 +49,9 @@ def why_waiting(
     if snapshot is None or not snapshot.demand_known:
         return ()
     parts = sorted(_parts(snapshot), key=lambda part: (-part.count, part.shape))
-    if observation.provider_problem:
-        reason = proposed.held[0].reason if proposed.held else observation.provider_problem
-        return tuple(Waiting(part.shape, part.count, Cause.PROVIDER_UNAVAILABLE, reason) for part in parts)
+    if problem := observation.journal_problem or observation.provider_problem:
+        held = next(iter(proposed.held), Held(Cause.PROVIDER_UNAVAILABLE, 1, problem))
+        return tuple(Waiting(part.shape, part.count, held.cause, held.reason) for part in parts)
     told = _Teller(observation, proposed, policy, now, planner)
     shown, folded = parts[:SHAPES_EXPLAINED], parts[SHAPES_EXPLAINED:]
     return (*map(told.add, shown), *_fold(folded, told))

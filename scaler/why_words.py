@@ -55,7 +55,8 @@ def headlines(
     observation: Observation, proposed: Plan, waiting: Sequence[Waiting], workers: Sequence[WorkerWhy]
 ) -> tuple[str, ...]:
     """The state of affairs in a few sentences, what is wrong first."""
-    wrong = [*_blindness(observation, proposed), *_impossible(proposed), *_held(waiting), *_failures(observation)]
+    wrong = [*_blindness(observation, proposed), *_paused(observation), *_impossible(proposed), *_held(waiting)]
+    wrong += _failures(observation)
     going_on = _going_on(proposed, workers)
     if wrong:
         return (*wrong, going_on)
@@ -67,6 +68,9 @@ def headlines(
 def _blindness(observation: Observation, proposed: Plan) -> Iterator[str]:
     """What is not known, in the plan's own words where it has some."""
     snapshot = observation.snapshot
+    if observation.journal_problem:
+        yield f"The journal cannot be written: {observation.journal_problem}; so nothing is launched or removed."
+        return
     if observation.provider_problem:
         yield f"The workers are not known: {observation.provider_problem}; so nothing is launched or removed."
     blind = {Cause.SNAPSHOT_UNAVAILABLE, Cause.DEMAND_UNKNOWN}
@@ -78,6 +82,12 @@ def _blindness(observation: Observation, proposed: Plan) -> Iterator[str]:
         yield f"There is no usable snapshot of the cluster: {observation.problem}; so nothing is removed."
     elif not snapshot.demand_known:
         yield f"What waits is not known: the source {snapshot.source} cannot tell."
+
+
+def _paused(observation: Observation) -> Iterator[str]:
+    for way, pause in (("up", observation.paused_up), ("down", observation.paused_down)):
+        if pause:
+            yield f"Scaling {way} is {pause.text}."
 
 
 def _impossible(proposed: Plan) -> Iterator[str]:
@@ -94,6 +104,8 @@ _HELD_WORDS = {
     Cause.PROVIDER_UNAVAILABLE: "until the workers are known again",
     Cause.LAUNCHES_FAIL: "because launches of the worker type that fits have failed",
     Cause.WAITS_FOR_A_NODE: "for a node that is here and full",
+    Cause.PAUSED: "because scaling up is paused",
+    Cause.JOURNAL_UNAVAILABLE: "until the journal can be written again",
 }
 
 

@@ -95,6 +95,8 @@ def _on_its_way_out(_scene: _Scene, worker: Worker) -> Said:
 
 
 def _unknown(scene: _Scene, worker: Worker) -> Said:
+    if problem := scene.observation.journal_problem:
+        return Cause.JOURNAL_UNAVAILABLE, f"nothing is done that cannot be written down: {problem}"
     if problem := scene.observation.provider_problem:
         return Cause.PROVIDER_UNAVAILABLE, f"nothing is removed without knowing the workers: {problem}"
     if scene.observation.snapshot is None:

@@ -13,6 +13,7 @@ from scaler.decision import Observation
 from scaler.journal import Journal
 from scaler.lifecycle import WorkerState
 from scaler.model import Direction
+from scaler.pauses import Pause
 from scaler.plan import plan
 from scaler.reconciler import View
 from scaler.status import status
@@ -99,6 +100,19 @@ SITUATIONS = {
             launch_health={"default": LaunchHealth(frozenset({4, 5, 6}), NOW - 12, "no such image: my/ray:9")},
         ),
         policy(),
+    ),
+    "scaling is paused": Situation(
+        observation(
+            worker(1, idle=90),
+            demands=(demand(4),),
+            up=PENDING,
+            paused_up=Pause("benchmark", "anna", NOW - 600, NOW + 3600),
+            paused_down=Pause("benchmark", "anna", NOW - 600),
+        ),
+        policy(),
+    ),
+    "a journal that cannot be written": Situation(
+        observation(worker(1, idle=90), demands=(demand(4),), up=PENDING, journal_problem="disk is full"), policy()
     ),
     "a worker that never joined": Situation(
         observation(worker(1, WorkerState.LAUNCH_FAILED, detail="exit code 1: no space left on device")), policy()

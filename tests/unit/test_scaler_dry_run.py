@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 
+import pytest
 from builders import NOW, demand, head, node, policy, snapshot, worker_name, worker_type
 from situations import SITUATIONS
 
@@ -73,8 +74,9 @@ def test_a_policy_with_labels_and_resources_survives_json() -> None:
     assert dry_run.policy_of({"policy": json.loads(json.dumps(asdict(policy(kind))))}) == policy(kind)
 
 
-def test_the_plan_for_a_status_is_the_loops_own() -> None:
-    situation = SITUATIONS["a burst during the cooldown"]
+@pytest.mark.parametrize("name", ["a burst during the cooldown", "scaling is paused"])
+def test_the_plan_for_a_status_is_the_loops_own(name: str) -> None:
+    situation = SITUATIONS[name]
     status, seen = situation.status(), situation.observation.snapshot
     assert seen is not None
     observed = dry_run.observe(
@@ -84,6 +86,7 @@ def test_the_plan_for_a_status_is_the_loops_own() -> None:
         situation.policy,
         workers=dry_run.workers_of(status, seen),
         cooldown=dry_run.cooldown_of(status),
+        pauses=dry_run.pauses_of(status),
     )
 
     assert plan(observed, situation.policy, NOW) == situation.plan

@@ -77,6 +77,16 @@ EXPECTED = {
         {"CPU:1": Cause.LAUNCHES_FAIL},
         ["busy"],
     ),
+    "scaling is paused": (
+        "Scaling up is paused since 1970-01-12 13:36 UTC by anna (benchmark), until 1970-01-12 14:46 UTC.",
+        {"CPU:1": Cause.PAUSED},
+        ["no_alert"],
+    ),
+    "a journal that cannot be written": (
+        "The journal cannot be written: disk is full; so nothing is launched or removed.",
+        {"CPU:1": Cause.JOURNAL_UNAVAILABLE},
+        ["journal_unavailable"],
+    ),
     "a worker that never joined": (
         "worker-1-000001 ended before it joined Ray: exit code 1: no space left on device.",
         {},

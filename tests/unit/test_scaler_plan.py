@@ -8,6 +8,7 @@ from plan_cases import DOWN, UP, Case, actions_of
 from plan_cases.failures import FAILURES
 from plan_cases.launches import LAUNCHES
 from plan_cases.limits import LIMITS
+from plan_cases.paused import PAUSE, PAUSED
 from plan_cases.removals import REMOVALS
 from plan_cases.requested import REQUESTED
 
@@ -15,7 +16,7 @@ from scaler.alerts import Permission
 from scaler.decision import ACTION_CAUSES, HELD_CAUSES, Cause
 from scaler.plan import plan
 
-CASES = (*LAUNCHES, *REMOVALS, *LIMITS, *FAILURES, *REQUESTED)
+CASES = (*LAUNCHES, *REMOVALS, *LIMITS, *FAILURES, *REQUESTED, *PAUSED)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.sentence)
@@ -41,6 +42,15 @@ def test_causes_are_listed_by_what_they_explain() -> None:
     listed = {cause for causes in ACTION_CAUSES.values() for cause in causes} | set(HELD_CAUSES)
 
     assert set(Cause) == listed | {Cause.NO_WORKER_TYPE_FITS}
+
+
+def test_what_a_pause_holds_says_who_why_since_and_until_when() -> None:
+    proposed = plan(observation(nodes=(head(),), demands=(demand(2),), up=UP, paused_up=PAUSE), policy(), NOW)
+
+    assert proposed.held[0].reason == (
+        "2 x CPU:1 wait: 2 more workers, permitted by RayPendingTasks; scaling up is paused since 1970-01-12 13:45 UTC"
+        " by anna (benchmark), until 1970-01-12 13:47 UTC"
+    )
 
 
 def test_infeasible_demand_is_a_result_with_its_reason() -> None:

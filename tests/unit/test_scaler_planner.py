@@ -11,11 +11,12 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 import pytest
-from builders import NOW, demand, head, observation, permits, policy, worker
+from builders import NOW, demand, head, observation, permits, policy, worker, worker_name
 
 from common.settings import SettingsError
 from scaler.decision import Action, Cause, Plan
 from scaler.lifecycle import ActionKind
+from scaler.pauses import Pause
 from scaler.plan import plan
 from scaler.planner import guarded, load_planner
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from scaler.decision import Observation
 
 GIVEN = observation(worker(), nodes=(head(),), demands=(demand(3),), up=permits())
+PAUSE = Pause("benchmark", "anna", NOW)
 BUILT_IN = plan(GIVEN, policy(), NOW)
 
 
@@ -65,6 +67,26 @@ def test_nonsense_is_told_and_the_built_in_plan_followed(returned: object, says:
 
     assert proposed.actions == BUILT_IN.actions
     assert proposed.held[0].cause is Cause.CUSTOM_PLANNER_FAILED
+    assert says in proposed.held[0].reason
+
+
+@pytest.mark.parametrize(
+    ("action", "paused", "says"),
+    [
+        pytest.param(launch(), {"paused_up": PAUSE}, "it launches, but scaling up is paused", id="up"),
+        pytest.param(
+            Action(ActionKind.DRAIN, Cause.IDLE, "mine", "default", worker_name(1)),
+            {"paused_down": PAUSE},
+            "it drains, but scaling down is paused",
+            id="down",
+        ),
+    ],
+)
+def test_a_custom_planner_does_not_get_around_a_pause(action: Action, paused: dict[str, Pause], says: str) -> None:
+    given = replace(GIVEN, **paused)  # type: ignore[arg-type]
+    proposed = guarded(lambda _o, _p, _n: Plan((action,)), "mine")(given, policy(), NOW)
+
+    assert action not in proposed.actions
     assert says in proposed.held[0].reason
 
 
