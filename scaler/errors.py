@@ -10,6 +10,7 @@ ScalerError
 │       └── IndexTakenError        another worker has the index: look again, take the next
 ├── InvalidAlertError          a webhook that will never be acceptable (4xx)
 └── JournalError               the journal cannot be written: ask the sender to try again (503)
+    └── JournalCorruptError    what the file holds is no journal any more: set it aside, begin anew
 """
 
 from __future__ import annotations
@@ -53,3 +54,7 @@ class InvalidAlertError(ScalerError):
 
 class JournalError(ScalerError):
     """The journal could not be read or written."""
+
+
+class JournalCorruptError(JournalError):
+    """The journal's file is damaged, or no journal at all."""

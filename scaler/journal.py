@@ -8,27 +8,23 @@ lost to a crash.
 from __future__ import annotations
 
 import json
-import sqlite3
-import threading
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from scaler import history
-from scaler.alerts import Alert, absorb
+from scaler.alerts import Alert, absorb, vanished
 from scaler.breaker import LaunchOutcome
 from scaler.errors import JournalError
-from scaler.journal_schema import migrate
+from scaler.journal_file import JournalFile
 from scaler.lifecycle import ActionKind
 from scaler.model import Direction
+from scaler.pauses import Pause
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from pathlib import Path
+    import sqlite3
+    from collections.abc import Callable, Iterable
 
     from scaler.decision import Action, Plan
-
-BUSY_TIMEOUT_SECONDS = 5.0
 
 DONE, FAILED = "done", "failed"
 RECENT_LAUNCHES = """
@@ -77,47 +73,8 @@ class _Launch:
     detail: str
 
 
-class Journal:
-    """The journal at `path` (None: in memory, forgotten at the end). Safe to use from several threads.
-
-    Every method raises `JournalError` where the file cannot be read or written.
-    """
-
-    def __init__(self, path: Path | None) -> None:
-        self._path = path or ":memory:"
-        self._lock = threading.RLock()
-        with self._errors():
-            if path:
-                path.parent.mkdir(parents=True, exist_ok=True)
-            self._db = sqlite3.connect(self._path, check_same_thread=False, timeout=BUSY_TIMEOUT_SECONDS)
-            try:
-                self._prepare()
-            except BaseException:
-                self._db.close()
-                raise
-
-    def _prepare(self) -> None:
-        self._db.row_factory = sqlite3.Row
-        self._db.execute("PRAGMA journal_mode = WAL")
-        self._db.execute("PRAGMA synchronous = FULL")
-        migrate(self._db, self._path)
-
-    @contextmanager
-    def _errors(self) -> Iterator[None]:
-        try:
-            yield
-        except (sqlite3.Error, OSError) as error:
-            raise JournalError(f"journal {self._path}: {error}") from error
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._lock, self._errors(), self._db:
-            yield self._db
-
-    def close(self) -> None:
-        """Close the file."""
-        with self._lock:
-            self._db.close()
+class Journal(JournalFile):
+    """What the loop, the webhook and the operator write down, and what is derived from it; see `JournalFile`."""
 
     # --- alerts ---------------------------------------------------------------------------------------
 
@@ -125,17 +82,27 @@ class Journal:
         """Store what is news in `heard`; returns how many alerts that were."""
         with self._transaction() as db:
             news = absorb({alert.key: alert for alert in self.alerts()}, heard)
-            db.executemany(
-                "INSERT OR REPLACE INTO alerts VALUES (:key, :name, :direction, :firing, :starts_at, :received_at,"
-                " :worker_type, :step, :summary)",
-                [{**asdict(alert), "direction": alert.direction.value} for alert in news.values()],
-            )
+            _store(db, news.values())
         return len(news)
+
+    def level_alerts(
+        self, listed: Iterable[Alert], ends: Callable[[Alert], bool], asked_at: float, now: float
+    ) -> list[Alert]:
+        """Bring what is known to what Alertmanager lists; returns the alerts that began or ended by it.
+
+        `ends` says of a known alert whether the list, which was asked for at `asked_at`, shows that it is over.
+        """
+        with self._transaction() as db:
+            known = {alert.key: alert for alert in self.alerts()}
+            news = absorb(known, listed)
+            news |= {alert.key: alert for alert in vanished(known.values(), ends, asked_at, now)}
+            _store(db, news.values())
+        return [alert for alert in news.values() if (alert.key in known and known[alert.key].firing) != alert.firing]
 
     def alerts(self) -> list[Alert]:
         """Every alert as last heard, resolved and expired ones too."""
-        with self._lock, self._errors():
-            rows = self._db.execute("SELECT * FROM alerts").fetchall()
+        with self._reading() as db:
+            rows = db.execute("SELECT * FROM alerts").fetchall()
         return [
             Alert(**{**dict(row), "direction": Direction(row["direction"]), "firing": bool(row["firing"])})
             for row in rows
@@ -177,14 +144,45 @@ class Journal:
                 (outcome, detail, at, action_id),
             )
 
-    def abandon_intents(self, at: float) -> int:
-        """Close what an earlier process left in flight; the world is observed anew. Returns how many."""
-        detail = "the scaler ended before the outcome was known"
+    def knows(self, worker_id: str) -> bool:
+        """Whether this worker was launched by us, or adopted."""
+        query = (
+            "SELECT 1 FROM actions WHERE worker_id = ?1 AND kind = ?2 UNION SELECT 1 FROM adopted WHERE worker_id = ?1"
+        )
+        with self._reading() as db:
+            return db.execute(query, (worker_id, ActionKind.LAUNCH.value)).fetchone() is not None
+
+    def adopt(self, worker_id: str, detail: str, at: float) -> None:
+        """Write down that there is a worker that no launch of ours made."""
         with self._transaction() as db:
-            return db.execute(
-                "UPDATE actions SET outcome = ?, detail = ?, finished_at = ? WHERE outcome IS NULL",
-                (FAILED, detail, at),
-            ).rowcount
+            db.execute("INSERT OR IGNORE INTO adopted VALUES (?, ?, ?)", (worker_id, at, detail))
+
+    def adopted(self) -> frozenset[str]:
+        """Ids of the workers that no launch of ours made."""
+        with self._reading() as db:
+            return frozenset(row["worker_id"] for row in db.execute("SELECT worker_id FROM adopted"))
+
+    # --- pauses ---------------------------------------------------------------------------------------
+
+    def pause(self, direction: Direction, pause: Pause) -> None:
+        """Hold a direction; a pause that there is already is replaced."""
+        with self._transaction() as db:
+            values = {**asdict(pause), "direction": direction.value}
+            db.execute("INSERT OR REPLACE INTO pauses VALUES (:direction, :reason, :by, :since, :until)", values)
+
+    def resume(self, direction: Direction) -> bool:
+        """End a pause; whether there was one."""
+        with self._transaction() as db:
+            return db.execute("DELETE FROM pauses WHERE direction = ?", (direction.value,)).rowcount > 0
+
+    def pauses(self, now: float) -> dict[Direction, Pause]:
+        """The pauses that hold at `now`."""
+        with self._reading() as db:
+            rows = db.execute('SELECT direction, reason, "by", since, "until" FROM pauses').fetchall()
+        found = {Direction(row["direction"]): Pause(*tuple(row)[1:]) for row in rows}
+        return {direction: pause for direction, pause in found.items() if pause.holds(now)}
+
+    # --- more of actions ------------------------------------------------------------------------------
 
     def mark_joined(self, worker_ids: Iterable[str], at: float) -> None:
         """Write down that these workers were seen in Ray; only the first time counts."""
@@ -193,8 +191,8 @@ class Journal:
 
     def joined(self) -> frozenset[str]:
         """Ids of the workers that were ever seen in Ray."""
-        with self._lock, self._errors():
-            rows = self._db.execute("SELECT worker_id FROM joined").fetchall()
+        with self._reading() as db:
+            rows = db.execute("SELECT worker_id FROM joined").fetchall()
         return frozenset(row["worker_id"] for row in rows)
 
     def forget(self, before: float) -> None:
@@ -202,6 +200,9 @@ class Journal:
         with self._transaction() as db:
             db.execute("DELETE FROM alerts WHERE received_at < ?", (before,))
             db.execute("DELETE FROM joined WHERE at < ?", (before,))
+            db.execute("DELETE FROM adopted WHERE at < ?", (before,))
+            db.execute('DELETE FROM pauses WHERE "until" < ?', (before,))
+            db.execute("DELETE FROM begun_anew WHERE at < ?", (before,))
             db.execute("DELETE FROM samples WHERE at < ?", (before,))
             db.execute("DELETE FROM actions WHERE started_at < ? AND outcome IS NOT NULL", (before,))
             db.execute("DELETE FROM decisions WHERE at < ? AND id NOT IN (SELECT decision_id FROM actions)", (before,))
@@ -213,16 +214,25 @@ class Journal:
 
     def history(self, question: history.Question, now: float) -> dict[str, Any]:
         """What was done, held back and impossible, and how the pool went; see `history.read`."""
-        with self._lock, self._errors():
-            return history.read(self._db, question, now)
+        with self._reading() as db:
+            return history.read(db, question, now)
 
     def last_started(self, kind: ActionKind) -> float | None:
-        """When an action of this kind was last begun (unix seconds); cooldowns count from it."""
-        return self._last("SELECT started_at FROM actions WHERE kind = ? ORDER BY id DESC LIMIT 1", kind.value)
+        """When an action of this kind was last begun (unix seconds); cooldowns count from it.
+
+        A journal that was begun anew does not know, and counts from its own beginning.
+        """
+        last = self._last("SELECT started_at FROM actions WHERE kind = ? ORDER BY id DESC LIMIT 1", kind.value)
+        return self._beginning() if last is None else last
+
+    def _beginning(self) -> float | None:
+        """Since when this file stands in for a lost one, whose actions nobody knows; None: it does not."""
+        return begun[0] if (begun := self.begun_anew()) else None
 
     def last_scale_up(self) -> float | None:
         """When workers were last launched (unix seconds), by order of writing; launches that failed do not count."""
-        return next((launch.started_at for launch in self._recent_launches() if launch.failed_at is None), None)
+        last = next((launch.started_at for launch in self._recent_launches() if launch.failed_at is None), None)
+        return self._beginning() if last is None else last
 
     def launch_outcomes(self) -> list[LaunchOutcome]:
         """How the recent launches ended; those that are under way are left out."""
@@ -233,8 +243,8 @@ class Journal:
         ]
 
     def _recent_launches(self) -> list[_Launch]:
-        with self._lock, self._errors():
-            return [_Launch(**dict(row)) for row in self._db.execute(RECENT_LAUNCHES)]
+        with self._reading() as db:
+            return [_Launch(**dict(row)) for row in db.execute(RECENT_LAUNCHES)]
 
     def last_failed(self, kind: ActionKind) -> float | None:
         """When an action of this kind last failed (unix seconds)."""
@@ -243,29 +253,44 @@ class Journal:
 
     def _last(self, query: str, *values: str) -> float | None:
         """The newest by order of writing: the clock may have been set back since."""
-        with self._lock, self._errors():
-            row = self._db.execute(query, values).fetchone()
+        with self._reading() as db:
+            row = db.execute(query, values).fetchone()
         return None if row is None else float(row[0])
 
     def decisions(self, limit: int) -> list[dict[str, Any]]:
         """The last decisions, newest first: `id`, `at`, `trigger`, and the plan's `actions`, `held`, `infeasible`."""
-        with self._lock, self._errors():
-            rows = self._db.execute("SELECT * FROM decisions ORDER BY id DESC LIMIT ?", (limit,)).fetchall()
+        with self._reading() as db:
+            rows = db.execute("SELECT * FROM decisions ORDER BY id DESC LIMIT ?", (limit,)).fetchall()
         return [
             {"id": row["id"], "at": row["at"], "trigger": row["trigger"], **json.loads(row["plan"])} for row in rows
         ]
 
     def actions(self, limit: int) -> list[ActionRecord]:
         """The last actions, newest first."""
-        with self._lock, self._errors():
-            rows = self._db.execute(
-                "SELECT id AS action_id, decision_id, kind AS action, worker_id, worker_type, cause, reason,"
+        return self._actions("ORDER BY id DESC LIMIT ?", limit)
+
+    def open_actions(self) -> list[ActionRecord]:
+        """Those without an outcome, oldest first: in flight now, or left so by a process that ended."""
+        return self._actions("WHERE outcome IS NULL ORDER BY id")
+
+    def _actions(self, which: str, *values: int) -> list[ActionRecord]:
+        with self._reading() as db:
+            rows = db.execute(
+                "SELECT id AS action_id, decision_id, kind AS action, worker_id, worker_type, cause, reason,"  # noqa: S608  # ours
                 " started_at, finished_at, outcome, detail,"
                 " CASE kind WHEN ? THEN joined.at END AS joined_at"
-                " FROM actions LEFT JOIN joined USING (worker_id) ORDER BY id DESC LIMIT ?",
-                (ActionKind.LAUNCH.value, limit),
+                f" FROM actions LEFT JOIN joined USING (worker_id) {which}",
+                (ActionKind.LAUNCH.value, *values),
             ).fetchall()
         return [ActionRecord(**dict(row)) for row in rows]
+
+
+def _store(db: sqlite3.Connection, alerts: Iterable[Alert]) -> None:
+    db.executemany(
+        "INSERT OR REPLACE INTO alerts VALUES (:key, :name, :direction, :firing, :starts_at, :received_at,"
+        " :worker_type, :step, :summary)",
+        [{**asdict(alert), "direction": alert.direction.value} for alert in alerts],
+    )
 
 
 def _row_id(cursor: sqlite3.Cursor) -> int:

@@ -30,6 +30,16 @@ CREATE TABLE samples (at REAL NOT NULL, workers INTEGER NOT NULL, pending INTEGE
 CREATE INDEX samples_by_time ON samples (at);
 """,
     "CREATE INDEX actions_by_worker ON actions (worker_id);",
+    # An alert's key was groupKey|fingerprint, and is the fingerprint, by which Alertmanager's own list knows it too.
+    """
+UPDATE OR REPLACE alerts SET key = replace(key, rtrim(key, replace(key, '|', '')), '');
+CREATE TABLE pauses (
+    direction TEXT PRIMARY KEY, reason TEXT NOT NULL, "by" TEXT NOT NULL, since REAL NOT NULL, "until" REAL
+);
+CREATE TABLE adopted (worker_id TEXT PRIMARY KEY, at REAL NOT NULL, detail TEXT NOT NULL);
+CREATE TABLE begun_anew (at REAL NOT NULL, problem TEXT NOT NULL);
+CREATE INDEX open_actions ON actions (id) WHERE outcome IS NULL;
+""",
 )
 SCHEMA_VERSION = len(MIGRATIONS)
 
@@ -43,6 +53,15 @@ def version_of(db: sqlite3.Connection, path: object) -> int:
 
 
 def migrate(db: sqlite3.Connection, path: object) -> None:
-    """Bring the file to this version, each step whole or not at all; what it holds stays. Raises `JournalError`."""
-    for version in range(version_of(db, path), SCHEMA_VERSION):
-        db.executescript(f"BEGIN; {MIGRATIONS[version]} PRAGMA user_version = {version + 1}; COMMIT;")
+    """Bring the file to this version, whole or not at all; what it holds stays. Raises `JournalError`.
+
+    Two scalers may start at once: the second waits for the first and finds the work done.
+    """
+    if version_of(db, path) == SCHEMA_VERSION:
+        return
+    db.execute("BEGIN IMMEDIATE")
+    with db:
+        for script in MIGRATIONS[version_of(db, path) :]:
+            for statement in script.split(";"):
+                db.execute(statement)
+        db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")

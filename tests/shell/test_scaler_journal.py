@@ -125,13 +125,14 @@ def test_a_failure_is_known_by_its_kind(journal: Journal) -> None:
     assert (journal.last_failed(ActionKind.LAUNCH), journal.last_failed(ActionKind.DRAIN)) == (NOW + 2, None)
 
 
-def test_what_a_crash_left_in_flight_is_closed(journal: Journal) -> None:
+def test_what_a_crash_left_in_flight_is_known(journal: Journal, tmp_path: Path) -> None:
     decision = journal.record_decision("webhook", Plan((LAUNCH,)), NOW)
-    journal.intend(decision, LAUNCH, worker_name(1), NOW)
+    journal.conclude(journal.intend(decision, LAUNCH, worker_name(1), NOW), DONE, "", NOW)
+    journal.intend(decision, LAUNCH, worker_name(2), NOW)
 
-    assert journal.abandon_intents(NOW + 9) == 1
-    assert journal.actions(1)[0].outcome == FAILED
-    assert journal.abandon_intents(NOW + 9) == 0
+    again = reopened(journal, tmp_path)
+    assert [record.worker_id for record in again.open_actions()] == [worker_name(2)]
+    again.close()
 
 
 def test_old_entries_are_forgotten_and_open_actions_kept(journal: Journal) -> None:
