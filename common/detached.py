@@ -30,10 +30,14 @@ POLL_SECONDS = 0.1
 EXEC_SECONDS, EXEC_POLL_SECONDS = 1.0, 0.001
 STARTING_SECONDS = 10.0  # from directory to `pid` takes milliseconds; later, its starter died in between
 
-# The shell survives the SIGTERM that is meant for the command (a trapped signal is reset in children, an
-# ignored one would not be) and stays to write down how it ended. Not in the background: that would make the
-# command ignore SIGINT, by which Ray cancels tasks.
-_SUPERVISE = 'trap : TERM INT; "$@"; echo $? > "$0/exit_code.new"; mv "$0/exit_code.new" "$0/exit_code"'
+# The shell writes down its own pid: whoever starts it may be killed before it could. It survives the SIGTERM that
+# is meant for the command (a trapped signal is reset in children, an ignored one would not be) and stays to write
+# down how it ended. Not in the background: that would make the command ignore SIGINT, by which Ray cancels tasks.
+_SUPERVISE = """
+echo $$ > "$0/pid.new"; mv "$0/pid.new" "$0/pid"
+trap : TERM INT; "$@"
+echo $? > "$0/exit_code.new"; mv "$0/exit_code.new" "$0/exit_code"
+"""
 
 
 class StillRunningError(RuntimeError):

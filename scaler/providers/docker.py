@@ -10,6 +10,7 @@ import time
 from typing import TYPE_CHECKING
 
 from scaler.errors import IndexTakenError, ProviderError
+from scaler.lifecycle import WORKER_ID
 from scaler.model import Instance, InstanceStatus
 from scaler.providers import ray_start
 from scaler.providers.container import ContainerSpec
@@ -181,7 +182,7 @@ class DockerProvider:
         running = container.running(time.time())
         return Instance(
             worker_id=container.labels[WORKER_ID_LABEL],
-            index=int(container.labels.get(INDEX_LABEL, -1)),
+            index=_index(container.labels),
             worker_type=container.labels.get(WORKER_TYPE_LABEL, ""),
             status=InstanceStatus.RUNNING if running else InstanceStatus.EXITED,
             created_at=container.created_at,
@@ -192,3 +193,11 @@ class DockerProvider:
         ended = container.status if container.exit_code is None else f"exit code {container.exit_code}"
         reason = self._engine.why_ended(container.id)
         return f"{container.name}: {ended}" + (f": {reason}" if reason else "")
+
+
+def _index(labels: Mapping[str, str]) -> int:
+    """The N of `worker-N`, of the id where the label was made by hand; -1, which nothing has, where neither says it."""
+    if (text := labels.get(INDEX_LABEL, "")).isdecimal():
+        return int(text)
+    match = WORKER_ID.match(labels[WORKER_ID_LABEL])
+    return int(match[1]) if match else -1

@@ -7,7 +7,6 @@ processes, can work on it at once: what has to be decided together (index, ports
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import shutil
@@ -154,10 +153,22 @@ class ProcessProvider:
         return next((r for r in self._records() if (r.worker_id, r.cluster) == (worker_id, self._cluster)), None)
 
     def _records(self) -> Iterator[Record]:
-        """Those on disk; a directory without a record is a launch or removal at work."""
-        for path in sorted(self._workers.glob("*/record.json")):
-            with contextlib.suppress(FileNotFoundError):
-                yield _read(path)
+        """Those on disk; a directory without a record is a launch or removal at work.
+
+        What cannot be read and has no living process (a crash of the host) is nobody's; with one, nobody knows whose.
+        """
+        found = (self._record(path) for path in sorted(self._workers.glob("*/record.json")))
+        return (record for record in found if record)
+
+    def _record(self, path: Path) -> Record | None:
+        try:
+            return _read(path)
+        except FileNotFoundError:
+            return None
+        except ProviderError:
+            if self._process(path.parent.name).members():
+                raise
+            return None
 
     def _instance(self, record: Record) -> Instance:
         process = self._process(record.worker_id)

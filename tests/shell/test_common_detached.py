@@ -8,7 +8,10 @@ import time
 from typing import TYPE_CHECKING
 
 import psutil
+import pytest
+from provider_worlds import eventually
 
+from common import detached
 from common.detached import Detached
 
 if TYPE_CHECKING:
@@ -69,3 +72,21 @@ def test_how_it_ended_is_known(tmp_path: Path) -> None:
 
     assert (process.state().exit_code, process.last_line()) == (7, "last words")
     process.stop(0)
+
+
+def test_a_process_whose_starter_was_killed_at_once_has_written_its_own_pid(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt  # stands for kill -9: no line of the starter runs after this
+
+    monkeypatch.setattr(detached, "write_atomically", killed)
+    process = Detached(tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        process.start(SLEEP, dict(os.environ))
+
+    try:
+        eventually(lambda: process.state().pid)
+        assert process.state().running
+    finally:
+        process.stop(0)

@@ -12,7 +12,7 @@ import psutil
 import pytest
 from provider_worlds import NO_PROGRAM, SLEEPS, ProcessWorld, eventually, request
 
-from scaler.errors import LaunchFailedError
+from scaler.errors import LaunchFailedError, ProviderError
 from scaler.model import InstanceStatus
 from scaler.providers.process import ProcessProvider
 
@@ -123,6 +123,24 @@ def test_a_worker_knows_its_id_and_type_but_not_our_secrets(
 def test_a_missing_ray_is_named_with_what_to_install(world: ProcessWorld) -> None:
     with pytest.raises(LaunchFailedError, match=r"no program /no/such/program; install ray\[default\]"):
         world.provider(NO_PROGRAM).launch(request())
+
+
+def test_an_unreadable_record_without_a_process_is_passed_over(world: ProcessWorld) -> None:
+    directory(world).mkdir(parents=True)
+    (directory(world) / "record.json").write_text("")  # a host that lost power before the file was whole
+
+    assert list(world.provider().list()) == []
+
+
+def test_an_unreadable_record_of_a_living_process_holds_everything_and_is_named(world: ProcessWorld) -> None:
+    world.provider().launch(request())
+    file = directory(world) / "record.json"
+    record = file.read_text()
+    file.write_text("{")
+
+    with pytest.raises(ProviderError, match=r"record\.json is not a worker's record.*remove its directory"):
+        world.provider().list()
+    file.write_text(record)
 
 
 def test_a_launch_that_broke_off_before_its_process_has_ended_after_a_while(world: ProcessWorld) -> None:
