@@ -12,14 +12,17 @@ from typing import TYPE_CHECKING
 import structlog
 
 from common import logs
-from common.locks import exclusive
 from common.serving import bind, fail, serve
 from common.settings import SettingsError, load
+from scaler.alertmanager import AlertmanagerApi
 from scaler.cluster_client import StateReader
-from scaler.errors import ScalerError
+from scaler.errors import JournalCorruptError, ScalerError
 from scaler.flights import Flights
 from scaler.gcs import GcsDrainer
 from scaler.journal import Journal
+from scaler.journal_file import set_aside
+from scaler.lease import Lease
+from scaler.levels import Levels
 from scaler.metrics import MeteredProvider, ScalerMetrics
 from scaler.planner import load_planner
 from scaler.policy_file import policy_from
@@ -30,7 +33,9 @@ from scaler.view_metrics import ViewCollector
 from scaler.webhook import ScalerApi, create_app
 
 if TYPE_CHECKING:
-    import socket
+    from pathlib import Path
+
+    from scaler.ports import Clock
 
 log = structlog.get_logger()
 
@@ -47,18 +52,17 @@ class SystemClock:
 
 
 def run(settings: ScalerSettings) -> None:
-    """Serve and reconcile until SIGTERM. Raises `SettingsError`, `ScalerError`, `AddressInUseError`, `TimeoutError`."""
+    """Serve and reconcile until SIGTERM. Raises `SettingsError`, `ScalerError`, `AddressInUseError`.
+
+    Where another scaler acts for the cluster, this one stands by: it serves, stores alerts, and takes over when the
+    other one ends.
+    """
     token = settings.bearer_token()
     listening = bind(settings.listen)  # before anything is touched: who does not get the address changes nothing
-    with exclusive(settings.journal_file.with_suffix(".lock"), timeout_seconds=0):
-        _run_alone(settings, token, listening)
-
-
-def _run_alone(settings: ScalerSettings, token: str | None, listening: socket.socket) -> None:
+    lease = Lease(settings.journal_file.with_suffix(".lock"))
+    lease.take()
     clock, alarm, metrics, policy = SystemClock(), Alarm(), ScalerMetrics(), policy_from(settings)
-    journal = Journal(settings.journal_file)
-    if abandoned := journal.abandon_intents(clock.now()):
-        log.warning("actions of an earlier run have no known outcome; looking anew", count=abandoned)
+    journal = _journal(settings.journal_file, lease, clock)
     provider = MeteredProvider(provider_from_settings(settings), metrics)
     executor = ThreadPoolExecutor(FLIGHTS_AT_ONCE, thread_name_prefix="flight")
     flights = Flights(
@@ -83,7 +87,8 @@ def _run_alone(settings: ScalerSettings, token: str | None, listening: socket.so
         alarm=alarm,
         planner=load_planner(settings.planner),
     )
-    metrics.registry.register(ViewCollector(lambda: reconciler.view, policy, clock))
+    alertmanager = AlertmanagerApi(settings.alertmanager_urls, settings.alertmanager_receiver, settings.cluster)
+    levels = Levels(alertmanager, journal=journal, metrics=metrics, clock=clock, alarm=alarm)
     api = ScalerApi(
         reconciler=reconciler,
         journal=journal,
@@ -95,10 +100,23 @@ def _run_alone(settings: ScalerSettings, token: str | None, listening: socket.so
         cluster=settings.cluster,
         provider=provider.name,
         check_interval=settings.check_interval,
+        lease=lease,
+        levels=levels,
     )
     stop = threading.Event()
-    loop = threading.Thread(target=reconciler.run, args=(stop, settings.check_interval), name="reconcile", daemon=True)
-    loop.start()
+
+    def lead() -> None:
+        """Wait for the lease where another scaler has it, then act until the end."""
+        if not lease.held:
+            log.info("standing by", acts=lease.holder)
+            lease.wait()
+            log.info("taking over")
+        metrics.registry.register(ViewCollector(lambda: reconciler.view, policy, clock))
+        levels.read()  # before anything is decided: the journal may be of long ago
+        threading.Thread(target=levels.run, args=(stop, settings.check_interval), name="levels", daemon=True).start()
+        reconciler.run(stop, settings.check_interval)
+
+    threading.Thread(target=lead, name="reconcile", daemon=True).start()
     log.info("scaler listens", address=settings.listen, provider=provider.name, max_workers=policy.max_workers)
     serve(create_app(api), listening)
     stop.set()
@@ -107,13 +125,26 @@ def _run_alone(settings: ScalerSettings, token: str | None, listening: socket.so
     log.info("scaler ends; workers stay")
 
 
+def _journal(path: Path, lease: Lease, clock: Clock) -> Journal:
+    """The journal; where its file is damaged, a new one, if this scaler is the one that acts. Raises `JournalError`."""
+    try:
+        journal = Journal(path)
+        journal.check()
+    except JournalCorruptError as error:
+        if not lease.held:
+            raise
+        now = clock.now()
+        log.error("the journal is damaged and begins anew; it is kept", kept=str(set_aside(path, now)))  # noqa: TRY400
+        journal = Journal(path)
+        journal.note_beginning(now, str(error))
+    return journal
+
+
 def main() -> None:
     """Run; a mistake in the settings ends with one clear line and exit code 2."""
     logs.configure("scaler")
     try:
         run(load(ScalerSettings))
-    except TimeoutError:
-        fail("another scaler serves this cluster (same WATCHER_STATE_DIR and WATCHER_CLUSTER)")
     except (SettingsError, ScalerError, OSError) as error:
         fail(str(error))
     sys.stderr.flush()

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from scaler.decision import ACTION_CAUSES
 from scaler.errors import ProviderError
@@ -74,6 +74,18 @@ CATALOG: dict[str, Metric] = {
     "rayscaler_provider_call_duration_seconds": Metric(
         "histogram", "Time of calls to the Docker engine or the host.", ("operation",)
     ),
+    "rayscaler_paused": Metric("gauge", "1 while the operator holds this direction.", ("direction",)),
+    "rayscaler_oddities": Metric(
+        "gauge", "Workers and nodes that are out of the ordinary, by case (docs/reconciling.md).", ("case",)
+    ),
+    "rayscaler_leader": Metric("gauge", "1 in the scaler that acts, 0 in one that stands by."),
+    "rayscaler_journal_usable": Metric("gauge", "0 while nothing can be written down; then nothing is done."),
+    "rayscaler_alertmanager_up": Metric(
+        "gauge", "1 if an Alertmanager answered when alerts were last re-read; 0 too without ALERTMANAGER_URL."
+    ),
+    "rayscaler_webhook_duplicates_total": Metric(
+        "counter", "Alerts in accepted notifications that were known already: sent again, or by an HA peer."
+    ),
     "rayscaler_provider_errors_total": Metric("counter", "Calls to the engine or host that failed.", ("operation",)),
 }
 
@@ -82,7 +94,7 @@ WEBHOOK_CODES = (200, 400, 401, 413, 415, 503)
 OPERATIONS = ("list", "launch", "remove")
 STAGE_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0)  # seconds
 
-_Made = TypeVar("_Made", Counter, Histogram)
+_Made = TypeVar("_Made", Counter, Gauge, Histogram)
 
 
 class ScalerMetrics:
@@ -93,6 +105,10 @@ class ScalerMetrics:
         self.actions = self._make(Counter, "rayscaler_actions_total")
         self.webhooks = self._make(Counter, "rayscaler_webhooks_total")
         self.webhook_alerts = self._make(Counter, "rayscaler_webhook_alerts_total")
+        self.webhook_duplicates = self._make(Counter, "rayscaler_webhook_duplicates_total")
+        self.leader = self._make(Gauge, "rayscaler_leader")
+        self.alertmanager_up = self._make(Gauge, "rayscaler_alertmanager_up")
+        self.journal_usable = self._make(Gauge, "rayscaler_journal_usable")
         self.reconcile_duration = self._make(Histogram, "rayscaler_reconcile_duration_seconds")
         self.reconcile_errors = self._make(Counter, "rayscaler_reconcile_errors_total")
         self.stages = self._make(Histogram, "rayscaler_stage_duration_seconds", buckets=STAGE_BUCKETS)
@@ -112,7 +128,7 @@ class ScalerMetrics:
                     self.actions.labels(action.value, cause.value, outcome)
         for code in WEBHOOK_CODES:
             self.webhooks.labels(str(code))
-        for status in ("firing", "resolved", "ignored"):
+        for status in ("firing", "resolved", "ignored", "other_cluster"):
             self.webhook_alerts.labels(status)
         for stage in STAGES:
             self.stages.labels(stage)

@@ -16,9 +16,11 @@ import structlog
 from scaler.alerts import permission
 from scaler.breaker import health_by_type
 from scaler.decision import Observation, Plan
-from scaler.errors import JournalError, ProviderError, SnapshotUnavailableError
+from scaler.errors import JournalCorruptError, JournalError, ProviderError, SnapshotUnavailableError
 from scaler.lifecycle import JOINING, ActionKind, Worker, WorkerState, join_views
+from scaler.loose_ends import LooseEnds
 from scaler.model import Direction, Snapshot
+from scaler.oddities import Oddity, oddities
 from scaler.plan import plan
 from scaler.samples import Sampler
 from scaler.stages import StageTracker
@@ -73,6 +75,7 @@ class View:
     observation: Observation
     plan: Plan
     last_scale_up: Mapping[str, float] = field(default_factory=dict)
+    oddities: tuple[Oddity, ...] = ()
 
 
 class Reconciler:
@@ -96,10 +99,18 @@ class Reconciler:
         self._clock, self._alarm, self.planner = clock, alarm, planner
         self._said: dict[object, float] = {}
         self._sampler, self._stages = Sampler(journal), StageTracker()
-        self._last_seen = dict.fromkeys(journal.joined(), clock.now())  # when each worker was last in Ray
+        self._loose_ends = LooseEnds(journal, metrics)
+        self._airborne: frozenset[str] = frozenset()
         self._draining: dict[str, float] = {}  # since when each worker has been draining
         self._forgotten_at = 0.0
-        self.view = View(clock.now(), Observation(None, problem="not observed yet"), Plan())
+        self.begin()
+
+    def begin(self) -> None:
+        """Start from what the journal says: this process may have stood by while another one wrote it."""
+        now = self._clock.now()
+        self._last_seen = dict.fromkeys(self._journal.joined(), now)  # when each worker was last in Ray
+        self.view = View(now, Observation(None, problem="not observed yet"), Plan())
+        self._has_begun = True
 
     def reconcile(self, trigger: str) -> Plan:
         """Bring the worker pool to what demand asks for, once.
@@ -107,12 +118,16 @@ class Reconciler:
         Raises `JournalError`: what cannot be written down is not done.
         """
         now = self._clock.now()
+        if self._journal.problem:
+            self._journal.probe()
         observation = self.observe(now)
+        self._loose_ends.tie_up(observation, self._airborne, now)
         proposed = self.planner(observation, self._policy, now)
         decision_id = self._record(trigger, proposed, now)
         launched = self._flights.start(decision_id, proposed.actions, observation.workers)
         self._metrics.observe_stages(self._stages.see(observation, proposed, launched, now))
-        self.view = View(now, observation, proposed, self._stages.last)
+        odd = oddities(observation, self._loose_ends.adopted)
+        self.view = View(now, observation, proposed, self._stages.last, odd)
         self._sampler.see(observation, now)
         return proposed
 
@@ -123,6 +138,7 @@ class Reconciler:
         workers, provider_problem = self._list_workers(snapshot, now)
         blind = snapshot is None or not snapshot.demand_known
         alerts, expiry = self._journal.alerts(), self._policy.alert_expiry
+        pauses = self._journal.pauses(now)
         return Observation(
             snapshot=snapshot,
             workers=workers,
@@ -136,6 +152,8 @@ class Reconciler:
             blind_since=(before.observation.blind_since or now) if blind else None,
             problem=problem,
             provider_problem=provider_problem,
+            paused_up=pauses.get(Direction.UP),
+            paused_down=pauses.get(Direction.DOWN),
         )
 
     def _read_snapshot(self) -> tuple[Snapshot | None, str]:
@@ -147,6 +165,7 @@ class Reconciler:
     def _list_workers(self, snapshot: Snapshot | None, now: float) -> tuple[tuple[Worker, ...], str]:
         """The workers, or those that were last seen and why the provider does not tell."""
         airborne = self._flights.airborne()  # first: what lands meanwhile is in the provider's list too
+        self._airborne = frozenset(airborne)
         instances = {id_: flight.placeholder for id_, flight in airborne.items() if flight.placeholder}
         try:
             instances |= {instance.worker_id: instance for instance in self._provider.list()}
@@ -199,7 +218,8 @@ class Reconciler:
     # --- the loop -------------------------------------------------------------------------------------
 
     def run(self, stop: threading.Event, check_interval: float) -> None:
-        """Reconcile until `stop` is set: when the alarm rings, and every `check_interval` seconds."""
+        """Begin, then reconcile until `stop` is set: when the alarm rings, and every `check_interval` seconds."""
+        self._has_begun = False
         while not stop.is_set():
             self._reconcile_safely(self._alarm.answer())
             self._alarm.wait(min(BUSY_INTERVAL_SECONDS, check_interval) if self._busy() else check_interval)
@@ -207,14 +227,29 @@ class Reconciler:
     def _reconcile_safely(self, trigger: str) -> None:
         with self._metrics.reconcile_duration.time():
             try:
+                if not self._has_begun:
+                    self.begin()
                 self._forget_the_old()
                 self.reconcile(trigger)
             except JournalError as error:
-                self._metrics.reconcile_errors.inc()
-                log.error("nothing is done without a journal", problem=str(error))  # noqa: TRY400  # known, no trace
+                self._hold_everything(error)
             except Exception:
                 self._metrics.reconcile_errors.inc()
                 log.exception("reconcile failed; trying again")
+
+    def _hold_everything(self, error: JournalError) -> None:
+        """Nothing is done without a journal; one whose file is damaged is begun anew, for the next time."""
+        self._metrics.reconcile_errors.inc()
+        log.error("nothing is done without a journal", problem=str(error))
+        now = self._clock.now()
+        blocked = replace(self.view.observation, journal_problem=str(error))
+        self.view = replace(self.view, at=now, observation=blocked, plan=plan(blocked, self._policy, now))
+        if isinstance(error, JournalCorruptError):
+            try:
+                aside = self._journal.begin_anew(now, str(error))
+                log.warning("the journal begins anew; the damaged file is kept", kept=str(aside))
+            except JournalError as problem:
+                log.error("the damaged journal cannot be set aside", problem=str(problem))  # noqa: TRY400  # known
 
     def _forget_the_old(self) -> None:
         now = self._clock.now()

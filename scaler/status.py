@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from scaler.breaker import HEALTHY
 from scaler.draft import scale_down_wait, scale_up_wait
+from scaler.errors import JournalError
 from scaler.explain import explain
+from scaler.levels import Reread
 from scaler.plan import plan
 
 if TYPE_CHECKING:
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from scaler.decision import Observation
     from scaler.journal import Journal
     from scaler.lifecycle import Worker
+    from scaler.pauses import Pause
     from scaler.planner import Planner
     from scaler.reconciler import View
     from scaler.why_words import WorkerWhy
@@ -25,9 +28,10 @@ if TYPE_CHECKING:
 STATUS_VERSION = 1
 DECISIONS_SHOWN = 20
 ACTIONS_SHOWN = 50
+NOT_REREAD = Reread()
 
 
-def status(  # what it tells of, each once
+def status(  # noqa: PLR0913  # what it tells of, each once
     view: View,
     policy: Policy,
     journal: Journal,
@@ -36,8 +40,13 @@ def status(  # what it tells of, each once
     provider: str,
     now: float,
     planner: Planner = plan,
+    standby: str = "",
+    reread: Reread = NOT_REREAD,
 ) -> dict[str, Any]:
-    """Everything an operator asks first. Raises `JournalError`."""
+    """Everything an operator asks first; without a journal that can be read, what does not stand there.
+
+    `standby` names the process that acts where this one stands by; `reread` is how Alertmanager's list was read.
+    """
     observation = view.observation
     explained = explain(observation, view.plan, policy, view.at, planner)
     return {
@@ -49,6 +58,10 @@ def status(  # what it tells of, each once
         "snapshot": _snapshot(observation, now),
         "waiting": [{**asdict(waiting), "cause": waiting.cause.value} for waiting in explained.waiting],
         "workers": list(map(_worker, observation.workers, explained.workers)),
+        "paused": {"up": _pause(observation.paused_up), "down": _pause(observation.paused_down)},
+        "standby": standby or None,
+        "alertmanager": {**asdict(reread), "text": _rereading(reread, policy, now)},
+        "oddities": [{**asdict(oddity), "case": oddity.case.value} for oddity in view.oddities],
         "limits": {
             "min_workers": policy.fewest,
             "max_workers": policy.max_workers,
@@ -68,10 +81,41 @@ def status(  # what it tells of, each once
         "held": [{**asdict(held), "cause": held.cause.value} for held in view.plan.held],
         "infeasible": [{**asdict(misfit), "cause": misfit.cause.value} for misfit in view.plan.infeasible],
         "last_scale_up": view.last_scale_up,
-        "decisions": [_decision(row) for row in journal.decisions(DECISIONS_SHOWN)],
-        "actions": [asdict(record) for record in journal.actions(ACTIONS_SHOWN)],
+        **_written_down(journal),
         "policy": asdict(policy),
     }
+
+
+def _written_down(journal: Journal) -> dict[str, Any]:
+    """What stands in the journal, and what is wrong with it."""
+    told: dict[str, Any] = {"decisions": [], "actions": [], "journal": {"problem": None, "begun_anew": None}}
+    try:
+        told["decisions"] = [_decision(row) for row in journal.decisions(DECISIONS_SHOWN)]
+        told["actions"] = [asdict(record) for record in journal.actions(ACTIONS_SHOWN)]
+        if begun := journal.begun_anew():
+            told["journal"]["begun_anew"] = {"at": begun[0], "problem": begun[1]}
+        told["journal"]["problem"] = journal.problem or None
+    except JournalError as error:
+        told["journal"]["problem"] = str(error)
+    return told
+
+
+def _pause(pause: Pause | None) -> dict[str, Any] | None:
+    return {**asdict(pause), "text": pause.text} if pause else None
+
+
+def _rereading(reread: Reread, policy: Policy, now: float) -> str:
+    """How alerts are re-read, in a sentence."""
+    if not reread.urls:
+        return "Alerts are not re-read: ALERTMANAGER_URL is not set; webhooks alone tell of them"
+    others = f"; {reread.elsewhere} of other clusters are left alone" if reread.elsewhere else ""
+    if not reread.problems:
+        return f"Alerts are re-read from {', '.join(reread.urls)}{others}"
+    if len(reread.problems) < len(reread.urls):
+        return f"Alerts are re-read, but not from every Alertmanager: {'; '.join(reread.problems)}{others}"
+    since = "never yet" if reread.read_at is None else f"last {max(0.0, now - reread.read_at):.0f} s ago"
+    forgotten = f"those last heard are kept, each for {policy.alert_expiry:g} s after its last news"
+    return f"Alerts cannot be re-read ({since}): {'; '.join(reread.problems)}; {forgotten}"
 
 
 def _snapshot(observation: Observation, now: float) -> dict[str, Any]:
@@ -80,7 +124,7 @@ def _snapshot(observation: Observation, now: float) -> dict[str, Any]:
         "usable": snapshot is not None,
         "source": snapshot.source if snapshot else None,
         "age_seconds": max(0.0, now - snapshot.observed_at) if snapshot else None,
-        "problem": observation.provider_problem or observation.problem or None,
+        "problem": observation.journal_problem or observation.provider_problem or observation.problem or None,
         "pending": snapshot.pending if snapshot and snapshot.demand_known else None,
     }
 

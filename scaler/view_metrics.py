@@ -12,6 +12,7 @@ from scaler.decision import HELD_CAUSES
 from scaler.draft import scale_down_wait, scale_up_wait
 from scaler.lifecycle import WorkerState
 from scaler.metrics import CATALOG
+from scaler.oddities import Case
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -45,6 +46,10 @@ class ViewCollector:
         up, down = len(observation.up.alerts), len(observation.down.alerts)
         yield _gauge("rayscaler_alerts_active", [(("up",), up), (("down",), down)])
         yield _gauge("rayscaler_held", _held_counts(view.plan))
+        paused_up, paused_down = observation.paused_up, observation.paused_down
+        yield _gauge("rayscaler_paused", [(("up",), paused_up is not None), (("down",), paused_down is not None)])
+        counts = Count(oddity.case for oddity in view.oddities)
+        yield _gauge("rayscaler_oddities", [((case.value,), counts[case]) for case in Case])
         yield _gauge("rayscaler_infeasible_requests", [((), sum(misfit.count for misfit in view.plan.infeasible))])
         snapshot = observation.snapshot
         yield _gauge("rayscaler_snapshot_usable", [((), float(snapshot is not None))])

@@ -17,14 +17,18 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from werkzeug.exceptions import HTTPException
 
 from common.serving import LARGEST_BODY_BYTES
-from scaler import notification
+from scaler import notification, pause_api
+from scaler.alerts import repeated
 from scaler.errors import InvalidAlertError, JournalError
 from scaler.history import question
+from scaler.levels import Reread
 from scaler.status import status
 
 if TYPE_CHECKING:
     from scaler.config import Policy
     from scaler.journal import Journal
+    from scaler.lease import Lease
+    from scaler.levels import Levels
     from scaler.metrics import ScalerMetrics
     from scaler.ports import Clock
     from scaler.reconciler import Alarm, Reconciler
@@ -49,19 +53,38 @@ class ScalerApi:
     cluster: str
     provider: str
     check_interval: float
+    lease: Lease | None = None  # None: nobody else can be there
+    levels: Levels | None = None  # None: alerts are not re-read
+
+    def __post_init__(self) -> None:
+        """What is true at the moment of a scrape."""
+        self.metrics.journal_usable.set_function(lambda: float(not self.journal.problem))
+        self.metrics.leader.set_function(lambda: float(self.leads))
+
+    @property
+    def leads(self) -> bool:
+        """Whether this scaler acts; if not, it stands by."""
+        return self.lease is None or self.lease.held
 
     def alerts(self) -> tuple[Response, int]:
         """`POST /alerts`."""
         body, code = self._receive()
         return jsonify(body), code
 
-    def _receive(self) -> tuple[dict[str, Any], int]:
+    def _refusal(self) -> tuple[dict[str, Any], int] | None:
+        """Why the caller may not change anything; None where it may."""
         if self.token is not None and not _presents(self.token):
             return {"error": "wanted the header 'Authorization: Bearer TOKEN' with the scaler's token"}, 401
         if not request.is_json:  # a web page in a browser on this host can send anything else unasked
             return {"error": f"got Content-Type {request.content_type!r}, wanted application/json"}, 415
+        return None
+
+    def _receive(self) -> tuple[dict[str, Any], int]:
+        if refusal := self._refusal():
+            return refusal
         try:
-            heard = notification.read(request.get_data(), self.clock.now())
+            heard = notification.read(request.get_data(), self.clock.now(), self.cluster)
+            known = repeated({alert.key: alert for alert in self.journal.alerts()}, heard.alerts)
             news = self.journal.absorb_alerts(heard.alerts)
         except InvalidAlertError as error:
             log.warning("notification refused", problem=str(error))
@@ -70,6 +93,7 @@ class ScalerApi:
             log.warning("notification not stored", problem=str(error))
             return {"error": f"{error}; send it again"}, 503
         self._account_for(heard)
+        self.metrics.webhook_duplicates.inc(known)
         self.alarm.ring("webhook")
         accepted, problems = len(heard.alerts), list(heard.problems)
         return {"accepted": accepted, "news": news, "ignored": heard.ignored, "problems": problems}, 200
@@ -79,7 +103,8 @@ class ScalerApi:
             log.warning("alert not used as meant", problem=problem)
         for alert in heard.alerts:
             self.metrics.webhook_alerts.labels("firing" if alert.firing else "resolved").inc()
-        self.metrics.webhook_alerts.labels("ignored").inc(heard.ignored)
+        self.metrics.webhook_alerts.labels("ignored").inc(heard.ignored - heard.elsewhere)
+        self.metrics.webhook_alerts.labels("other_cluster").inc(heard.elsewhere)
 
     def current(self) -> dict[str, Any]:
         """The status document."""
@@ -91,7 +116,19 @@ class ScalerApi:
             provider=self.provider,
             now=self.clock.now(),
             planner=self.reconciler.planner,
+            standby="" if self.lease is None or self.lease.held else self.lease.holder,
+            reread=self.levels.last if self.levels else Reread(),
         )
+
+    def pause(self) -> tuple[Response, int]:
+        """`POST /api/v1/pause`."""
+        body, code = self._refusal() or pause_api.pause(self.journal, self.clock, self.alarm)
+        return jsonify(body), code
+
+    def resume(self) -> tuple[Response, int]:
+        """`POST /api/v1/resume`."""
+        body, code = self._refusal() or pause_api.resume(self.journal, self.clock, self.alarm)
+        return jsonify(body), code
 
     def api_status(self) -> Response:
         """`GET /api/v1/status`."""
@@ -115,16 +152,20 @@ class ScalerApi:
         return Response(generate_latest(self.metrics.registry), content_type=CONTENT_TYPE_LATEST)
 
     def healthy(self) -> tuple[str, int]:
-        """`GET /-/healthy`: the loop comes round."""
+        """`GET /-/healthy`: the loop comes round, or waits for its turn."""
+        if not self.leads:
+            return "ok: standing by\n", 200
         quiet = self.clock.now() - self.reconciler.view.at
         if quiet > self.check_interval + STALLED_AFTER_SECONDS:
             return f"the loop has not come round for {quiet:.0f} s; see the log\n", 503
         return "ok\n", 200
 
     def ready(self) -> tuple[str, int]:
-        """`GET /-/ready`: the cluster and the workers are in sight."""
+        """`GET /-/ready`: this scaler acts, and the cluster, the workers and the journal are in sight."""
+        if self.lease is not None and not self.lease.held:
+            return f"standby: {self.lease.holder} acts for this cluster\n", 503
         observation = self.reconciler.view.observation
-        problem = observation.provider_problem or observation.problem
+        problem = observation.journal_problem or observation.provider_problem or observation.problem
         return (f"not ready: {problem}\n", 503) if problem else ("ready\n", 200)
 
     def count_webhooks(self, response: Response) -> Response:
@@ -139,6 +180,8 @@ def create_app(api: ScalerApi) -> Flask:
     app = Flask("scaler")
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY_BYTES
     app.add_url_rule(ALERTS_PATH, view_func=api.alerts, methods=["POST"])
+    app.add_url_rule("/api/v1/pause", view_func=api.pause, methods=["POST"])
+    app.add_url_rule("/api/v1/resume", view_func=api.resume, methods=["POST"])
     app.add_url_rule("/api/v1/status", view_func=api.api_status)
     app.add_url_rule("/", view_func=api.page)
     app.add_url_rule("/api/v1/history", view_func=api.api_history)

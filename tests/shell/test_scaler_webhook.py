@@ -134,6 +134,23 @@ def test_an_alert_that_cannot_be_stored_is_asked_for_again(site: Site, monkeypat
     assert (reply.status_code, reply.json["error"]) == (503, "journal: disk is full; send it again")
 
 
+def test_alerts_that_say_nothing_new_are_counted(site: Site) -> None:
+    for _ in range(3):
+        assert site.client.post("/alerts", json=NOTIFICATION).status_code == 200
+
+    assert site.metrics.registry.get_sample_value("rayscaler_webhook_duplicates_total") == 2
+
+
+def test_alerts_of_another_cluster_are_left_alone_and_counted(site: Site) -> None:
+    (told,) = NOTIFICATION["alerts"]  # type: ignore[misc]
+    green = {**told, "labels": {**told["labels"], "cluster": "green"}}  # type: ignore[dict-item]
+    reply = site.client.post("/alerts", json={**NOTIFICATION, "alerts": [green]})
+
+    assert (reply.json["ignored"], site.journal.alerts()) == (1, [])
+    labels = {"status": "other_cluster"}
+    assert site.metrics.registry.get_sample_value("rayscaler_webhook_alerts_total", labels) == 1
+
+
 @pytest.mark.parametrize(
     ("header", "code"),
     [

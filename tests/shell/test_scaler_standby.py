@@ -1,0 +1,232 @@
+"""Two real scalers on one cluster: one acts, the other stands by and takes over when it dies, however it dies."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING
+
+import pytest
+import requests
+from fake_alertmanager import FakeAlertmanager, listed
+from test_scaler_webhook import NOTIFICATION
+
+from common.processes import free_ports
+from scaler.journal import Journal
+from scaler.lease import Lease
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+pytestmark = pytest.mark.e2e
+
+EVENTUALLY_SECONDS = 30.0
+TAKE_OVER_SECONDS = 3.0  # measured: below 0.1 s
+STATE = {
+    "version": 1,
+    "observed_at": 0.0,
+    "age_seconds": 0.0,
+    "source": "gcs",
+    "nodes": [],
+    "demands": [],
+    "gangs": [],
+    "demand_known": True,
+}
+
+
+def eventually(holds: Callable[[], object], within: float = EVENTUALLY_SECONDS) -> float:
+    """Wait until `holds()` is true; returns the seconds that took."""
+    began = time.monotonic()
+    while not holds():
+        assert time.monotonic() - began < within, "did not happen in time"
+        time.sleep(0.005)
+    return time.monotonic() - began
+
+
+class Scaler:
+    """One `python -m scaler`, listening at an address of its own."""
+
+    def __init__(self, state_dir: Path, environment: dict[str, str]) -> None:
+        self.url = f"http://127.0.0.1:{free_ports(1)[0]}"
+        own = {"WATCHER_STATE_DIR": str(state_dir), "WATCHER_LISTEN": self.url.removeprefix("http://")}
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(("WATCHER_", "RAY_"))}
+        self._log = (state_dir / f"{self.url.rpartition(':')[2]}.log").open("w+")
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "scaler"],
+            env={**inherited, "WATCHER_PROVIDER": "process", **environment, **own},
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+        )
+
+    def get(self, path: str) -> tuple[int, str]:
+        try:
+            reply = requests.get(f"{self.url}{path}", timeout=3)
+        except requests.RequestException:
+            return 0, ""
+        return reply.status_code, reply.text
+
+    def leader(self) -> str:
+        found = re.search(r"^rayscaler_leader (\S+)$", self.get("/metrics")[1], flags=re.MULTILINE)
+        return found[1] if found else ""
+
+    def log(self) -> str:
+        self._log.seek(0)
+        return self._log.read()
+
+    def end(self) -> None:
+        self.process.send_signal(signal.SIGCONT)
+        self.process.kill()
+        self.process.wait()
+        self._log.close()
+
+
+class Exporter(BaseHTTPRequestHandler):
+    """An empty cluster, as of now."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(json.dumps({**STATE, "observed_at": time.time()}).encode())
+
+    def log_message(self, *_args: object) -> None:
+        """Keep quiet."""
+
+
+@pytest.fixture
+def exporter() -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Exporter) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def start(tmp_path: Path, exporter: str) -> Iterator[Callable[..., Scaler]]:
+    started: list[Scaler] = []
+
+    def one_more(**environment: str) -> Scaler:
+        started.append(Scaler(tmp_path, {"WATCHER_EXPORTER_URL": exporter, **environment}))
+        return started[-1]
+
+    yield one_more
+    for scaler in started:
+        scaler.end()
+
+
+def pair(start: Callable[..., Scaler], **environment: str) -> tuple[Scaler, Scaler]:
+    first = start(**environment)
+    eventually(lambda: first.get("/-/ready")[0] == 200)
+    second = start(**environment)
+    eventually(lambda: second.get("/-/healthy")[0] == 200)
+    return first, second
+
+
+def test_the_second_stands_by_and_takes_over_at_once_when_the_first_is_killed(start: Callable[..., Scaler]) -> None:
+    first, second = pair(start)
+
+    assert (first.leader(), second.leader()) == ("1.0", "0.0")
+    code, says = second.get("/-/ready")
+    assert (code, says) == (503, f"standby: process {first.process.pid} acts for this cluster\n")
+    assert json.loads(second.get("/api/v1/status")[1])["standby"] == f"process {first.process.pid}"
+    assert "rayscaler_workers{" not in second.get("/metrics")[1]  # it knows nothing, and says nothing, of the pool
+    assert requests.post(f"{second.url}/alerts", json=NOTIFICATION, timeout=3).status_code == 200
+
+    first.process.kill()
+    took = eventually(lambda: second.get("/-/ready")[0] == 200, within=TAKE_OVER_SECONDS)
+
+    sys.stdout.write(f"took over in {took:.3f} s\n")
+    status = json.loads(second.get("/api/v1/status")[1])
+    assert ([alert["name"] for alert in status["alerts"]], status["standby"]) == (["RayPendingTasks"], None)
+    assert (second.leader(), second.get("/-/healthy")) == ("1.0", (200, "ok\n"))
+
+
+def test_a_first_one_that_is_told_to_end_hands_over(start: Callable[..., Scaler]) -> None:
+    first, second = pair(start)
+
+    first.process.terminate()
+
+    eventually(lambda: second.get("/-/ready")[0] == 200)
+    assert first.process.wait() == 0
+
+
+def test_a_first_one_that_is_frozen_keeps_the_lease(start: Callable[..., Scaler]) -> None:
+    first, second = pair(start)
+
+    first.process.send_signal(signal.SIGSTOP)
+    assert second.leader() == "0.0"
+    first.process.kill()
+
+    eventually(lambda: second.leader() == "1.0")
+
+
+def test_one_that_stands_by_can_be_told_to_end(start: Callable[..., Scaler]) -> None:
+    first, second = pair(start)
+
+    second.process.terminate()
+
+    assert second.process.wait(20) == 0
+    assert first.get("/-/ready")[0] == 200
+
+
+def test_a_scaler_that_was_down_hears_of_an_alert_from_alertmanagers_list(start: Callable[..., Scaler]) -> None:
+    with FakeAlertmanager(alerts=[listed()]).served() as alertmanager:
+        scaler = start(ALERTMANAGER_URL=alertmanager.url)
+        eventually(lambda: scaler.get("/-/ready")[0] == 200)
+
+        status = json.loads(scaler.get("/api/v1/status")[1])
+
+    assert [alert["name"] for alert in status["alerts"]] == ["RayPendingTasks"]
+    assert status["alertmanager"]["text"] == f"Alerts are re-read from {alertmanager.url}"
+
+
+def test_a_damaged_journal_is_set_aside_at_the_start(start: Callable[..., Scaler], tmp_path: Path) -> None:
+    broken = tmp_path / "journal" / "default.db"
+    broken.parent.mkdir()
+    broken.write_bytes(b"no journal " * 999)
+
+    scaler = start()
+    eventually(lambda: scaler.get("/-/ready")[0] == 200)
+
+    assert len(list(broken.parent.glob("default.db.corrupt-*"))) == 1
+    begun = json.loads(scaler.get("/api/v1/status")[1])["journal"]["begun_anew"]
+    assert "not a database" in begun["problem"]
+    assert "the journal is damaged and begins anew" in scaler.log()
+    journal = Journal(broken)
+    assert journal.begun_anew() == (begun["at"], begun["problem"])
+    journal.close()
+
+
+def test_a_lease_is_one_scalers_until_it_is_given_back(tmp_path: Path) -> None:
+    first, second = Lease(tmp_path / "a" / "lease"), Lease(tmp_path / "a" / "lease")
+
+    assert (first.take(), second.take(), second.holder) == (True, False, f"process {os.getpid()}")
+    first.close()
+    assert second.take()
+    second.close()
+
+
+def test_a_lease_whose_file_was_deleted_is_no_lease_for_who_waited(tmp_path: Path) -> None:
+    path = tmp_path / "lease"
+    first, second = Lease(path), Lease(path)
+    first.take()
+    waiting = threading.Thread(target=second.wait)
+    waiting.start()
+    with contextlib.suppress(FileNotFoundError):
+        path.unlink()
+    first.close()
+    waiting.join(20)
+
+    third = Lease(path)
+    assert (second.held, third.take()) == (True, False)
+    second.close()
