@@ -27,6 +27,10 @@ REPLIES = {
         "limits": {"min_workers": 0, "max_workers": 5},
         "last_scale_up": {"demand_to_worker": 6.21, "alert": 1.13, "join": 5.05},
         "cooldown": {"up": {"remaining_seconds": 12.0}, "down": {"remaining_seconds": 0.0}},
+        "paused": {"up": None, "down": {"text": "paused since noon by anna (benchmark), until it is resumed"}},
+        "alertmanager": {"problems": []},
+        "standby": None,
+        "journal": {"problem": None},
         "decisions": [
             {"id": 1, "at": 0.0, "trigger": "webhook", "actions": [], "held": [HELD], "infeasible": []},
         ],

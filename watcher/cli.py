@@ -10,7 +10,7 @@ import click
 
 from common.settings import SettingsError
 from scaler.errors import ProviderUnavailableError, ScalerError
-from watcher.commands import check_config, demo, explain, history, image, load, logs, plan, ray, watcher, workers
+from watcher.commands import check_config, demo, explain, history, image, load, logs, pause, plan, ray, watcher, workers
 from watcher.errors import MissingError, WatcherError
 from watcher.host import Host
 
@@ -112,6 +112,8 @@ for verb in (
     plan.plan,
     explain.explain,
     history.history,
+    pause.pause,
+    pause.resume,
     workers.add_worker,
     workers.remove_worker,
     load.load,

@@ -78,14 +78,14 @@ def live(
         return _run(observation, chosen, url, alerts_from if alerts is not None else "an assumption", notes, planner)
     try:
         chosen = given or (dry_run.policy_of(status), "the scaler")
-        told = dry_run.alerts_of(status)
+        told, pauses = dry_run.alerts_of(status), dry_run.pauses_of(status)
         workers, cooldown = dry_run.workers_of(status, snapshot), dry_run.cooldown_of(status)
         health = dry_run.launch_health_of(status)
     except (KeyError, TypeError, ValueError) as error:
         raise WatcherError(f"the scaler's status is of another version than this program: {error!r}") from None
     heard, notes = _heard(alerts, alerts_from, snapshot) if alerts is not None else (told, ())
     observation = dry_run.observe(
-        snapshot, {}, heard, chosen[0], workers=workers, cooldown=cooldown, launch_health=health
+        snapshot, {}, heard, chosen[0], workers=workers, cooldown=cooldown, pauses=pauses, launch_health=health
     )
     return _run(observation, chosen, url, alerts_from if alerts is not None else "the scaler", notes, planner)
 

@@ -12,13 +12,15 @@ if TYPE_CHECKING:
 EXPLAIN_VERSION = 1
 NAMES_SHOWN = 4  # of workers that share one reason
 FAILURE_SHOWN_SECONDS = 600.0
-PARTS = ("time", "cluster", "summary", "waiting", "workers", "limits", "cooldown", "alerts", "snapshot")
+BEGUN_ANEW_SHOWN_SECONDS = 3600.0
+PARTS = ("time", "cluster", "summary", "waiting", "workers", "limits", "cooldown", "paused", "alerts", "snapshot")
+MORE_PARTS = ("alertmanager", "oddities", "journal", "standby")
 VERBS = {"leaving": "goes", "joining": "comes"}  # all others stay
 
 
 def document(status: Mapping[str, Any]) -> dict[str, Any]:
     """What `explain --json` prints. Raises `KeyError` where the scaler is of a version that does not explain."""
-    return {"version": EXPLAIN_VERSION, **{part: status[part] for part in PARTS}, **_held(status)}
+    return {"version": EXPLAIN_VERSION, **{part: status[part] for part in (*PARTS, *MORE_PARTS)}, **_held(status)}
 
 
 def _held(status: Mapping[str, Any]) -> dict[str, Any]:
@@ -28,11 +30,12 @@ def _held(status: Mapping[str, Any]) -> dict[str, Any]:
 def sections(status: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
     """Title and sentences of each section, the most important first. Raises `KeyError`, likewise."""
     return [
-        ("", [*status["summary"], *_last_failure(status)]),
+        ("", [*_standby(status), *status["summary"], *_journal(status), *_last_failure(status)]),
         ("What waits", list(_waiting(status["waiting"]))),
         ("Workers", list(_workers(status["workers"])) or ["There are none."]),
+        ("Out of the ordinary", list(_oddities(status["oddities"]))),
         ("Limits and cooldowns", list(_limits(status))),
-        ("Alerts", list(_alerts(status["alerts"], status["time"]))),
+        ("Alerts", [*_alerts(status["alerts"], status["time"]), f"{status['alertmanager']['text']}."]),
         ("Snapshot", [_snapshot(status["snapshot"])]),
     ]
 
@@ -44,6 +47,28 @@ def show(status: Mapping[str, Any]) -> None:
             output.heading(title)
         for sentence in sentences:
             output.say(f"  {sentence}" if title else sentence)
+
+
+def _standby(status: Mapping[str, Any]) -> Iterator[str]:
+    if status["standby"]:
+        yield f"This scaler stands by: {status['standby']} acts for the cluster, ask that one."
+
+
+def _journal(status: Mapping[str, Any]) -> Iterator[str]:
+    """A journal that had to be begun anew, for as long as that is news."""
+    begun = status["journal"]["begun_anew"]
+    if begun and status["time"] - begun["at"] < BEGUN_ANEW_SHOWN_SECONDS:
+        age = output.duration(max(0.0, status["time"] - begun["at"]))
+        yield f"The journal was begun anew {age} ago, what was before is lost: {begun['problem']}."
+
+
+def _oddities(oddities: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """One sentence for all of one case."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    for oddity in oddities:
+        groups.setdefault((oddity["case"], oddity["rule"]), []).append(oddity["name"])
+    for (case, rule), names in groups.items():
+        yield f"{_named(names)}: {rule}. [{case}]"
 
 
 def _last_failure(status: Mapping[str, Any]) -> Iterator[str]:

@@ -26,6 +26,17 @@ def get_json(url: str, params: dict[str, str] | None = None) -> Any:
         raise UnreachableError(f"{url} does not answer: {_reason(error)}") from error
 
 
+def post_json(url: str, document: dict[str, Any], token: str | None) -> tuple[int, dict[str, Any]]:
+    """HTTP status and JSON of the answer to `document`, sent with the bearer `token`. Raises `UnreachableError`."""
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    try:
+        reply = _session.post(url, json=document, headers=headers, timeout=TIMEOUT_SECONDS)
+        answer = reply.json()
+    except requests.RequestException as error:
+        raise UnreachableError(f"{url} does not answer: {_reason(error)}") from error
+    return reply.status_code, answer if isinstance(answer, dict) else {}
+
+
 def answers(url: str) -> bool:
     """Whether `url` answers with success."""
     try:

@@ -103,6 +103,10 @@ def _show_scaler(scaler: Mapping[str, Any], now: float) -> None:
             ("snapshot", _snapshot(snapshot)),
             ("cooldown", ", ".join(_cooldowns(scaler["cooldown"])) or "none"),
             ("last scale-up", ", ".join(_stages(scaler["last_scale_up"])) or "none since the scaler started"),
+            *((f"scaling {way}", pause["text"]) for way, pause in scaler["paused"].items() if pause),
+            *([("alertmanager", scaler["alertmanager"]["text"])] if scaler["alertmanager"]["problems"] else []),
+            *([("standby", f"{scaler['standby']} acts")] if scaler["standby"] else []),
+            *([("journal", scaler["journal"]["problem"])] if scaler["journal"]["problem"] else []),
         ]
     )
     if scaler["workers"]:

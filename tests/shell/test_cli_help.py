@@ -22,6 +22,8 @@ GUIDE_OPTIONS = {
     "plan": ["--state", "--policy", "--alerts", "--format"],
     "explain": ["--json"],
     "history": ["--since", "--action", "--cause", "--worker", "--limit", "--json", "--plot"],
+    "pause": ["--reason", "--for", "--until"],
+    "resume": [],
     "load": ["--num-tasks", "--num-cpus", "--num-gpus", "--seconds", "--no-wait"],
     "demo": ["--provider", "--keep"],
     "build-image": ["--tag"],

@@ -85,6 +85,7 @@ def test_the_watchers_life(stack: Stack, world: World) -> None:
         "RayPendingTasks  firing",
         "nothing waits for room",
         "up 12 s",
+        "paused since noon",
         "Log of scaler",
         "alert 1.13 s, join 5.05 s",
     ):
@@ -107,6 +108,17 @@ def test_the_programs_are_told_the_options_and_where_ray_is(stack: Stack, world:
         "RAY_DASHBOARD_METRIC_API": "http://127.0.0.1:8265/api",
     }
     assert {name: told.get(name) for name in expected} == expected
+
+
+@pytest.mark.parametrize("own", ["", "http://elsewhere:9093"], ids=["its own", "the one that is set"])
+def test_the_scaler_is_told_whose_alerts_to_re_read(
+    stack: Stack, world: World, own: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ALERTMANAGER_URL", own)
+    world.run("start-watcher")
+    told = next(p.environ() for p in stack.supervisor.members() if FAKE in p.cmdline())
+
+    assert told["ALERTMANAGER_URL"] == (own or stack.url("alertmanager"))
 
 
 def test_without_ray_the_watcher_starts_and_says_that_it_waits(stack: Stack) -> None:
