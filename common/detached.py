@@ -27,17 +27,17 @@ if TYPE_CHECKING:
 
 MARKER = "RAY_WATCHER_PROCESS"
 POLL_SECONDS = 0.1
-EXEC_SECONDS, EXEC_POLL_SECONDS = 1.0, 0.001
+PID_SECONDS, PID_POLL_SECONDS = 10.0, 0.001  # a shell writes its pid in some 3 ms
 STARTING_SECONDS = 10.0  # from directory to `pid` takes milliseconds; later, its starter died in between
 
-# The shell writes down its own pid: whoever starts it may be killed before it could. It survives the SIGTERM that
-# is meant for the command (a trapped signal is reset in children, an ignored one would not be) and stays to write
-# down how it ended. Not in the background: that would make the command ignore SIGINT, by which Ray cancels tasks.
-_SUPERVISE = """
-echo $$ > "$0/pid.new"; mv "$0/pid.new" "$0/pid"
-trap : TERM INT; "$@"
-echo $? > "$0/exit_code.new"; mv "$0/exit_code.new" "$0/exit_code"
-"""
+# The shell writes its own pid down before it runs anything: its starter may be killed at any moment, and what runs
+# unrecorded would be taken for ended, and ended. It survives the SIGTERM that is meant for the command (a trapped
+# signal is reset in children, an ignored one would not be) and stays to write down how that ended. Not in the
+# background: that would make the command ignore SIGINT, by which Ray cancels tasks.
+_SUPERVISE = (
+    'echo $$ > "$0/pid.new" && mv "$0/pid.new" "$0/pid" || exit 73; '
+    'trap : TERM INT; "$@"; echo $? > "$0/exit_code.new"; mv "$0/exit_code.new" "$0/exit_code"'
+)
 
 
 class StillRunningError(RuntimeError):
@@ -69,6 +69,7 @@ class Detached:
     def start(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
         """Run `command` in a session of its own. Raises `OSError` where it cannot be; the caller cleans up."""
         self.directory.mkdir(parents=True, exist_ok=True)
+        (self.directory / "pid").unlink(missing_ok=True)  # an earlier one's
         with (self.directory / "output.log").open("ab") as output:
             process = subprocess.Popen(  # noqa: S603  # the command is ours, and no shell reads it
                 ["/bin/sh", "-c", _SUPERVISE, str(self.directory), *command],
@@ -79,15 +80,17 @@ class Detached:
                 start_new_session=True,
                 cwd=self.directory,  # not the caller's: Python would import what lies there
             )
-        self._await_environment(process)
         threading.Thread(target=process.wait, daemon=True).start()  # no zombie while we live
-        write_atomically(self.directory / "pid", str(process.pid))
+        self._await_pid(process)
 
-    def _await_environment(self, process: subprocess.Popen[bytes]) -> None:
-        """Until the marker shows: Linux tells that `exec` succeeded a moment before the new environment is readable."""
-        deadline = time.monotonic() + EXEC_SECONDS
-        while process.poll() is None and not _is_ours(process.pid, self.directory) and time.monotonic() < deadline:
-            time.sleep(EXEC_POLL_SECONDS)
+    def _await_pid(self, process: subprocess.Popen[bytes]) -> None:
+        """Until the process has written itself down. Raises `OSError` where it does not."""
+        deadline = time.monotonic() + PID_SECONDS
+        while not (self.directory / "pid").exists():
+            ended = process.poll() is not None
+            if (ended or time.monotonic() > deadline) and not (self.directory / "pid").exists():
+                raise OSError(f"it could not write {self.directory / 'pid'}; its last words: {self.last_line()!r}")
+            time.sleep(PID_POLL_SECONDS)
 
     def state(self) -> State:
         """What the disk and the host say now; cheap."""

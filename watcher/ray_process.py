@@ -68,6 +68,7 @@ class ProcessCluster:
             ray_head.require_free_ports(options)
             self._claim(options)
         try:
+            self._node().prepare()
             self._process.start(self._command(options), self._environment())
             ray_head.await_ready(options, self._watched(), timeout_seconds)
             return self._status()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import shutil
 import sys
 import tempfile
@@ -37,7 +38,7 @@ def ray_program() -> str:
 
 @dataclass(frozen=True)
 class LocalNode:
-    """One port for each of `PORT_FLAGS`, and a directory for sockets and logs.
+    """One port for each of `PORT_FLAGS`, and a directory for sockets and logs, which `prepare` makes.
 
     Nodes that start at once in the head's directory (Ray's default) take each other's socket names, and all
     but one of them fail.
@@ -48,8 +49,15 @@ class LocalNode:
 
     @classmethod
     def allot(cls, avoid: Collection[int] = ()) -> LocalNode:
-        """Free ports outside `avoid`, and a new directory of mode 700. Raises `OSError`."""
+        """Free ports outside `avoid`, and the name of a new directory. Raises `OSError`.
+
+        Nothing is made yet: what is made before it is written down stays when its maker is killed in between.
+        """
         return cls(tuple(free_ports(len(PORT_FLAGS), avoid)), _short_temp_dir())
+
+    def prepare(self) -> None:
+        """Make the directory, for our eyes only. Raises `OSError`, also where it is there already."""
+        Path(self.temp_dir).mkdir(mode=0o700)
 
     def flags(self) -> list[str]:
         """The same, as `ray start` takes it."""
@@ -63,6 +71,6 @@ class LocalNode:
 
 def _short_temp_dir() -> str:
     """In /tmp where the system's place for such directories has too long a path."""
-    place, name = tempfile.gettempdir(), "ray-"
-    fits = len(place) + len(f"/{name}12345678") <= LONGEST_TEMP_DIR
-    return tempfile.mkdtemp(prefix=name, dir=place if fits else "/tmp")  # noqa: S108  # mkdtemp makes it safe
+    place, name = tempfile.gettempdir(), f"ray-{secrets.token_hex(4)}"
+    fits = len(f"{place}/{name}") <= LONGEST_TEMP_DIR
+    return f"{place if fits else '/tmp'}/{name}"  # noqa: S108  # `prepare` takes no directory that is there

@@ -106,12 +106,22 @@ class ProcessProvider:
         """The record of the worker, and whether it was made now."""
         try:
             with exclusive(self._workers / ".lock", LOCK_SECONDS):
+                self._sweep()
                 records = {record.worker_id: record for record in self._records()}
                 if found := records.get(request.worker_id):
                     return found, False
                 return self._claim(request, list(records.values())), True
         except OSError as error:
             raise ProviderUnavailableError(f"cannot use {self._workers}: {error}") from error
+
+    def _sweep(self) -> None:
+        """Remove directories without a record: who claims a worker, or had ended one, was killed on the way.
+
+        Under the lock no claim is on its way, and a record goes after the last process of its worker.
+        """
+        for directory in self._workers.iterdir():
+            if directory.is_dir() and not (directory / "record.json").exists():
+                shutil.rmtree(directory, ignore_errors=True)
 
     def _claim(self, request: LaunchRequest, others: Sequence[Record]) -> Record:
         for other in others:
@@ -136,6 +146,7 @@ class ProcessProvider:
             raise LaunchFailedError(f"cannot start {request.worker_id}: no program {command[0]}; install ray[serve]")
         environment = {**ray_start.inherited(os.environ), **ray_start.environment(request)}
         try:
+            record.node.prepare()
             self._process(record.worker_id).start(command, environment)
         except OSError as error:
             raise LaunchFailedError(f"cannot start {request.worker_id}: {error}") from error
