@@ -1,0 +1,179 @@
+"""The faults: each is a function that does its harm for some seconds and takes it back."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import resource
+import signal
+import time
+from functools import partial
+from typing import TYPE_CHECKING
+
+import psutil
+from ground import PROGRAMS, workers_of
+
+from scaler.providers.docker import CLUSTER_LABEL, WORKER_ID_LABEL
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ground import Ground
+    from schedule import Planned
+
+FULL_BYTES = 1024  # no write beyond it: a full disk for whoever has this limit
+LONGEST_FREEZE_SECONDS = 6.0  # of Ray's own processes: it calls a node dead after some 15 s
+
+Fault = "Callable[[Ground, Planned], str]"
+
+
+def kill_program(program: str, ground: Ground, _planned: Planned) -> str:
+    """SIGKILL; supervisord starts it again."""
+    return _signal(ground.pids().get(program), signal.SIGKILL)
+
+
+def restart_program(program: str, ground: Ground, _planned: Planned) -> str:
+    """SIGTERM; supervisord starts it again."""
+    return _signal(ground.pids().get(program), signal.SIGTERM)
+
+
+def freeze_program(program: str, ground: Ground, planned: Planned) -> str:
+    """SIGSTOP, and SIGCONT after a while."""
+    pid = ground.pids().get(program)
+    with _frozen([pid] if pid else []):
+        time.sleep(planned.seconds)
+    return ""
+
+
+def freeze_gcs(ground: Ground, planned: Planned) -> str:
+    """Ray's control store stands still."""
+    gcs = ground.head_process("gcs_server")
+    with _frozen([gcs.pid] if gcs else []):
+        time.sleep(min(planned.seconds, LONGEST_FREEZE_SECONDS))
+    return ""
+
+
+def kill_head(ground: Ground, _planned: Planned) -> str:
+    """The GCS dies, and its cluster with it; the operator starts another."""
+    if gcs := ground.head_process("gcs_server"):
+        gcs.kill()
+    time.sleep(3)
+    ground.restart_head()
+    return ""
+
+
+def kill_worker(ground: Ground, planned: Planned) -> str:
+    """All processes of one worker at once."""
+    worker_id = _chosen(ground, planned)
+    if worker_id and ground.docker:
+        from scaler.providers.engine import Engine
+
+        with contextlib.closing(Engine()) as engine:
+            labels = [f"{CLUSTER_LABEL}={ground.settings.cluster}", f"{WORKER_ID_LABEL}={worker_id}"]
+            for container in engine.containers(labels):
+                engine._api.kill(container.id)  # noqa: SLF001  # only tests kill
+    elif worker_id:
+        for process in ground.worker_processes(worker_id):
+            with contextlib.suppress(psutil.Error):
+                process.kill()
+    return worker_id
+
+
+def freeze_worker(ground: Ground, planned: Planned) -> str:
+    """A worker's raylet stands still, shorter than Ray's patience."""
+    worker_id = _chosen(ground, planned)
+    with _frozen([p.pid for p in ground.worker_processes(worker_id)] if worker_id else []):
+        time.sleep(min(planned.seconds, LONGEST_FREEZE_SECONDS))
+    return worker_id
+
+
+def pipe(name: str, mode: str, ground: Ground, planned: Planned) -> str:
+    """What passes between two programs is cut, hangs, is slow or fails."""
+    way = getattr(ground, name)
+    way.set(mode)
+    time.sleep(planned.seconds)
+    way.set("pass")
+    return ""
+
+
+def webhooks(mode: str, ground: Ground, planned: Planned) -> str:
+    """Notifications go astray."""
+    ground.webhooks.mode = mode
+    time.sleep(planned.seconds)
+    ground.webhooks.mode = "pass"
+    return ""
+
+
+def full_disk(ground: Ground, planned: Planned) -> str:
+    """The scaler cannot write a file beyond a kilobyte: what a full disk looks like to SQLite."""
+    pid = ground.pids().get("scaler")
+    if pid is None:
+        return ""
+    with contextlib.suppress(psutil.Error, OSError):
+        process = psutil.Process(pid)
+        soft, hard = process.rlimit(resource.RLIMIT_FSIZE)
+        process.rlimit(resource.RLIMIT_FSIZE, (FULL_BYTES, hard))
+        time.sleep(planned.seconds)
+        process.rlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    return ""
+
+
+def _signal(pid: int | None, signum: int) -> str:
+    if pid is not None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signum)
+    return ""
+
+
+def _chosen(ground: Ground, planned: Planned) -> str:
+    if ground.docker:
+        from watching import containers
+
+        there = sorted(containers(ground))
+    else:
+        there = sorted(workers_of(ground))
+    return there[int(planned.choice * len(there)) % len(there)] if there else ""
+
+
+@contextlib.contextmanager
+def _frozen(pids: list[int]):  # noqa: ANN202  # an iterator of nothing
+    for pid in pids:
+        _signal(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in pids:
+            _signal(pid, signal.SIGCONT)
+
+
+OF_PROGRAMS = {
+    f"{verb}:{program}": partial(fault, program)
+    for program in PROGRAMS
+    for verb, fault in (("kill", kill_program), ("freeze", freeze_program), ("restart", restart_program))
+}
+OF_WAYS = {
+    "cut:exporter": partial(pipe, "exporter", "cut"),
+    "hang:exporter": partial(pipe, "exporter", "hang"),
+    "slow:exporter": partial(pipe, "exporter", "slow"),
+    "cut:gcs": partial(pipe, "gcs", "cut"),
+    "hang:gcs": partial(pipe, "gcs", "hang"),
+    **{
+        f"webhooks:{mode}": partial(webhooks, mode)
+        for mode in ("cut", "duplicated", "reordered", "truncated", "delayed", "lost")
+    },
+}
+OF_RAY = {"kill:worker": kill_worker, "freeze:worker": freeze_worker, "freeze:gcs": freeze_gcs}
+OF_DISK = {"full:journal": full_disk}
+OF_DOCKER = {f"{mode}:docker": partial(pipe, "docker", mode) for mode in ("cut", "hang", "slow", "fail")}
+RARE = {"kill:head": kill_head}
+
+PROCESS: dict[str, Callable[[Ground, Planned], str]] = {**OF_PROGRAMS, **OF_WAYS, **OF_RAY, **OF_DISK}
+DOCKER: dict[str, Callable[[Ground, Planned], str]] = {
+    **OF_PROGRAMS,
+    **OF_WAYS,
+    **OF_DISK,
+    **OF_DOCKER,
+    "kill:worker": kill_worker,
+}
+BY_PROVIDER = {"process": PROCESS, "docker": DOCKER}
+EVERY: dict[str, Callable[[Ground, Planned], str]] = {**PROCESS, **DOCKER, **RARE}

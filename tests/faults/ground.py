@@ -1,0 +1,261 @@
+"""The real programs, with a proxy on each way between them and a second Alertmanager, on ports of their own."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import sqlite3
+import subprocess
+import tempfile
+from contextlib import closing, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import proxies
+import psutil
+import yaml
+from operating import PROGRAM, Operator
+from record import Limits
+
+from common.detached import Detached
+from common.processes import free_ports
+from common.settings import load
+from watcher import monitoring, stack_control, supervisord
+from watcher.settings import OperatorSettings
+from watcher.stack import Stack, programs_of, stack_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from proxies import Pipe, Webhooks
+
+LIMITS = Limits(max_workers=3, up_cooldown=3.0, down_cooldown=1.0)
+PROGRAMS = ("scaler", "exporter", "prometheus", "alertmanager", "alertmanager-b")
+SETTINGS = {
+    "WATCHER_MAX_WORKERS": str(LIMITS.max_workers),
+    "WATCHER_COOLDOWN": f"{LIMITS.up_cooldown:g}",
+    "WATCHER_SCALE_DOWN_COOLDOWN": f"{LIMITS.down_cooldown:g}",
+    "WATCHER_IDLE_TIMEOUT": "4",
+    "WATCHER_CHECK_INTERVAL": "2",
+    "WATCHER_JOIN_TIMEOUT": "60",
+    "WATCHER_STOP_GRACE": "8",
+    "WATCHER_OBJECT_STORE_MEMORY": "100MB",
+}
+
+
+@dataclass
+class Ground:
+    """A cluster, its watcher, and the proxies between them."""
+
+    operator: Operator
+    settings: OperatorSettings
+    stack: Stack
+    exporter: Pipe
+    gcs: Pipe
+    webhooks: Webhooks
+    docker: Pipe | None = None
+
+    @property
+    def state_dir(self) -> Path:
+        """Where all of it keeps its files."""
+        return Path(self.operator.environment["WATCHER_STATE_DIR"])
+
+    @property
+    def api(self) -> str:
+        """The dashboard's."""
+        return self.operator.environment["RAY_DASHBOARD_METRIC_API"]
+
+    def pids(self) -> dict[str, int]:
+        """Pids of the watcher's programs that run."""
+        with suppress(supervisord.SilentError):
+            return {one.name: one.pid for one in supervisord.states(self.stack.directory) if one.pid}
+        return {}
+
+    def not_running(self) -> list[str]:
+        """Programs that do not, as supervisord sees it."""
+        try:
+            states = {one.name: one.state for one in supervisord.states(self.stack.directory)}
+        except supervisord.SilentError:
+            return ["supervisord"]
+        return [name for name in PROGRAMS if states.get(name) != "RUNNING"]
+
+    def head_process(self, name: str) -> psutil.Process | None:
+        """One of the head's processes (provider process), such as `gcs_server`."""
+        members = Detached(self.state_dir / "head" / self.settings.cluster).members()
+        return next((one for one in members if _name(one) == name), None)
+
+    def worker_processes(self, worker_id: str) -> list[psutil.Process]:
+        """All processes of one worker (provider process)."""
+        return Detached(self.state_dir / "workers" / worker_id).members()
+
+    def journal(self, query: str, *values: object) -> list[sqlite3.Row]:
+        """Rows of the journal, read beside the scaler."""
+        with closing(sqlite3.connect(f"file:{self.settings.journal_file}?mode=ro", uri=True, timeout=5)) as db:
+            db.row_factory = sqlite3.Row
+            return list(db.execute(query, values))
+
+    def restart_head(self) -> None:
+        """Kill the head and start a new one: a new, empty cluster."""
+        self.operator.run("start-ray", "--num-workers", "0", "--num-cpus", "1")
+
+    def log_errors(self, since: dict[str, int]) -> list[str]:
+        """What the scaler's and the exporter's logs say, beyond `since` bytes, that nobody foresaw."""
+        wrong = []
+        for program in ("scaler", "exporter"):
+            text = _from(self.stack.log(program), since.get(program, 0))
+            wrong += [f"{program}: {_shortened(line)}" for line in text.splitlines() if _is_unexpected(line)]
+        return wrong
+
+    def log_sizes(self) -> dict[str, int]:
+        """How long the logs are."""
+        logs = {program: self.stack.log(program) for program in PROGRAMS}
+        return {program: path.stat().st_size if path.exists() else 0 for program, path in logs.items()}
+
+    def close(self) -> None:
+        """Stop everything; what a failed stop leaves is killed."""
+        with suppress(Exception):
+            stack_control.stop(self.stack)
+        with suppress(Exception):
+            subprocess.run(
+                [PROGRAM, "stop-ray"],
+                env={**os.environ, **self.operator.environment},
+                capture_output=True,
+                timeout=120,
+                check=False,
+            )
+        shutil.rmtree(self.state_dir, ignore_errors=True)
+
+
+def _from(path: Path, offset: int) -> str:
+    if not path.exists():
+        return ""
+    with path.open("rb") as log:
+        log.seek(offset)
+        return log.read().decode("utf-8", "replace")
+
+
+def _is_unexpected(line: str) -> bool:
+    """Tracebacks in any form, and what the scaler logs with its trace: an error that it has no type for."""
+    return "Traceback" in line or '"exception"' in line
+
+
+def _shortened(line: str) -> str:
+    with suppress(ValueError):
+        event = json.loads(line)
+        last = str(event.get("exception", "")).strip().splitlines()[-1:]
+        return " ".join([str(event.get("event")), *last])[:300]
+    return line[:300]
+
+
+def _name(process: psutil.Process) -> str:
+    with suppress(psutil.Error):
+        return str(process.name())
+    return ""
+
+
+def make(provider: str) -> Ground:
+    """Start all of it; whatever fails, nothing is left."""
+    directory = Path(tempfile.mkdtemp(prefix="ray-watcher-chaos-")).resolve()
+    name = f"chaos-{secrets.token_hex(3)}"
+    (gcs, client, dashboard, exporter, scaler, prom, am, am_b, gossip, gossip_b, to_exporter, to_gcs, to_scaler) = (
+        free_ports(13)
+    )
+    operator = Operator(
+        {
+            **SETTINGS,
+            "WATCHER_STATE_DIR": str(directory),
+            "WATCHER_PROVIDER": provider,
+            "WATCHER_CLUSTER": name,
+            "WATCHER_NETWORK": name,
+            "RAY_GCS_ADDRESS": f"127.0.0.1:{gcs}",
+            "RAY_HEAD_ADDRESS": f"127.0.0.1:{client}",
+            "RAY_DASHBOARD_METRIC_API": f"http://127.0.0.1:{dashboard}/api",
+            "WATCHER_EXPORTER_LISTEN": f"127.0.0.1:{exporter}",
+            "WATCHER_LISTEN": f"127.0.0.1:{scaler}",
+            "WATCHER_PROMETHEUS_LISTEN": f"127.0.0.1:{prom}",
+            "WATCHER_ALERTMANAGER_LISTEN": f"127.0.0.1:{am}",
+        }
+    )
+    os.environ.update(operator.environment)
+    if provider == "docker":
+        from watcher.images import default_tag
+
+        operator.run("build-image")
+        os.environ["RAY_IMAGE"] = operator.environment["RAY_IMAGE"] = default_tag()
+    settings = load(OperatorSettings)
+    webhooks = proxies.Webhooks(f"http://127.0.0.1:{scaler}/alerts")
+    stack = stack_of(
+        settings,
+        WATCHER_EXPORTER_URL=f"http://127.0.0.1:{to_exporter}",
+        RAY_GCS_ADDRESS=f"127.0.0.1:{to_gcs}",
+        **({"WATCHER_JOIN_ADDRESS": f"127.0.0.1:{gcs}"} if provider == "process" else {}),
+    )
+    docker = None
+    if provider == "docker":
+        docker = proxies.unix(directory / "docker.sock", "/var/run/docker.sock")
+        stack = replace(stack, environment={**stack.environment, "DOCKER_HOST": f"unix://{directory}/docker.sock"})
+    made = Ground(
+        operator,
+        settings,
+        stack,
+        proxies.tcp(to_exporter, f"127.0.0.1:{exporter}"),
+        proxies.tcp(to_gcs, f"127.0.0.1:{gcs}"),
+        webhooks,
+        docker,
+    )
+    proxies.serve_webhooks(to_scaler, webhooks)
+    try:
+        operator.run("start-ray", "--num-workers", "0", "--num-cpus", "1")
+        stack_control.start(stack, _programs(stack, to_scaler, (am, am_b), (gossip, gossip_b)))
+    except BaseException:
+        made.close()
+        raise
+    return made
+
+
+def _programs(
+    stack: Stack, to_scaler: int, ports: tuple[int, int], gossip: tuple[int, int]
+) -> list[supervisord.Program]:
+    """The four programs, and a second Alertmanager that makes a pair with the first."""
+    programs = {program.name: program for program in programs_of(stack)}
+    directory = stack.directory / "monitoring"
+    _edit(directory / "alertmanager.yml", lambda config: _send_to(config, to_scaler))
+    _edit(directory / "prometheus.yml", lambda config: _send_alerts_to(config, ports))
+    for number, name in enumerate(("alertmanager", "alertmanager-b")):
+        addresses = replace(stack.addresses, alertmanager=f"127.0.0.1:{ports[number]}")
+        command = monitoring.alertmanager_command(directory, addresses, stack.directory / "data" / name)
+        pair = [
+            f"--cluster.listen-address=127.0.0.1:{gossip[number]}",
+            f"--cluster.advertise-address=127.0.0.1:{gossip[number]}",
+            f"--cluster.peer=127.0.0.1:{gossip[1 - number]}",
+            "--cluster.peer-timeout=1s",
+            "--cluster.settle-timeout=2s",
+        ]
+        command = [argument for argument in command if not argument.startswith("--cluster.")] + pair
+        programs[name] = supervisord.Program(name, tuple(command), f"http://127.0.0.1:{ports[number]}/-/healthy")
+    return [programs[name] for name in ("exporter", "prometheus", "alertmanager", "alertmanager-b", "scaler")]
+
+
+def _edit(path: Path, change: Any) -> None:
+    config = yaml.safe_load(path.read_text(encoding="utf-8"))
+    change(config)
+    path.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
+
+
+def _send_to(config: dict[str, Any], port: int) -> None:
+    for receiver in config["receivers"]:
+        for webhook in receiver.get("webhook_configs", ()):
+            webhook["url"] = f"http://127.0.0.1:{port}/alerts"
+
+
+def _send_alerts_to(config: dict[str, Any], ports: tuple[int, int]) -> None:
+    targets = [f"127.0.0.1:{port}" for port in ports]
+    config["alerting"]["alertmanagers"][0]["static_configs"] = [{"targets": targets}]
+
+
+def workers_of(ground: Ground) -> Iterator[str]:
+    """Ids of the workers that the provider has a record of."""
+    yield from (path.parent.name for path in (ground.state_dir / "workers").glob("*/record.json"))
