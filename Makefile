@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check unit golden lock
+.PHONY: help setup demo test check unit chaos fuzz golden lock
 VENV := .venv/bin
 
 help: ## this list
@@ -25,6 +25,14 @@ check: ## lint, types, import directions
 
 unit: ## the tests that start nothing (seconds)
 	$(VENV)/pytest -m "not e2e" $(ARGS)
+
+chaos: ## break the running programs on purpose and check what must hold (ARGS="--minutes 60 --seed 1")
+	@scripts/setup test
+	@PYTHONPATH=tests:. $(VENV)/python tests/faults/chaos.py $(ARGS)
+
+fuzz: ## a hundred thousand inputs for webhook, /state, policy and the command line's files (some 20 minutes)
+	@scripts/setup test
+	FUZZ_EXAMPLES=15000 $(VENV)/pytest tests/fuzz --timeout 0 $(ARGS)
 
 golden: ## write the golden files and generated code anew
 	$(VENV)/python tests/regenerate.py

@@ -81,14 +81,16 @@ def parse(text: str, name: str, *, as_text: bool = False) -> Document:
             raise UnreadableError(Finding(name, None, "is empty"))
         problems = tuple(_twice(node, name))
         value = loader.construct_document(node)
+        return Document(name, value, dict(_lines(node, ())), problems)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else None
         raise UnreadableError(Finding(name, line, f"is not YAML: {error.problem}")) from None
     except (yaml.YAMLError, ValueError) as error:
         raise UnreadableError(Finding(name, None, f"is not YAML: {error}")) from None
+    except RecursionError:
+        raise UnreadableError(Finding(name, None, "is nested too deeply to be read")) from None
     finally:
         loader.dispose()
-    return Document(name, value, dict(_lines(node, ())), problems)
 
 
 def _checked(text: str, name: str) -> str:

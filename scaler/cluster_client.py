@@ -11,6 +11,8 @@ from scaler.errors import SnapshotUnavailableError
 from scaler.model import Demand, Gang, LabelConstraint, Node, NodeStatus, Snapshot, Strategy, bundle
 
 STATE_VERSION = 1
+OPERATORS = ("in", "not_in")
+SMALLEST_AMOUNT, LARGEST_AMOUNT = 1e-5, 1e18  # Ray counts in units of 1e-4; beyond these a sum says nothing
 TIMEOUT_SECONDS = (1.0, 3.0)  # connect, read: the exporter itself never waits longer than a second
 
 
@@ -63,28 +65,45 @@ def from_document(document: Any) -> Snapshot:
 
 def _node(node: dict[str, Any]) -> Node:
     return Node(
-        node_id=str(node["node_id"]),
+        node_id=_text(node["node_id"]),
         status=NodeStatus(node["status"]),
-        instance_id=str(node["instance_id"]),
+        instance_id=_text(node["instance_id"]),
         is_head=bool(node["is_head"]),
         total=_amounts(node["total"]),
         available=_amounts(node["available"]),
         idle_seconds=_finite(node["idle_seconds"]),
-        labels={str(key): str(value) for key, value in node["labels"].items()},
-        activity=tuple(map(str, node["activity"])),
+        labels={key: _text(value) for key, value in node["labels"].items()},
+        activity=tuple(map(_text, node["activity"])),
     )
 
 
 def _demand(demand: dict[str, Any]) -> Demand:
     count = int(demand["count"])
-    if count < 0:
-        raise ValueError(f"a count of {count}")
-    selectors = tuple(LabelConstraint(s["key"], s["operator"], tuple(s["values"])) for s in demand["selectors"])
-    return Demand(bundle(_amounts(demand["shape"])), count, selectors)
+    if not 0 <= count <= LARGEST_AMOUNT:
+        raise ValueError(f"a count of {count:.3g}")
+    shape = _amounts(demand["shape"])
+    if any(amount and amount < SMALLEST_AMOUNT for amount in shape.values()):
+        raise ValueError(f"a shape of {shape}")
+    return Demand(bundle(shape), count, tuple(_constraint(selector) for selector in demand["selectors"]))
+
+
+def _constraint(selector: dict[str, Any]) -> LabelConstraint:
+    if selector["operator"] not in OPERATORS:
+        raise ValueError(f"operator {selector['operator']!r}")
+    return LabelConstraint(_text(selector["key"]), selector["operator"], tuple(map(_text, selector["values"])))
 
 
 def _amounts(resources: dict[str, Any]) -> dict[str, float]:
-    return {str(name): _finite(amount) for name, amount in resources.items()}
+    amounts = {name: _finite(amount) for name, amount in resources.items()}
+    if any(abs(amount) > LARGEST_AMOUNT for amount in amounts.values()):
+        raise ValueError(f"resources of {amounts}")
+    return amounts
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} where a text is wanted")
+    return value
 
 
 def _finite(number: Any) -> float:
