@@ -63,6 +63,10 @@ class Flight:
             self.request.worker_id, self.request.index, kind, InstanceStatus.REQUESTED, created_at=self.started_at
         )
 
+    def has_rested(self, now: float) -> bool:
+        """Whether it failed so long ago that it may be tried again; or the clock was set back since."""
+        return self.until is not None and not now < self.until <= now + RETRY_SECONDS
+
 
 class Flights:
     """Starts actions on `executor` and knows those that have not landed; `landed` is called after each success."""
@@ -92,7 +96,7 @@ class Flights:
         """What is on its way now, by worker id."""
         now = self._clock.now()
         with self._lock:
-            for worker_id in [id_ for id_, flight in self._airborne.items() if flight.until and flight.until <= now]:
+            for worker_id in [id_ for id_, flight in self._airborne.items() if flight.has_rested(now)]:
                 del self._airborne[worker_id]
             return dict(self._airborne)
 
