@@ -32,6 +32,10 @@ WAIT_POLL_SECONDS = 0.05
 log = structlog.get_logger()
 
 
+Outcome = tuple[int, str, str, float]
+"""Action, outcome, detail and time of an action that has ended, as the journal takes them."""
+
+
 class NewId(Protocol):
     """Makes worker ids; an argument so that tests know them."""
 
@@ -91,9 +95,11 @@ class Flights:
         self._lock = threading.Lock()
         self._airborne: dict[str, Flight] = {}
         self._taken_by_strangers: set[int] = set()  # indexes that a launch was refused; the provider lists no holder
+        self._unwritten: list[Outcome] = []
 
     def airborne(self) -> dict[str, Flight]:
         """What is on its way now, by worker id."""
+        self._write_outcomes()
         now = self._clock.now()
         with self._lock:
             for worker_id in [id_ for id_, flight in self._airborne.items() if flight.has_rested(now)]:
@@ -166,13 +172,28 @@ class Flights:
 
     def _land(self, action_id: int, action: Action, worker_id: str, outcome: str, detail: str) -> None:
         self._metrics.action_ended(action.kind, action.cause, outcome)
-        try:
-            self._journal.conclude(action_id, outcome, detail, self._clock.now())
-        except JournalError as error:
-            log.warning("outcome not written down", worker=worker_id, outcome=outcome, problem=str(error))
+        with self._lock:
+            self._unwritten.append((action_id, outcome, detail, self._clock.now()))
+        if problem := self._write_outcomes():
+            log.warning("outcome not written down yet", worker=worker_id, outcome=outcome, problem=problem)
         with self._lock:
             flight = self._airborne.pop(worker_id)
             if outcome == FAILED and action.kind is ActionKind.REMOVE:
                 self._airborne[worker_id] = replace(flight, until=self._clock.now() + RETRY_SECONDS)
         if outcome == DONE:
             self._landed(action.kind.value)
+
+    def _write_outcomes(self) -> str:
+        """Write down those too that the journal could not take when they came; returns why it still cannot."""
+        with self._lock:
+            waiting, self._unwritten = self._unwritten, []
+        try:
+            while waiting:
+                self._journal.conclude(*waiting[0])
+                del waiting[0]
+        except JournalError as error:
+            return str(error)
+        finally:
+            with self._lock:
+                self._unwritten = [*waiting, *self._unwritten]
+        return ""
