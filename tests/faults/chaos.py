@@ -87,7 +87,8 @@ class Round:
     def _inflict(self, planned: Planned) -> None:
         began = time.time()
         target = faults.EVERY[planned.fault](self.ground, planned)
-        self.inflicted.append(Inflicted(planned.fault, began, time.time(), target))
+        if target is not None:
+            self.inflicted.append(Inflicted(planned.fault, began, time.time(), target))
 
     def _load(self, planned: PlannedLoad) -> None:
         """Submit it, however long the cluster cannot be reached, and follow it to its end."""
@@ -165,6 +166,10 @@ class Tally:
             removals=sum(action.kind == "remove" for action in record.actions),
             samples=len(record.samples),
         )
+        living = max((len(sample.living) for sample in record.samples), default=0)
+        in_ray = max((len(sample.in_ray or ()) for sample in record.samples), default=0)
+        self.totals["most_living"] = max(self.totals["most_living"], living)
+        self.totals["most_in_ray"] = max(self.totals["most_in_ray"], in_ray)  # those too that Ray has not missed yet
         return wrong
 
     def table(self) -> str:
@@ -188,7 +193,8 @@ def say(text: str) -> None:
 def chosen_faults(provider: str, only: tuple[str, ...], number: int) -> list[str]:
     """Names of the faults of one round; `only` are beginnings of names."""
     names = [*faults.BY_PROVIDER[provider]]
-    if number % HEAD_EVERY_ROUNDS == HEAD_EVERY_ROUNDS - 1 and provider == "process":
+    often = any(name in faults.RARE for name in only)
+    if provider == "process" and (often or number % HEAD_EVERY_ROUNDS == HEAD_EVERY_ROUNDS - 1):
         names += faults.RARE
     return [name for name in names if not only or name.startswith(only)]
 

@@ -1,4 +1,7 @@
-"""The faults: each is a function that does its harm for some seconds and takes it back."""
+"""The faults: each is a function that does its harm for some seconds and takes it back.
+
+It tells what it hit (a worker's id, else ""), or None where there was nothing to hit.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import psutil
-from ground import PROGRAMS, workers_of
+from ground import PROGRAMS
+from watching import living
 
 from scaler.providers.docker import CLUSTER_LABEL, WORKER_ID_LABEL
 
@@ -22,38 +26,33 @@ if TYPE_CHECKING:
     from schedule import Planned
 
 FULL_BYTES = 1024  # no write beyond it: a full disk for whoever has this limit
+FIRST_WORKER_SECONDS = 6.0
 LONGEST_FREEZE_SECONDS = 6.0  # of Ray's own processes: it calls a node dead after some 15 s
 
-Fault = "Callable[[Ground, Planned], str]"
 
-
-def kill_program(program: str, ground: Ground, _planned: Planned) -> str:
+def kill_program(program: str, ground: Ground, _planned: Planned) -> str | None:
     """SIGKILL; supervisord starts it again."""
     return _signal(ground.pids().get(program), signal.SIGKILL)
 
 
-def restart_program(program: str, ground: Ground, _planned: Planned) -> str:
+def restart_program(program: str, ground: Ground, _planned: Planned) -> str | None:
     """SIGTERM; supervisord starts it again."""
     return _signal(ground.pids().get(program), signal.SIGTERM)
 
 
-def freeze_program(program: str, ground: Ground, planned: Planned) -> str:
+def freeze_program(program: str, ground: Ground, planned: Planned) -> str | None:
     """SIGSTOP, and SIGCONT after a while."""
     pid = ground.pids().get(program)
-    with _frozen([pid] if pid else []):
-        time.sleep(planned.seconds)
-    return ""
+    return _freeze([pid] if pid else [], planned.seconds)
 
 
-def freeze_gcs(ground: Ground, planned: Planned) -> str:
+def freeze_gcs(ground: Ground, planned: Planned) -> str | None:
     """Ray's control store stands still."""
     gcs = ground.head_process("gcs_server")
-    with _frozen([gcs.pid] if gcs else []):
-        time.sleep(min(planned.seconds, LONGEST_FREEZE_SECONDS))
-    return ""
+    return _freeze([gcs.pid] if gcs else [], min(planned.seconds, LONGEST_FREEZE_SECONDS))
 
 
-def kill_head(ground: Ground, _planned: Planned) -> str:
+def kill_head(ground: Ground, _planned: Planned) -> str | None:
     """The GCS dies, and its cluster with it; the operator starts another."""
     if gcs := ground.head_process("gcs_server"):
         gcs.kill()
@@ -62,7 +61,7 @@ def kill_head(ground: Ground, _planned: Planned) -> str:
     return ""
 
 
-def kill_worker(ground: Ground, planned: Planned) -> str:
+def kill_worker(ground: Ground, planned: Planned) -> str | None:
     """All processes of one worker at once."""
     worker_id = _chosen(ground, planned)
     if worker_id and ground.docker:
@@ -79,15 +78,17 @@ def kill_worker(ground: Ground, planned: Planned) -> str:
     return worker_id
 
 
-def freeze_worker(ground: Ground, planned: Planned) -> str:
+def freeze_worker(ground: Ground, planned: Planned) -> str | None:
     """A worker's raylet stands still, shorter than Ray's patience."""
     worker_id = _chosen(ground, planned)
-    with _frozen([p.pid for p in ground.worker_processes(worker_id)] if worker_id else []):
-        time.sleep(min(planned.seconds, LONGEST_FREEZE_SECONDS))
+    if worker_id is None:
+        return None
+    pids = [process.pid for process in ground.worker_processes(worker_id)]
+    _freeze(pids, min(planned.seconds, LONGEST_FREEZE_SECONDS))
     return worker_id
 
 
-def pipe(name: str, mode: str, ground: Ground, planned: Planned) -> str:
+def pipe(name: str, mode: str, ground: Ground, planned: Planned) -> str | None:
     """What passes between two programs is cut, hangs, is slow or fails."""
     way = getattr(ground, name)
     way.set(mode)
@@ -96,7 +97,7 @@ def pipe(name: str, mode: str, ground: Ground, planned: Planned) -> str:
     return ""
 
 
-def webhooks(mode: str, ground: Ground, planned: Planned) -> str:
+def webhooks(mode: str, ground: Ground, planned: Planned) -> str | None:
     """Notifications go astray."""
     ground.webhooks.mode = mode
     time.sleep(planned.seconds)
@@ -104,11 +105,11 @@ def webhooks(mode: str, ground: Ground, planned: Planned) -> str:
     return ""
 
 
-def full_disk(ground: Ground, planned: Planned) -> str:
+def full_disk(ground: Ground, planned: Planned) -> str | None:
     """The scaler cannot write a file beyond a kilobyte: what a full disk looks like to SQLite."""
     pid = ground.pids().get("scaler")
     if pid is None:
-        return ""
+        return None
     with contextlib.suppress(psutil.Error, OSError):
         process = psutil.Process(pid)
         soft, hard = process.rlimit(resource.RLIMIT_FSIZE)
@@ -118,32 +119,32 @@ def full_disk(ground: Ground, planned: Planned) -> str:
     return ""
 
 
-def _signal(pid: int | None, signum: int) -> str:
-    if pid is not None:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signum)
+def _signal(pid: int | None, signum: int) -> str | None:
+    if pid is None:
+        return None
+    try:
+        os.kill(pid, signum)
+    except ProcessLookupError:
+        return None
     return ""
 
 
-def _chosen(ground: Ground, planned: Planned) -> str:
-    if ground.docker:
-        from watching import containers
-
-        there = sorted(containers(ground))
-    else:
-        there = sorted(workers_of(ground))
-    return there[int(planned.choice * len(there)) % len(there)] if there else ""
-
-
-@contextlib.contextmanager
-def _frozen(pids: list[int]):  # noqa: ANN202  # an iterator of nothing
-    for pid in pids:
-        _signal(pid, signal.SIGSTOP)
+def _freeze(pids: list[int], seconds: float) -> str | None:
+    hit = [pid for pid in pids if _signal(pid, signal.SIGSTOP) is not None]
     try:
-        yield
+        time.sleep(seconds if hit else 0)
     finally:
-        for pid in pids:
+        for pid in hit:
             _signal(pid, signal.SIGCONT)
+    return "" if hit else None
+
+
+def _chosen(ground: Ground, planned: Planned) -> str | None:
+    """One of the workers; the first one that comes where there is none yet."""
+    deadline = time.monotonic() + FIRST_WORKER_SECONDS
+    while not (there := sorted(living(ground))) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    return there[int(planned.choice * len(there)) % len(there)] if there else None
 
 
 OF_PROGRAMS = {
@@ -167,8 +168,8 @@ OF_DISK = {"full:journal": full_disk}
 OF_DOCKER = {f"{mode}:docker": partial(pipe, "docker", mode) for mode in ("cut", "hang", "slow", "fail")}
 RARE = {"kill:head": kill_head}
 
-PROCESS: dict[str, Callable[[Ground, Planned], str]] = {**OF_PROGRAMS, **OF_WAYS, **OF_RAY, **OF_DISK}
-DOCKER: dict[str, Callable[[Ground, Planned], str]] = {
+PROCESS: dict[str, Callable[[Ground, Planned], str | None]] = {**OF_PROGRAMS, **OF_WAYS, **OF_RAY, **OF_DISK}
+DOCKER: dict[str, Callable[[Ground, Planned], str | None]] = {
     **OF_PROGRAMS,
     **OF_WAYS,
     **OF_DISK,
@@ -176,4 +177,4 @@ DOCKER: dict[str, Callable[[Ground, Planned], str]] = {
     "kill:worker": kill_worker,
 }
 BY_PROVIDER = {"process": PROCESS, "docker": DOCKER}
-EVERY: dict[str, Callable[[Ground, Planned], str]] = {**PROCESS, **DOCKER, **RARE}
+EVERY: dict[str, Callable[[Ground, Planned], str | None]] = {**PROCESS, **DOCKER, **RARE}

@@ -28,8 +28,6 @@ from watcher.settings import OperatorSettings
 from watcher.stack import Stack, programs_of, stack_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from proxies import Pipe, Webhooks
 
 LIMITS = Limits(max_workers=3, up_cooldown=3.0, down_cooldown=1.0)
@@ -254,8 +252,3 @@ def _send_to(config: dict[str, Any], port: int) -> None:
 def _send_alerts_to(config: dict[str, Any], ports: tuple[int, int]) -> None:
     targets = [f"127.0.0.1:{port}" for port in ports]
     config["alerting"]["alertmanagers"][0]["static_configs"] = [{"targets": targets}]
-
-
-def workers_of(ground: Ground) -> Iterator[str]:
-    """Ids of the workers that the provider has a record of."""
-    yield from (path.parent.name for path in (ground.state_dir / "workers").glob("*/record.json"))
