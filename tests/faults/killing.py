@@ -1,19 +1,18 @@
 """Kill a scaler at each of its steps in turn, let another one take over, and tell what is wrong then, as JSON.
 
-`python killing.py SCENARIO` prints an object: step → what was wrong; `steps` is how many there were.
+`python killing.py SCENARIO PROVIDER EVERY` prints an object: `wrong` by step, and how many `steps` there were; EVERY
+is 1 for each of them, 2 for every other one.
 """
 
 from __future__ import annotations
 
 import json
-import shutil
 import sys
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 
 from builders import NOW
-from lives import RECOVERY_ROUNDS, ROUND_SECONDS, ROUNDS, Fate, Place, in_a_process_of_its_own, judge, live
+from lives import RECOVERY_ROUNDS, ROUND_SECONDS, ROUNDS, Fate, in_a_process_of_its_own, judge, live
+from places import Place, new_place
 
 from common import logs
 from scaler.model import Direction
@@ -38,9 +37,9 @@ SCENARIOS = {
 }
 
 
-def after_a_kill(scenario: Scenario, step: int) -> tuple[bool, list[str]]:
+def after_a_kill(kind: str, scenario: Scenario, step: int) -> tuple[bool, list[str]]:
     """Whether the scaler came as far as `step`, and what is wrong when its successor has come to rest."""
-    place = Place(Path(tempfile.mkdtemp(prefix="lives-")).resolve())
+    place = new_place(kind)
     try:
         _set_the_scene(place, scenario)
         begin = NOW + 100
@@ -57,8 +56,7 @@ def after_a_kill(scenario: Scenario, step: int) -> tuple[bool, list[str]]:
         )
         return first is None, [*(first or []), *(second or [])]
     finally:
-        place.kill()
-        shutil.rmtree(place.directory, ignore_errors=True)
+        place.clear()
 
 
 def _set_the_scene(place: Place, scenario: Scenario) -> None:
@@ -70,12 +68,12 @@ def _set_the_scene(place: Place, scenario: Scenario) -> None:
         place.kill(min(place.living()))
 
 
-def main(name: str) -> None:
+def main(name: str, kind: str, every: int) -> None:
     """Every step of one scenario."""
     logs.configure("lives")
     wrong: dict[str, object] = {}
-    for step in range(1, MOST_STEPS):
-        killed, problems = after_a_kill(SCENARIOS[name], step)
+    for step in range(1, MOST_STEPS, every):
+        killed, problems = after_a_kill(kind, SCENARIOS[name], step)
         if problems:
             wrong[str(step)] = problems
         if not killed:
@@ -85,4 +83,4 @@ def main(name: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]))

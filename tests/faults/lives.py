@@ -1,9 +1,9 @@
-"""Lives of a scaler that end at a chosen step, on workers that are real processes.
+"""Lives of a scaler that end at a chosen step, on workers that are real processes or containers.
 
-The scaler is its own: journal, flights, reconciler, process provider. Ray is pretended, and all that outlives a life
+The scaler is its own: journal, flights, reconciler, provider. Ray is pretended, and all that outlives a life
 (workers, what was drained, the journal) lies in one directory, so that the next life finds what a real one would.
 A step is whatever changes the world: a write, a removal, a new process, a signal, a commit, a word to Ray. Python tells
-them by itself (`sys.addaudithook`), so none is forgotten when the code changes.
+of most by itself (`sys.addaudithook`), so none is forgotten when the code changes.
 """
 
 from __future__ import annotations
@@ -12,9 +12,8 @@ import json
 import os
 import signal
 import sys
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
@@ -23,17 +22,19 @@ from builders import demand as demand_of
 from fakes import AtOnceExecutor, FakeClock
 
 from common import detached
-from common.detached import MARKER
 from scaler.flights import Flights
 from scaler.journal import Journal
 from scaler.metrics import ScalerMetrics
-from scaler.model import Direction, DrainReply, LaunchRequest, NodeStatus
-from scaler.providers.process import ProcessProvider
+from scaler.model import Direction, DrainReply, NodeStatus
+from scaler.providers import container
 from scaler.reconciler import Alarm, Reconciler
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from places import Place
 
     from scaler.model import Snapshot
 
@@ -80,64 +81,6 @@ class SteppedJournal(Journal):
             yield db
             self._fate.take()
         self._fate.take()
-
-
-@dataclass
-class Place:
-    """What outlives a scaler: processes of workers, and files."""
-
-    directory: Path
-
-    @property
-    def journal(self) -> Path:
-        """The journal's file."""
-        return self.directory / "journal.db"
-
-    @property
-    def workers(self) -> Path:
-        """Where the provider keeps its records."""
-        return self.directory / "workers"
-
-    def provider(self) -> ProcessProvider:
-        """The process provider; its workers sleep."""
-        return ProcessProvider(
-            state_dir=self.directory, cluster="one", command=lambda _request, _node: ["/bin/sleep", "300"]
-        )
-
-    def living(self) -> dict[str, int]:
-        """Pids of workers by id, by the host's own account; a second one of an id is `ID+`."""
-        found: dict[str, int] = {}
-        for pid, worker_id in self._processes():
-            if _leads(pid):
-                found[worker_id if worker_id not in found else f"{worker_id}+"] = pid
-        return found
-
-    def _processes(self) -> Iterator[tuple[int, str]]:
-        """Pid and worker id of every living process that a worker's launch has started."""
-        mark = f"{MARKER}={self.workers}/".encode()
-        for path in Path("/proc").glob("[0-9]*/environ"):
-            with suppress(OSError):
-                marked = [entry for entry in path.read_bytes().split(b"\0") if entry.startswith(mark)]
-                if marked:
-                    yield int(path.parent.name), marked[0].decode().rpartition("/")[2]
-
-    def drained(self) -> set[str]:
-        """Ids of the workers that Ray has let go."""
-        return {path.name for path in (self.directory / "drained").glob("*")}
-
-    def kill(self, worker_id: str = "") -> None:
-        """End a worker with all that belongs to it; every worker where none is named."""
-        for pid, owner in self._processes():
-            if worker_id in ("", owner):
-                with suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
-
-
-def _leads(pid: int) -> bool:
-    """Whether it is the first of a worker's processes."""
-    with suppress(OSError):
-        return os.getsid(pid) == pid
-    return False
 
 
 @dataclass
@@ -211,6 +154,7 @@ def live(  # what a life is made of
             clock.pass_(ROUND_SECONDS)
             if look == 1:  # what was just being started has had its ten seconds
                 young.enter_context(patch.object(detached, "STARTING_SECONDS", 0.0))
+                young.enter_context(patch.object(container, "STARTING_SECONDS", 0.0))
     fate.armed = False
     return told
 
@@ -219,7 +163,7 @@ def _reconciler(place: Place, ray: PretendedRay, journal: Journal, clock: FakeCl
     limits = policy(
         worker_type(max_workers=MAX_WORKERS), max_workers=MAX_WORKERS, scale_up_cooldown=5, scale_down_cooldown=5
     )
-    alarm, metrics, provider = Alarm(), ScalerMetrics(), place.provider()
+    alarm, metrics, provider = Alarm(), ScalerMetrics(), place.provider(ray.fate.take)
     shared: dict[str, Any] = {"journal": journal, "policy": limits, "metrics": metrics, "clock": clock}
     flights = Flights(
         **shared, provider=provider, drainer=ray, executor=AtOnceExecutor(), landed=alarm.ring, stop_grace=0.5
@@ -250,9 +194,8 @@ def judge(place: Place, tasks: int, told: Told) -> list[str]:
     living, listed = set(place.living()), {worker.worker_id for worker in place.provider().list()}
     told.check(len(living) == tasks, f"{len(living)} workers live, wanted {tasks}")
     told.check(living == listed, f"{sorted(living)} live, {sorted(listed)} are listed")
-    place.provider().launch(LaunchRequest("worker-9-ffffff", 9, worker_type()))  # sweeps what broke off
-    left = {path.name for path in place.workers.iterdir() if path.is_dir()} - living - {"worker-9-ffffff"}
-    told.check(not left, f"directories are left: {len(left)}")
+    left = place.left()
+    told.check(not left, f"something of {sorted(left)} is left")
     with closing(Journal(place.journal)) as journal:
         actions = journal.actions(1000)
     launched = {record.worker_id for record in actions if record.action == "launch"}

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 from builders import NOW, worker_type
 from killing import SCENARIOS
-from lives import Place, Told, judge, live
+from lives import Told, judge, live
+from places import ProcessPlace
 
 from scaler.model import Direction, LaunchRequest
 
@@ -24,17 +25,18 @@ FEWEST_STEPS = 40  # fewer would mean that Python no longer tells of them
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Iterator[Place]:
-    place = Place(tmp_path)
+def place(tmp_path: Path) -> Iterator[ProcessPlace]:
+    place = ProcessPlace(tmp_path)
     yield place
     place.kill()
 
 
 @pytest.mark.e2e
 @pytest.mark.parametrize("scenario", SCENARIOS)
-def test_no_step_is_a_bad_one_to_be_killed_at(scenario: str) -> None:
+@pytest.mark.parametrize(("provider", "every"), [("process", 1), pytest.param("docker", 6, marks=pytest.mark.docker)])
+def test_no_step_is_a_bad_one_to_be_killed_at(scenario: str, provider: str, every: int) -> None:
     done = subprocess.run(
-        [sys.executable, str(FAULTS / "killing.py"), scenario],
+        [sys.executable, str(FAULTS / "killing.py"), scenario, provider, str(every)],
         env={**os.environ, "PYTHONPATH": f"{FAULTS.parent}:{FAULTS.parents[1]}"},
         capture_output=True,
         text=True,
@@ -47,20 +49,20 @@ def test_no_step_is_a_bad_one_to_be_killed_at(scenario: str) -> None:
     assert told["steps"] >= FEWEST_STEPS
 
 
-def test_a_life_without_a_kill_brings_the_workers(place: Place) -> None:
+def test_a_life_without_a_kill_brings_the_workers(place: ProcessPlace) -> None:
     told = live(place, Direction.UP, 2, 2, begin=NOW)
 
     assert judge(place, 2, told) == []
 
 
-def test_a_worker_that_the_journal_does_not_know_is_told(place: Place) -> None:
+def test_a_worker_that_the_journal_does_not_know_is_told(place: ProcessPlace) -> None:
     live(place, Direction.UP, 0, 1, begin=NOW)
     place.provider().launch(LaunchRequest("worker-7-777777", 7, worker_type()))
 
     assert judge(place, 1, Told()) == ["not in the journal: ['worker-7-777777']"]
 
 
-def test_a_worker_that_lives_unlisted_is_told(place: Place) -> None:
+def test_a_worker_that_lives_unlisted_is_told(place: ProcessPlace) -> None:
     live(place, Direction.UP, 1, 2, begin=NOW)
     (worker_id,) = place.living()
     (place.workers / worker_id / "record.json").rename(place.directory / "kept")
@@ -70,7 +72,7 @@ def test_a_worker_that_lives_unlisted_is_told(place: Place) -> None:
     assert [sentence for sentence in wrong if "are listed" in sentence]
 
 
-def test_a_lost_worker_is_told(place: Place) -> None:
+def test_a_lost_worker_is_told(place: ProcessPlace) -> None:
     live(place, Direction.UP, 1, 2, begin=NOW)
     place.kill()
 

@@ -7,7 +7,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from lives import Place
+from places import ProcessPlace
 from record import Sample
 
 from exporter.cluster import NodeStatus
@@ -62,7 +62,7 @@ class Watch:
 
 def living(ground: Ground) -> frozenset[str]:
     """Workers that run, by the host's or the engine's own account."""
-    return containers(ground) if ground.docker else frozenset(Place(ground.state_dir).living())
+    return containers(ground) if ground.docker else frozenset(ProcessPlace(ground.state_dir).living())
 
 
 def containers(ground: Ground) -> frozenset[str]:
