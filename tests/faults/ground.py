@@ -12,20 +12,20 @@ import tempfile
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+import pair
 import proxies
 import psutil
-import yaml
 from operating import PROGRAM, Operator
 from record import Limits
 
 from common.detached import Detached
 from common.processes import free_ports
 from common.settings import load
-from watcher import monitoring, stack_control, supervisord
+from watcher import stack_control, supervisord
 from watcher.settings import OperatorSettings
-from watcher.stack import Stack, programs_of, stack_of
+from watcher.stack import Stack, stack_of
 
 if TYPE_CHECKING:
     from proxies import Pipe, Webhooks
@@ -207,48 +207,8 @@ def make(provider: str) -> Ground:
     proxies.serve_webhooks(to_scaler, webhooks)
     try:
         operator.run("start-ray", "--num-workers", "0", "--num-cpus", "1")
-        stack_control.start(stack, _programs(stack, to_scaler, (am, am_b), (gossip, gossip_b)))
+        stack_control.start(stack, pair.programs(stack, to_scaler, (am, am_b), (gossip, gossip_b)))
     except BaseException:
         made.close()
         raise
     return made
-
-
-def _programs(
-    stack: Stack, to_scaler: int, ports: tuple[int, int], gossip: tuple[int, int]
-) -> list[supervisord.Program]:
-    """The four programs, and a second Alertmanager that makes a pair with the first."""
-    programs = {program.name: program for program in programs_of(stack)}
-    directory = stack.directory / "monitoring"
-    _edit(directory / "alertmanager.yml", lambda config: _send_to(config, to_scaler))
-    _edit(directory / "prometheus.yml", lambda config: _send_alerts_to(config, ports))
-    for number, name in enumerate(("alertmanager", "alertmanager-b")):
-        addresses = replace(stack.addresses, alertmanager=f"127.0.0.1:{ports[number]}")
-        command = monitoring.alertmanager_command(directory, addresses, stack.directory / "data" / name)
-        pair = [
-            f"--cluster.listen-address=127.0.0.1:{gossip[number]}",
-            f"--cluster.advertise-address=127.0.0.1:{gossip[number]}",
-            f"--cluster.peer=127.0.0.1:{gossip[1 - number]}",
-            "--cluster.peer-timeout=1s",
-            "--cluster.settle-timeout=2s",
-        ]
-        command = [argument for argument in command if not argument.startswith("--cluster.")] + pair
-        programs[name] = supervisord.Program(name, tuple(command), f"http://127.0.0.1:{ports[number]}/-/healthy")
-    return [programs[name] for name in ("exporter", "prometheus", "alertmanager", "alertmanager-b", "scaler")]
-
-
-def _edit(path: Path, change: Any) -> None:
-    config = yaml.safe_load(path.read_text(encoding="utf-8"))
-    change(config)
-    path.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
-
-
-def _send_to(config: dict[str, Any], port: int) -> None:
-    for receiver in config["receivers"]:
-        for webhook in receiver.get("webhook_configs", ()):
-            webhook["url"] = f"http://127.0.0.1:{port}/alerts"
-
-
-def _send_alerts_to(config: dict[str, Any], ports: tuple[int, int]) -> None:
-    targets = [f"127.0.0.1:{port}" for port in ports]
-    config["alerting"]["alertmanagers"][0]["static_configs"] = [{"targets": targets}]

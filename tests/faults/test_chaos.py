@@ -33,7 +33,7 @@ def test_a_long_run_tries_every_fault_as_often_as_any_other(provider: str) -> No
 
 
 def test_the_head_dies_in_some_rounds_only() -> None:
-    having = [number for number in range(16) if "kill:head" in chosen_faults("process", (), number)]
+    having = [seed for seed in range(16) if "kill:head" in chosen_faults("process", (), seed)]
 
     assert having == [7, 15]
 
@@ -63,4 +63,6 @@ def test_nothing_is_violated_while_the_programs_are_broken(tmp_path: Path) -> No
     told = json.loads(record.read_text(encoding="utf-8"))
     assert told["violations"] == {}
     assert told["totals"]["faults"] > SECONDS / GAP_SECONDS[1]
+    assert told["totals"]["finished"] == told["totals"]["tasks"] > 0
     assert told["totals"]["launches"] > 0
+    assert told["totals"]["samples"] > SECONDS
