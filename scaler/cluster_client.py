@@ -32,6 +32,8 @@ class StateReader:
             document = reply.json()
         except requests.RequestException as error:
             raise SnapshotUnavailableError(f"the exporter at {self._url} does not answer: {_cause(error)}") from error
+        except RecursionError:
+            raise SnapshotUnavailableError(f"{self._url} is not readable: nested too deeply") from None
         if not reply.ok:
             problem = document.get("error", "") if isinstance(document, dict) else ""
             raise SnapshotUnavailableError(f"the exporter has no snapshot (HTTP {reply.status_code}) {problem}".strip())

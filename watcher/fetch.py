@@ -24,6 +24,8 @@ def get_json(url: str, params: dict[str, str] | None = None) -> Any:
         return reply.json()
     except requests.RequestException as error:
         raise UnreachableError(f"{url} does not answer: {_reason(error)}") from error
+    except RecursionError:
+        raise UnreachableError(f"{url} does not answer: its JSON is nested too deeply") from None
 
 
 def post_json(url: str, document: dict[str, Any], token: str | None) -> tuple[int, dict[str, Any]]:

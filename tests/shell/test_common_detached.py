@@ -74,19 +74,30 @@ def test_how_it_ended_is_known(tmp_path: Path) -> None:
     process.stop(0)
 
 
-def test_a_process_whose_starter_was_killed_at_once_has_written_its_own_pid(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def killed(*_: object) -> None:
-        raise KeyboardInterrupt  # stands for kill -9: no line of the starter runs after this
+def test_it_is_known_though_its_starter_was_killed_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(detached, "STARTING_SECONDS", 0.0)  # as if it had long been without a record
+    monkeypatch.setattr(Detached, "_await_pid", killed)
+    process = Detached(tmp_path / "made")
 
-    monkeypatch.setattr(detached, "write_atomically", killed)
-    process = Detached(tmp_path)
     with pytest.raises(KeyboardInterrupt):
-        process.start(SLEEP, dict(os.environ))
+        process.start(SLEEP, os.environ)
 
     try:
         eventually(lambda: process.state().pid)
         assert process.state().running
     finally:
         process.stop(0)
+
+
+def killed(*_arguments: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_what_cannot_write_itself_down_does_not_run(tmp_path: Path) -> None:
+    process = Detached(tmp_path / "made")
+    (tmp_path / "made" / "pid.new").mkdir(parents=True)
+
+    with pytest.raises(OSError, match="could not write"):
+        process.start(["touch", str(tmp_path / "ran")], os.environ)
+
+    assert not (tmp_path / "ran").exists()

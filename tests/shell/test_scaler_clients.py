@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 STATE = json.loads((Path(__file__).parent.parent / "golden" / "state.json").read_text())
+SELECTOR = {"key": "zone", "operator": "in", "values": ["a"]}
 
 
 @contextmanager
@@ -68,6 +69,10 @@ def changed(**changes: object) -> bytes:
     return json.dumps({**STATE, "age_seconds": 0.1, **changes}).encode()
 
 
+def waits(**changes: object) -> bytes:
+    return changed(demands=[{"count": 1, "shape": {"CPU": 1}, "selectors": [], **changes}])
+
+
 @pytest.mark.parametrize(
     ("code", "body", "says"),
     [
@@ -77,6 +82,12 @@ def changed(**changes: object) -> bytes:
         pytest.param(200, changed(version=2), "version 2, wanted 1", id="another version"),
         pytest.param(200, changed(nodes=[{}]), "not readable", id="broken"),
         pytest.param(200, b"[]", "not readable", id="a list"),
+        pytest.param(200, b"[" * 5000 + b"]" * 5000, "not readable", id="nested without end"),
+        pytest.param(200, waits(count=10**400), "not readable", id="a count without end"),
+        pytest.param(200, waits(shape={"CPU": 5e-324}), "not readable", id="a shape of next to nothing"),
+        pytest.param(200, waits(shape={"CPU": 1e300}), "not readable", id="a shape without end"),
+        pytest.param(200, waits(selectors=[{**SELECTOR, "key": []}]), "not readable", id="a key that is no text"),
+        pytest.param(200, waits(selectors=[{**SELECTOR, "operator": "like"}]), "operator 'like'", id="an operator"),
         pytest.param(
             200,
             changed(demands=[{"shape": {"CPU": float("nan")}, "count": 1, "selectors": []}]),

@@ -70,6 +70,7 @@ def test_an_alias_of_what_is_around_it_ends() -> None:
         pytest.param("a: 1\n\tb: 2\n", "f:2: is not YAML: found character '\\t' that cannot", id="a tab"),
         pytest.param("a: 1\n---\nb: 2\n", "f:2: is not YAML: but found another document", id="two documents"),
         pytest.param("a: 1\nb: \x07\n", "f:2: is not YAML: character '\\x07' may not stand in it", id="a bell"),
+        pytest.param("- " * 2000, "f: is nested too deeply to be read", id="nested without end"),
         pytest.param("a: 2020-13-45\n", "f: is not YAML: month must be in 1..12", id="no date"),
         pytest.param("a: !!python/object:x.y {}\n", "f:1: is not YAML: could not determine a constructor", id="a tag"),
     ],
