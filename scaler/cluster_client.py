@@ -12,6 +12,7 @@ from scaler.model import Demand, Gang, LabelConstraint, Node, NodeStatus, Snapsh
 
 STATE_VERSION = 1
 OPERATORS = ("in", "not_in")
+LARGEST_COUNT = 10**9
 SMALLEST_AMOUNT, LARGEST_AMOUNT = 1e-5, 1e18  # Ray counts in units of 1e-4; beyond these a sum says nothing
 TIMEOUT_SECONDS = (1.0, 3.0)  # connect, read: the exporter itself never waits longer than a second
 
@@ -81,7 +82,7 @@ def _node(node: dict[str, Any]) -> Node:
 
 def _demand(demand: dict[str, Any]) -> Demand:
     count = int(demand["count"])
-    if not 0 <= count <= LARGEST_AMOUNT:
+    if not 0 <= count <= LARGEST_COUNT:
         raise ValueError(f"a count of {count:.3g}")
     shape = _amounts(demand["shape"])
     if any(amount and amount < SMALLEST_AMOUNT for amount in shape.values()):
