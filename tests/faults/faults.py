@@ -9,6 +9,7 @@ import contextlib
 import os
 import resource
 import signal
+import threading
 import time
 from functools import partial
 from typing import TYPE_CHECKING
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from ground import Ground
     from schedule import Planned
 
+ONE_HEAD = threading.Lock()
 FULL_BYTES = 1024  # no write beyond it: a full disk for whoever has this limit
 FIRST_WORKER_SECONDS = 6.0
 LONGEST_FREEZE_SECONDS = 6.0  # of Ray's own processes: it calls a node dead after some 15 s
@@ -53,11 +55,15 @@ def freeze_gcs(ground: Ground, planned: Planned) -> str | None:
 
 
 def kill_head(ground: Ground, _planned: Planned) -> str | None:
-    """The GCS dies, and its cluster with it; the operator starts another."""
-    if gcs := ground.head_process("gcs_server"):
+    """The GCS dies, and its cluster with it; the operator starts another. One at a time."""
+    gcs = ground.head_process("gcs_server")
+    if gcs is None or not ONE_HEAD.acquire(blocking=False):
+        return None
+    try:
         gcs.kill()
-    time.sleep(3)
-    ground.restart_head()
+        ground.restart_head()
+    finally:
+        ONE_HEAD.release()
     return ""
 
 

@@ -9,6 +9,7 @@ import shutil
 import sqlite3
 import subprocess
 import tempfile
+import time
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 
 LIMITS = Limits(max_workers=3, up_cooldown=3.0, down_cooldown=1.0)
 PROGRAMS = ("scaler", "exporter", "prometheus", "alertmanager", "alertmanager-b")
+HEAD_SECONDS = 90.0
+START_HEAD = ("start-ray", "--num-workers", "0", "--num-cpus", "1")
 SETTINGS = {
     "WATCHER_MAX_WORKERS": str(LIMITS.max_workers),
     "WATCHER_COOLDOWN": f"{LIMITS.up_cooldown:g}",
@@ -96,8 +99,14 @@ class Ground:
             return list(db.execute(query, values))
 
     def restart_head(self) -> None:
-        """Kill the head and start a new one: a new, empty cluster."""
-        self.operator.run("start-ray", "--num-workers", "0", "--num-cpus", "1")
+        """Start a new head, a new and empty cluster, as soon as the old one has noticed that it is dead."""
+        deadline = time.monotonic() + HEAD_SECONDS
+        while time.monotonic() < deadline:
+            with suppress(AssertionError):  # the old one still counts as there, for some seconds
+                self.operator.run(*START_HEAD)
+                return
+            time.sleep(1)
+        self.operator.run(*START_HEAD)
 
     def log_errors(self, since: dict[str, int]) -> list[str]:
         """What the scaler's and the exporter's logs say, beyond `since` bytes, that nobody foresaw."""
@@ -206,7 +215,7 @@ def make(provider: str) -> Ground:
     )
     proxies.serve_webhooks(to_scaler, webhooks)
     try:
-        operator.run("start-ray", "--num-workers", "0", "--num-cpus", "1")
+        operator.run(*START_HEAD)
         stack_control.start(stack, pair.programs(stack, to_scaler, (am, am_b), (gossip, gossip_b)))
     except BaseException:
         made.close()

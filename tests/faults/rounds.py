@@ -82,13 +82,16 @@ class Round:
         began = time.time()
         job = self._submitted(planned, began + SUBMIT_SECONDS)
         status, events = "LOST", []
-        while time.time() < began + REST_SECONDS and status not in loads.ENDED:
+        while time.time() < began + REST_SECONDS and status not in loads.ENDED and not self._head_died(began):
             with suppress(WatcherError):
                 status, _ = job.status()
                 events = loads.events(job.log())
             time.sleep(1)
         last = events[-1] if events and "finished" in events[-1] else {}
         self.jobs.append(Job(planned.tasks, last.get("finished", 0), last.get("failed", 0), status, began, time.time()))
+
+    def _head_died(self, since: float) -> bool:
+        return any(one.fault == "kill:head" and one.ended > since for one in self.inflicted)
 
     def _submitted(self, planned: PlannedLoad, deadline: float) -> loads.Job:
         load = loads.Load(tasks=planned.tasks, seconds=planned.seconds)
