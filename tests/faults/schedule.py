@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 GAP_SECONDS = (1.0, 5.0)  # between the beginnings of two faults; they may overlap
 LENGTH_SECONDS = (1.0, 7.0)
-LOADS_EVERY_SECONDS = 20.0
+LOADS_EVERY_SECONDS = 12.0
 TASKS, TASK_SECONDS = (4, 14), (1.0, 5.0)
 
 
