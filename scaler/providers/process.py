@@ -81,6 +81,7 @@ class ProcessProvider:
             return self._instance(record)
         try:
             self._start(request, record)
+            self._require_record(record)
         except BaseException:
             self._end(record, grace_seconds=0)
             raise
@@ -150,6 +151,11 @@ class ProcessProvider:
             self._process(record.worker_id).start(command, environment)
         except OSError as error:
             raise LaunchFailedError(f"cannot start {request.worker_id}: {error}") from error
+
+    def _require_record(self, record: Record) -> None:
+        """What somebody removed while it was being started would live on, known to nobody."""
+        if self._find(record.worker_id) is None:
+            raise LaunchFailedError(f"{record.worker_id} was removed while it was being started")
 
     def _end(self, record: Record, grace_seconds: float) -> None:
         process = self._process(record.worker_id)

@@ -151,3 +151,14 @@ def test_a_launch_that_broke_off_before_its_process_has_ended_after_a_while(worl
     assert [worker.status for worker in provider.list()] == [InstanceStatus.RUNNING]
     os.utime(directory(world), (0, 0))
     assert [worker.status for worker in provider.list()] == [InstanceStatus.EXITED]
+
+
+def test_a_worker_that_is_removed_while_it_is_being_started_does_not_live_on(world: ProcessWorld) -> None:
+    def command(_request: LaunchRequest, _node: LocalNode) -> list[str]:
+        world.provider().remove(WORKER, 0)  # by another program, between its record and its process
+        return ["/bin/sh", "-c", SLEEPS]
+
+    with pytest.raises(LaunchFailedError, match="removed while it was being started"):
+        ProcessProvider(state_dir=world.state_dir, cluster="one", command=command).launch(request())
+
+    assert world.leftovers(WORKER) == []
