@@ -13,7 +13,7 @@ from scaler.model import Demand, Gang, LabelConstraint, Node, NodeStatus, Snapsh
 STATE_VERSION = 1
 OPERATORS = ("in", "not_in")
 LARGEST_COUNT = 10**9
-SMALLEST_AMOUNT, LARGEST_AMOUNT = 1e-5, 1e18  # Ray counts in units of 1e-4; beyond these a sum says nothing
+LARGEST_AMOUNT = 1e18  # beyond it a sum says nothing
 TIMEOUT_SECONDS = (1.0, 3.0)  # connect, read: the exporter itself never waits longer than a second
 
 
@@ -85,7 +85,7 @@ def _demand(demand: dict[str, Any]) -> Demand:
     if not 0 <= count <= LARGEST_COUNT:
         raise ValueError(f"a count of {count:.3g}")
     shape = _amounts(demand["shape"])
-    if any(amount and amount < SMALLEST_AMOUNT for amount in shape.values()):
+    if any(amount < 0 for amount in shape.values()):
         raise ValueError(f"a shape of {shape}")
     return Demand(bundle(shape), count, tuple(_constraint(selector) for selector in demand["selectors"]))
 

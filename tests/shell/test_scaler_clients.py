@@ -84,7 +84,7 @@ def waits(**changes: object) -> bytes:
         pytest.param(200, b"[]", "not readable", id="a list"),
         pytest.param(200, b"[" * 5000 + b"]" * 5000, "not readable", id="nested without end"),
         pytest.param(200, waits(count=10**400), "not readable", id="a count without end"),
-        pytest.param(200, waits(shape={"CPU": 5e-324}), "not readable", id="a shape of next to nothing"),
+        pytest.param(200, waits(shape={"CPU": -1}), "not readable", id="a shape below nothing"),
         pytest.param(200, waits(shape={"CPU": 1e300}), "not readable", id="a shape without end"),
         pytest.param(200, waits(selectors=[{**SELECTOR, "key": []}]), "not readable", id="a key that is no text"),
         pytest.param(200, waits(selectors=[{**SELECTOR, "operator": "like"}]), "operator 'like'", id="an operator"),
