@@ -103,10 +103,10 @@ class Journal(JournalFile):
         """Every alert as last heard, resolved and expired ones too."""
         with self._reading() as db:
             rows = db.execute("SELECT * FROM alerts").fetchall()
-        return [
-            Alert(**{**dict(row), "direction": Direction(row["direction"]), "firing": bool(row["firing"])})
-            for row in rows
-        ]
+            return [
+                Alert(**{**dict(row), "direction": Direction(row["direction"]), "firing": bool(row["firing"])})
+                for row in rows
+            ]
 
     # --- decisions and actions ------------------------------------------------------------------------
 
@@ -179,7 +179,7 @@ class Journal(JournalFile):
         """The pauses that hold at `now`."""
         with self._reading() as db:
             rows = db.execute('SELECT direction, reason, "by", since, "until" FROM pauses').fetchall()
-        found = {Direction(row["direction"]): Pause(*tuple(row)[1:]) for row in rows}
+            found = {Direction(row["direction"]): Pause(*tuple(row)[1:]) for row in rows}
         return {direction: pause for direction, pause in found.items() if pause.holds(now)}
 
     # --- more of actions ------------------------------------------------------------------------------
@@ -261,9 +261,9 @@ class Journal(JournalFile):
         """The last decisions, newest first: `id`, `at`, `trigger`, and the plan's `actions`, `held`, `infeasible`."""
         with self._reading() as db:
             rows = db.execute("SELECT * FROM decisions ORDER BY id DESC LIMIT ?", (limit,)).fetchall()
-        return [
-            {"id": row["id"], "at": row["at"], "trigger": row["trigger"], **json.loads(row["plan"])} for row in rows
-        ]
+            return [
+                {"id": row["id"], "at": row["at"], "trigger": row["trigger"], **json.loads(row["plan"])} for row in rows
+            ]
 
     def actions(self, limit: int) -> list[ActionRecord]:
         """The last actions, newest first."""

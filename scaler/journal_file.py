@@ -52,8 +52,10 @@ def identity(path: Path | None) -> tuple[int, int] | None:
 
 
 def translated(error: Exception, path: Path | None) -> JournalError:
-    """What a failure of SQLite or the file system means."""
-    damaged = isinstance(error, sqlite3.DatabaseError) and any(word in str(error) for word in DAMAGED)
+    """What a failure of SQLite or the file system means; a row that is no text, no JSON or no value is damage too."""
+    damaged = isinstance(error, (ValueError, TypeError, LookupError)) or (
+        isinstance(error, sqlite3.DatabaseError) and any(word in str(error) for word in DAMAGED)
+    )
     return (JournalCorruptError if damaged else JournalError)(f"journal {path or 'in memory'}: {error}")
 
 
@@ -101,7 +103,7 @@ class JournalFile:
     def _errors(self) -> Iterator[None]:
         try:
             yield
-        except (sqlite3.Error, OSError) as error:
+        except (sqlite3.Error, OSError, ValueError, TypeError, LookupError) as error:
             told = translated(error, self._path)
             self.problem = str(told)
             raise told from error
