@@ -121,7 +121,7 @@ def test_a_worker_knows_its_id_and_type_but_not_our_secrets(
 
 
 def test_a_missing_ray_is_named_with_what_to_install(world: ProcessWorld) -> None:
-    with pytest.raises(LaunchFailedError, match=r"no program /no/such/program; install ray\[default\]"):
+    with pytest.raises(LaunchFailedError, match=r"no program /no/such/program; install ray\[serve\]"):
         world.provider(NO_PROGRAM).launch(request())
 
 
