@@ -158,7 +158,7 @@ def accepted(body: bytes, at: float) -> Iterable[Accepted]:
     for alert in document["alerts"]:
         if alert["labels"].get("ray_scale") in {"up", "down"}:
             starts_at = datetime.fromisoformat(alert["startsAt"].replace("Z", "+00:00")).timestamp()
-            yield Accepted(at, f"{document['groupKey']}|{alert['fingerprint']}", starts_at)
+            yield Accepted(at, alert["fingerprint"], starts_at)
 
 
 def serve_webhooks(port: int, webhooks: Webhooks) -> ThreadingHTTPServer:

@@ -92,9 +92,17 @@ def test_a_cluster_that_died_with_the_machine_is_started_anew_where_it_was() -> 
     assert [name.rsplit("-", 1)[0] for name in world.worker_ids()] == ["worker-1"]
 
 
-def test_a_worker_that_lives_without_its_head_is_no_dead_cluster() -> None:
-    world = World().with_head(workers=1)
+def test_workers_that_a_dead_head_left_behind_are_stopped_with_a_word() -> None:
+    world = World().with_head(workers=2)
     world.process.running = False
+    result = world.run("start-ray")
+    assert (result.exit_code, world.process.running, world.worker_ids()) == (0, True, [])
+    assert "the head has died; stopping 2 workers that it left behind" in result.stderr
+
+
+def test_workers_of_a_head_that_is_none_of_ours_are_left_alone() -> None:
+    world = World().with_head(workers=1)
+    world.process.options = None
     assert (world.run("start-ray").exit_code, world.worker_ids()) == (3, ["worker-1-000001"])
 
 

@@ -132,17 +132,22 @@ def _require_loopback(settings: OperatorSettings) -> None:
 
 
 def _cluster_to_start(host: Host, settings: OperatorSettings) -> RayCluster:
-    """Where the cluster goes; one that died with the machine is started where it was.
+    """Where the cluster goes; one whose head has died is started where it was, without what that left behind.
 
-    Raises `AlreadyRunningError` where a part of it lives.
+    Raises `AlreadyRunningError` where its head lives, or workers of a head that is none of ours.
     """
     try:
         cluster = host.running_cluster(settings)
     except NotRunningError:
         return host.cluster_to_start(settings)
     head = cluster.head()
-    living = any(worker.status is InstanceStatus.RUNNING for worker in cluster.provider.list())
-    if not living and not (head and head.running):
+    living = sum(worker.status is InstanceStatus.RUNNING for worker in cluster.provider.list())
+    if head and not head.running:
+        if living:
+            output.note(f"the head has died; stopping {output.count(living, 'worker')} that it left behind ...")
+        pool.stop_everything(cluster)  # a new head is a new cluster: they could never join it
+        return cluster
+    if not living and not head:
         return cluster
     where = f"at {head.gcs_address}" if head else "as workers without a head"
     raise AlreadyRunningError(
