@@ -40,8 +40,8 @@ CATALOG = (
     Family("raycluster_cpu_utilization_ratio", "Used share of the cluster's logical CPUs."),
     Family(
         "raycluster_node_cpu_utilization_ratio",
-        "Used share of the node's logical CPUs.",
-        ("node", "worker_type"),
+        "Used share of the node's logical CPUs; no worker is named on the head and on nodes that are not ours.",
+        ("node", "worker", "worker_type"),
     ),
     Family(
         "raycluster_host_cpu_utilization_ratio",

@@ -146,7 +146,9 @@ def _nodes(state: ClusterState) -> Iterator[Sample]:
     for node in state.alive:
         if node.total.get(CPU):
             ratio = node.used(CPU) / node.total[CPU]
-            yield Sample("raycluster_node_cpu_utilization_ratio", ratio, (node.node_id, worker_type(node)))
+            worker = "" if node.is_head else node.instance_id
+            labels = (node.node_id, worker, worker_type(node))
+            yield Sample("raycluster_node_cpu_utilization_ratio", ratio, labels)
     for (worker, kind), seconds in _idle(state).items():
         yield Sample("raycluster_worker_idle_seconds", seconds, (worker, kind))
 
