@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 SHIPPED_DIRECTORY = Path(__file__).resolve().parents[1] / "prometheus"
 SCALER_RECEIVER = "ray-watcher"
+RAY_NODES = "ray-nodes"
 
 RESEND_DELAY = "10s"
 """How often Prometheus repeats a firing alert (its default is 1 m). Alertmanager keeps alerts in memory only, so a
@@ -33,12 +34,16 @@ RETENTION_TIME, RETENTION_SIZE = "7d", "1GB"
 
 @dataclass(frozen=True)
 class Addresses:
-    """Where the programs of one stack listen (`HOST:PORT`), whose cluster it is, and the webhook's token file."""
+    """Where the programs of one stack listen (`HOST:PORT`), whose cluster it is, and the webhook's token file.
+
+    `ray_dashboard` is the base URL of the API of Ray's dashboard.
+    """
 
     exporter: str = "127.0.0.1:9811"
     scaler: str = "127.0.0.1:9812"
     prometheus: str = "127.0.0.1:9090"
     alertmanager: str = "127.0.0.1:9093"
+    ray_dashboard: str = "http://127.0.0.1:8265/api"
     cluster: str = "default"
     token_file: Path | None = None
 
@@ -60,8 +65,18 @@ def prometheus_config(shipped: Mapping[str, Any], addresses: Addresses) -> dict[
     for job in config["scrape_configs"]:
         if job["job_name"] in targets:
             job["static_configs"] = [_target(job["static_configs"][0], targets[job["job_name"]], addresses.cluster)]
+        if job["job_name"] == RAY_NODES:
+            _discover_nodes(job, addresses)
     config["alerting"]["alertmanagers"][0]["static_configs"] = [{"targets": [addresses.alertmanager]}]
     return config
+
+
+def _discover_nodes(job: dict[str, Any], addresses: Addresses) -> None:
+    """Ray's dashboard lists the nodes; it cannot say whose cluster they are, so relabelling does."""
+    job["http_sd_configs"][0]["url"] = f"{addresses.ray_dashboard}/prometheus/sd"
+    for relabelling in job["relabel_configs"]:
+        if relabelling.get("target_label") == "cluster":
+            relabelling["replacement"] = addresses.cluster
 
 
 def _target(static: Mapping[str, Any], address: str, cluster: str) -> dict[str, Any]:

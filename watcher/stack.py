@@ -78,6 +78,7 @@ def stack_of(settings: OperatorSettings, **environment: str) -> Stack:
             scaler=settings.listen,
             prometheus=settings.prometheus_listen,
             alertmanager=settings.alertmanager_listen,
+            ray_dashboard=settings.ray_dashboard_metric_api,
             cluster=settings.cluster,
             token_file=settings.token_file or (watcher / TOKEN_FILE if settings.token else None),
         ),

@@ -24,6 +24,7 @@ ADDRESSES = Addresses(
     scaler="127.0.0.1:2",
     prometheus="127.0.0.1:3",
     alertmanager="127.0.0.1:4",
+    ray_dashboard="http://127.0.0.1:5/api",
     cluster="blue",
 )
 
@@ -40,12 +41,19 @@ def test_the_default_stack_is_what_is_shipped() -> None:
 def test_every_job_gets_its_address_and_ours_the_clusters_name() -> None:
     jobs = _jobs(prometheus_config(rules_data.prometheus(), ADDRESSES))
 
-    assert {name: job["static_configs"] for name, job in jobs.items()} == {
+    assert {name: job["static_configs"] for name, job in jobs.items() if "static_configs" in job} == {
         "ray-exporter": [{"targets": ["127.0.0.1:1"], "labels": {"cluster": "blue"}}],
         "ray-scaler": [{"targets": ["127.0.0.1:2"], "labels": {"cluster": "blue"}}],
         "alertmanager": [{"targets": ["127.0.0.1:4"]}],
         "prometheus": [{"targets": ["127.0.0.1:3"]}],
     }
+
+
+def test_rays_nodes_are_found_by_its_dashboard_and_get_the_clusters_name() -> None:
+    job = _jobs(prometheus_config(rules_data.prometheus(), ADDRESSES))["ray-nodes"]
+
+    assert [found["url"] for found in job["http_sd_configs"]] == ["http://127.0.0.1:5/api/prometheus/sd"]
+    assert {"target_label": "cluster", "replacement": "blue"} in job["relabel_configs"]
 
 
 def test_alerts_go_to_the_stacks_alertmanager_and_on_to_its_scaler() -> None:

@@ -18,6 +18,7 @@ SCALING = {name: alert for name, alert in ALERTS.items() if "ray_scale" in alert
 LABELS = {family.name: set(family.labels) for family in EXPORTER_CATALOG} | {
     name: set(metric.labels) for name, metric in SCALER_CATALOG.items()
 }
+LABELS = rules_data.AWAITED | LABELS
 TARGET_LABELS = {"job", "instance", "cluster"}
 each_alert = pytest.mark.parametrize("alert", ALERTS.values(), ids=ALERTS)
 each_rule = pytest.mark.parametrize("rule", rules_data.rules(), ids=lambda rule: rule.get("alert", rule.get("record")))
