@@ -35,7 +35,7 @@ fuzz: ## a hundred thousand inputs for webhook, /state, policy and the command l
 	FUZZ_EXAMPLES=15000 $(VENV)/pytest tests/fuzz --timeout 0 $(ARGS)
 
 golden: ## write the golden files and generated code anew
-	$(VENV)/python tests/regenerate.py
+	PYTHONPATH=. $(VENV)/python tests/regenerate.py
 
 lock: ## pin every dependency for Python 3.10 to 3.13
 	$(VENV)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.10 --generate-hashes \

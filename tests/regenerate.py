@@ -10,6 +10,8 @@ import exporter_golden
 import generated_code
 import reference_docs
 
+from grafana.generate import files as dashboards
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -22,6 +24,7 @@ def files() -> dict[Path, str]:
         **check_config_golden.files(),
         **explained_golden.files(),
         **reference_docs.files(),
+        **dashboards.files(),
     }
 
 

@@ -1,0 +1,1 @@
+"""Writes `grafana/dashboards/*.json`; `make golden` runs it."""

@@ -1,0 +1,47 @@
+"""A PromQL query of a panel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from grafana_foundation_sdk.builders import prometheus
+from grafana_foundation_sdk.models.dashboard import DataSourceRef
+from grafana_foundation_sdk.models.prometheus import PromQueryFormat
+
+DATASOURCE = DataSourceRef(type_val="prometheus", uid="${datasource}")
+REF_IDS = "ABCDEFGH"
+
+
+@dataclass(frozen=True)
+class Query:
+    """An expression, in which `{$}` and `{$, …}` select the chosen cluster, and what its series are called."""
+
+    expression: str
+    legend: str = ""
+
+    def target(self, ref_id: str, shape: Literal["series", "last", "table", "heatmap"]) -> prometheus.Dataquery:
+        """The query as a panel takes it: over the time range, its last value, as a table, or as buckets."""
+        expression = self.expression.replace("{$", '{cluster="$cluster"')
+        target = prometheus.Dataquery().expr(expression).ref_id(ref_id).datasource(DATASOURCE)
+        target = target.legend_format(self.legend or "__auto")
+        if shape == "heatmap":
+            return target.range().format(PromQueryFormat.HEATMAP).legend_format("{{le}}")
+        if shape == "table":
+            return target.instant().format(PromQueryFormat.TABLE)
+        return target.instant() if shape == "last" else target.range()
+
+
+def happened(counter: str, by: str) -> str:
+    """How often a counter went up in each interval, exactly; `increase()` would turn 4 launches into 4.8.
+
+    A restart of the counting program hides what it counted since the last interval, which is better than a false spike.
+    """
+    return f"sum by ({by}) (clamp_min({counter} - {counter} offset $__interval, 0))"
+
+
+def targets(
+    queries: tuple[Query, ...], shape: Literal["series", "last", "table", "heatmap"] = "series"
+) -> list[prometheus.Dataquery]:
+    """All queries of a panel."""
+    return [query.target(ref_id, shape) for ref_id, query in zip(REF_IDS, queries, strict=False)]
