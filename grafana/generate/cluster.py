@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from grafana.generate.cluster_workers import AGE, RATIO, snapshot, workers
+from grafana.generate.cluster_workers import AGE, BOOKED, RATIO, snapshot, workers
 from grafana.generate.frame import as_json, frame, with_sections, with_variables
 from grafana.generate.links import CLUSTER
 from grafana.generate.panels import (
@@ -65,12 +65,12 @@ def now() -> list[Builder[Panel]]:
         stats(
             About("CPUs booked", "Share of the cluster's logical CPUs that run something.", "RayHighCpuUtilization"),
             Query("max(raycluster_cpu_utilization_ratio{$})", "CPU"),
-            look=RATIO,
+            look=BOOKED,
         ),
         stats(
             About("GPUs booked", "Share of the cluster's logical GPUs that run something; none where there is no GPU."),
             Query('max(raycluster_resource_utilization_ratio{$, resource="GPU"})', "GPU"),
-            look=RATIO,
+            look=BOOKED,
         ),
         stats(
             About("Memory used", "Physical memory in use on the nodes' hosts, by Ray's own node metrics."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from grafana.generate.panels import (
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from grafana_foundation_sdk.models.dashboard import Panel
 
 RATIO = Look("percentunit", steps=((0.8, ORANGE), (0.95, RED)), maximum=1, decimals=0)
+BOOKED = replace(RATIO, steps=((0.8, ORANGE),))
 AGE = Look("s", steps=((5, ORANGE), (10, RED)), decimals=1)
 STATES = {
     "REQUESTED": PURPLE,
@@ -85,11 +87,12 @@ def workers() -> list[Builder[Panel]]:
             columns=(
                 Column("worker", "Worker"),
                 Column("worker_type", "Type"),
-                Column("Value #B", "CPUs booked", RATIO),
+                Column("Value #B", "CPUs booked", Look("percentunit")),
                 Column("Value #A", "Idle for", Look("s", steps=((0, GREEN), (60, BLUE)))),
             ),
             join="worker",
             span=24,
+            height=6,
         ),
     ]
 
@@ -119,14 +122,11 @@ def snapshot() -> list[Builder[Panel]]:
         graph(
             About(
                 "Reads of Ray",
-                "How long the exporter's last read of each source took, and how many reads failed each second.",
+                "How long the exporter's last read of each source took, and how many reads fail each second.",
                 "RayClusterUnreachable",
             ),
             Query("max by (source) (raycluster_collect_duration_seconds{$})", "{{source}}"),
-            Query(
-                "sum by (source) (rate(raycluster_collect_errors_total{$}[$__rate_interval])) > 0",
-                "{{source}} failed /s",
-            ),
-            look=Look("s"),
+            Query("sum(rate(raycluster_collect_errors_total{$}[$__rate_interval]))", "failed /s"),
+            look=Look("s", colours={"failed /s": RED}),
         ),
     ]

@@ -196,7 +196,7 @@ def decisions() -> list[Builder[Panel]]:
                 }
             ),
         ),
-        bars(
+        graph(
             About(
                 "Held back, and why",
                 "Workers or requests that each plan held back, by cause: cooldown, limits, no alert, no demand.",
@@ -204,6 +204,7 @@ def decisions() -> list[Builder[Panel]]:
             ),
             Query("max by (cause) (rayscaler_held{$}) > 0", "{{cause}}"),
             look=Look(colours={"max_workers": RED, "cooldown": YELLOW, "not_idle_long_enough": BLUE}),
+            stacked=True,
         ),
         graph(
             About("Cooldowns", "Seconds until the next event in each direction is allowed."),

@@ -170,7 +170,7 @@ def health() -> list[Builder[Panel]]:
                 "RayReconcilesFailing",
             ),
             Query("cluster:rayscaler_reconcile_duration_seconds:p95_5m{$}", "19 of 20"),
-            Query("60 * sum(rate(rayscaler_reconcile_errors_total{$}[$__rate_interval])) > 0", "failed /min"),
+            Query("60 * sum(rate(rayscaler_reconcile_errors_total{$}[$__rate_interval]))", "failed /min"),
             look=Look("s", colours={"failed /min": RED}),
         ),
         gauges(

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 MOST_NAMES = 6
 NOTHING = 1e-9
+SMALLEST_SCALE = 1e-3
+FIRST_COLUMN = 1.7  # as wide as so many others
 SMALL, NORMAL, BIG = 7, 8, 22
 
 
@@ -199,7 +201,8 @@ def _line(
 
 
 def _scale(axes: Axes, look: dict[str, Any]) -> None:
-    top = look.get("max") or max(axes.get_ylim()[1], 1e-3)
+    least = look["custom"].get("axisSoftMax") or SMALLEST_SCALE
+    top = look.get("max") or max(axes.get_ylim()[1], least)
     axes.set_ylim(0, top * 1.04)
     axes.yaxis.set_major_locator(_ticks(look["unit"]))
     axes.yaxis.set_major_formatter(lambda value, _: written(value, look["unit"]))
@@ -241,7 +244,7 @@ def _timeline(box: Box, shown: Answered) -> None:
     for row, one in enumerate(reversed(shown.series)):
         for when, value in one.points:
             tint = (word(shown.panel, value) or ("", GRID))[1]
-            axes.broken_barh([(when / 86400, step * 1.02)], (row + 0.1, 0.8), facecolor=tint, alpha=0.85, lw=0)
+            axes.broken_barh([(when / 86400, step * 1.02)], (row + 0.1, 0.8), facecolor=tint, lw=0)
     axes.set_yticks([row + 0.5 for row in range(len(shown.series))], [one.name for one in reversed(shown.series)])
     axes.set_ylim(0, len(shown.series))
     said = {text: tint for one in shown.series for _, value in one.points for text, tint in [_said(shown, value)]}
@@ -283,7 +286,7 @@ def _table(box: Box, shown: Answered) -> None:
     line = 0.24 / (box.height - 0.44)
     for number, column in enumerate(columns):
         heading = arranged["renameByName"][column]
-        across = number / len(columns)
+        across = 0 if number == 0 else (number + FIRST_COLUMN - 1) / (len(columns) + FIRST_COLUMN - 1)
         axes.text(across, 1 - line / 2, heading, color="#6e9fff", fontsize=NORMAL, va="center", weight="bold")
         for row, values in enumerate(list(rows.values())[: int(1 / line) - 1], start=1):
             text, tint = _cell(shown.panel, heading, values.get(column, ""))

@@ -9,6 +9,7 @@ import socket
 import time
 from typing import TYPE_CHECKING, Any
 
+import panel_rows
 import psutil
 import pytest
 from operating import Operator, processes_below
@@ -98,6 +99,20 @@ def idle_workers_go_by_themselves(session: Operator) -> None:
     assert {a["cause"] for a in actions if a["action"] == "remove"} == {"drained"}
 
 
+def every_panel_of_the_dashboards_has_data(session: Operator) -> None:
+    url, cluster = f"http://{session.environment['WATCHER_PROMETHEUS_LISTEN']}", session.environment["WATCHER_CLUSTER"]
+    found = panel_rows.rows(url, cluster)
+    print(panel_rows.as_table(found))  # noqa: T201  # shown on failure and by `pytest -s`
+
+    empty = {query for query, count in found.items() if not count}
+    assert empty <= panel_rows.EMPTY.keys() | panel_rows.awaited()
+    events = panel_rows.annotations(url, cluster)
+    assert events["Launches"]
+    assert events["Drains and removals"]
+    others = {query for query, count in panel_rows.rows(url, "another cluster").items() if count}
+    assert others == {panel_rows.ALERTMANAGER}
+
+
 def a_worker_is_added_and_removed_by_hand(session: Operator) -> None:
     worker_id = session.says("add-worker").split()[0]
     eventually(
@@ -163,6 +178,7 @@ STORY = (
     the_watcher_runs_its_four_programs,
     load_makes_the_pool_grow_to_its_limit_and_all_tasks_finish,
     idle_workers_go_by_themselves,
+    every_panel_of_the_dashboards_has_data,
     a_worker_is_added_and_removed_by_hand,
     every_part_has_a_log,
     what_is_not_there_is_told,

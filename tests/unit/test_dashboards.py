@@ -21,12 +21,13 @@ PANELS = {f"{name}: {panel['title']}": panel for name, board in BOARDS.items() f
 QUERIES = {
     f"{title} {target['refId']}": target["expr"] for title, panel in PANELS.items() for target in panel["targets"]
 }
+NODE_METRICS = {f"ray_node_{name}" for name in ("cpu_utilization", "gpus_utilization", "mem_total", "mem_used")}
 KNOWN = {
     *(family.name for family in EXPORTER_CATALOG),
     *SCALER_CATALOG,
     *rules_data.recorded(),
     *rules_data.AWAITED,
-    *("ray_node_cpu_utilization", "ray_node_gpus_utilization", "ray_node_mem_used", "ray_node_mem_total"),
+    *NODE_METRICS,
     *("ALERTS", "up"),
 }
 EVERYWHERE = re.compile(r"\bup\{job=\"alertmanager\"\}")  # one Alertmanager may serve several clusters
@@ -81,6 +82,16 @@ def test_no_query_of_a_panel_is_left_out(panel: dict[str, Any]) -> None:
 def test_a_query_knows_its_metrics(query: str) -> None:
     assert _metrics(query)
     assert _metrics(query) <= KNOWN
+
+
+def test_prometheus_keeps_of_rays_own_metrics_what_the_dashboards_ask_for_and_no_more() -> None:
+    [job] = [job for job in rules_data.prometheus()["scrape_configs"] if job["job_name"] == "ray-nodes"]
+    [kept] = [rule["regex"] for rule in job["metric_relabel_configs"] if rule["action"] == "keep"]
+
+    asked = {metric for query in QUERIES.values() for metric in _metrics(query) if metric.startswith("ray_")}
+    assert asked == NODE_METRICS
+    assert all(re.fullmatch(kept, metric) for metric in NODE_METRICS)
+    assert len(kept.split("|")) == len(NODE_METRICS)
 
 
 @each_query
