@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 DASHBOARDS = Path(__file__).parent / "dashboards"
+PROVISIONED = "ray-watcher-prometheus"
+"""The uid of the data source in `grafana/provisioning`."""
+
 QUERY_SECONDS = 10.0
 
 
@@ -66,6 +69,10 @@ class Prometheus:
             return [_series(one, target, [one["value"]]) for one in found]
         found = self._get("query_range", asked | {"start": moment.start, "end": moment.end, "step": moment.step})
         return [_series(one, target, one["values"]) for one in found]
+
+    def latest(self, query: str) -> list[dict[str, Any]]:
+        """The answer to a query now."""
+        return self._get("query", {"query": query})
 
     def _get(self, path: str, asked: dict[str, Any]) -> list[dict[str, Any]]:
         reply = requests.get(f"{self.url}/api/v1/{path}", params=asked, timeout=QUERY_SECONDS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import rules_data
 
@@ -15,6 +16,7 @@ EMPTY = {
     "cluster: Utilisation, physical D": "there is no GPU",
     "cluster: CPUs: capacity, use, what request_resources() asks for C": "no program asks by request_resources()",
     "cluster: Waiting now B": "every shape that waited fits on a node that was there",
+    "annotations: Failures": "nothing failed",
     "scaler: Alerts over time B": "no alert wants people while the loop is well",
 }
 """Queries that a healthy run has no data for."""
@@ -38,15 +40,14 @@ def rows(url: str, cluster: str) -> dict[str, int]:
             over_time = [target | {"instant": False} for target in panel["targets"]]
             answers = prometheus.answers(panel | {"targets": over_time}, moment)
             found |= {f"{name}: {panel['title']} {ref_id}": len(series) for ref_id, series in answers.items()}
-    return found
+    events = {event["name"]: prometheus.answer(event, moment.every("10s")) for event in annotations()}
+    return found | {f"annotations: {name}": len(series) for name, series in events.items()}
 
 
-def annotations(url: str, cluster: str) -> dict[str, int]:
-    """Scaling events in the last five minutes, by the annotation's name."""
-    now = time.time()
-    prometheus, moment = Prometheus(url), Moment(cluster, now - LOOK_BACK_SECONDS, now).every("10s")
-    events = dashboard("scaler")["annotations"]["list"]
-    return {event["name"]: len(prometheus.answer(event, moment)) for event in events}
+def annotations() -> list[dict[str, Any]]:
+    """Scaling events, which both dashboards draw alike."""
+    events: list[dict[str, Any]] = dashboard("scaler")["annotations"]["list"]
+    return events
 
 
 def awaited() -> set[str]:

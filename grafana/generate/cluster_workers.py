@@ -102,7 +102,7 @@ def snapshot() -> list[Builder[Panel]]:
     return [
         graph(
             About(
-                "Snapshot age",
+                "Snapshot age over time",
                 "Time since the exporter's snapshot was true, and the age of the one the scaler last planned on.",
                 "RaySnapshotStale",
             ),

@@ -16,15 +16,13 @@ from grafana_foundation_sdk.models.dashboard import (
 
 from grafana.generate.links import CLUSTER, RUNBOOKS, SCALER, dashboard_link
 from grafana.generate.query import DATASOURCE, happened
+from grafana.panel_data import PROVISIONED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from grafana_foundation_sdk.cog.builder import Builder
     from grafana_foundation_sdk.models.dashboard import Panel
-
-PROVISIONED = "ray-watcher-prometheus"
-"""The uid of the data source in `grafana/provisioning`."""
 
 EVENTS = {
     "Launches": ("green", 'action="launch", outcome="done"'),

@@ -33,11 +33,13 @@ class Query:
 
 
 def happened(counter: str, by: str) -> str:
-    """How often a counter went up in each interval, exactly; `increase()` would turn 4 launches into 4.8.
+    """How often a counter went up in each interval, exactly; `increase()` alone would turn 4 launches into 4.8.
 
-    A restart of the counting program hides what it counted since the last interval, which is better than a false spike.
+    It only stands in where the interval begins before the counter's first sample. What was counted just before the
+    counting program was restarted is not shown, which is better than a false spike.
     """
-    return f"sum by ({by}) (clamp_min({counter} - {counter} offset $__interval, 0))"
+    exact = f"clamp_min({counter} - {counter} offset $__interval, 0)"
+    return f"sum by ({by}) ({exact} or round(increase({counter}[$__interval])))"
 
 
 def targets(

@@ -52,7 +52,7 @@ def actions() -> list[Builder[Panel]]:
         ),
         bars(
             About(
-                "Failures",
+                "Failures by kind",
                 "Refused launches, workers that died or never joined, drains that Ray refused, and calls to the engine "
                 "that failed.",
                 "RayLaunchesFailing",

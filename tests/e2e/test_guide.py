@@ -14,6 +14,8 @@ import psutil
 import pytest
 from operating import Operator, processes_below
 
+from grafana.panel_data import Prometheus
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -82,6 +84,11 @@ def the_watcher_runs_its_four_programs(session: Operator) -> None:
     assert programs == dict.fromkeys(PROGRAMS, "RUNNING")
 
 
+def prometheus_sees_the_scaler_before_anything_happens(session: Operator) -> None:
+    look = Prometheus(f"http://{session.environment['WATCHER_PROMETHEUS_LISTEN']}")
+    eventually(lambda: look.latest("rayscaler_actions_total"), "Prometheus scrapes the scaler")
+
+
 def load_makes_the_pool_grow_to_its_limit_and_all_tasks_finish(session: Operator) -> None:
     said = session.says("load", "--num-tasks", "8", "--seconds", "5")
 
@@ -100,17 +107,15 @@ def idle_workers_go_by_themselves(session: Operator) -> None:
 
 
 def every_panel_of_the_dashboards_has_data(session: Operator) -> None:
-    url, cluster = f"http://{session.environment['WATCHER_PROMETHEUS_LISTEN']}", session.environment["WATCHER_CLUSTER"]
-    found = panel_rows.rows(url, cluster)
-    print(panel_rows.as_table(found))  # noqa: T201  # shown on failure and by `pytest -s`
+    def unexplained() -> set[str]:
+        return {query for query, count in found().items() if not count} - panel_rows.EMPTY.keys() - panel_rows.awaited()
 
-    empty = {query for query, count in found.items() if not count}
-    assert empty <= panel_rows.EMPTY.keys() | panel_rows.awaited()
-    events = panel_rows.annotations(url, cluster)
-    assert events["Launches"]
-    assert events["Drains and removals"]
-    others = {query for query, count in panel_rows.rows(url, "another cluster").items() if count}
-    assert others == {panel_rows.ALERTMANAGER}
+    def found(cluster: str = session.environment["WATCHER_CLUSTER"]) -> dict[str, int]:
+        return panel_rows.rows(f"http://{session.environment['WATCHER_PROMETHEUS_LISTEN']}", cluster)
+
+    eventually(lambda: not unexplained(), "the last events are scraped")
+    print(panel_rows.as_table(found()))  # noqa: T201  # shown on failure and by `pytest -s`
+    assert {query for query, count in found("another cluster").items() if count} == {panel_rows.ALERTMANAGER}
 
 
 def a_worker_is_added_and_removed_by_hand(session: Operator) -> None:
@@ -176,6 +181,7 @@ STORY = (
     the_first_worker_joins,
     starting_twice_says_so,
     the_watcher_runs_its_four_programs,
+    prometheus_sees_the_scaler_before_anything_happens,
     load_makes_the_pool_grow_to_its_limit_and_all_tasks_finish,
     idle_workers_go_by_themselves,
     every_panel_of_the_dashboards_has_data,

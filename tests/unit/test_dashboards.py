@@ -11,8 +11,7 @@ import rules_data
 import yaml
 
 from exporter.catalog import CATALOG as EXPORTER_CATALOG
-from grafana.generate.frame import PROVISIONED
-from grafana.panel_data import DASHBOARDS, dashboard, panels
+from grafana.panel_data import DASHBOARDS, PROVISIONED, dashboard, panels
 from scaler.decision import ACTION_CAUSES, HELD_CAUSES
 from scaler.metrics import CATALOG as SCALER_CATALOG
 
@@ -48,10 +47,9 @@ def test_uids_never_change_for_links_and_bookmarks_hold_them() -> None:
 
 
 @each_board
-def test_panel_ids_are_unique(board: dict[str, Any]) -> None:
-    ids = [panel["id"] for panel in board["panels"]]
-
-    assert len(ids) == len(set(ids))
+def test_panels_are_told_apart_by_id_and_by_title(board: dict[str, Any]) -> None:
+    for key, shown in (("id", board["panels"]), ("title", list(panels(board)))):
+        assert len({panel[key] for panel in shown}) == len(shown)
 
 
 @each_board
