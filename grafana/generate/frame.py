@@ -75,4 +75,6 @@ def _annotation(name: str, colour: str, selected: str) -> dict[str, Any]:
     words = {"titleFormat": "{{action}}", "textFormat": "{{cause}}", "tagKeys": "action", "step": "10s"}
     counter = f'rayscaler_actions_total{{cluster="$cluster", {selected}}}'
     query = f"{happened(counter, 'action, cause')} > 0"
-    return {"name": name, "datasource": source, "enable": True, "iconColor": colour, "expr": query, **words}
+    target = {"expr": query, "interval": words["step"], "refId": "Anno", "datasource": source}
+    shown = {"name": name, "datasource": source, "enable": True, "iconColor": colour, "expr": query}
+    return {**shown, **words, "target": target}

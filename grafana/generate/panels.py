@@ -85,7 +85,7 @@ def bars(about: About, *queries: Query, look: Look, span: int = 8) -> timeseries
 
 def timeline(about: About, *queries: Query, look: Look, span: int = 8) -> statetimeline.Panel:
     """States over time, one line for each series."""
-    panel = statetimeline.Panel().targets([*targets(queries)]).show_value(how.VisibilityMode.NEVER)
+    panel = statetimeline.Panel().targets([*targets(queries)]).show_value(how.VisibilityMode.AUTO)
     panel = panel.legend(common.VizLegendOptions().show_legend(show_legend=False)).row_height(0.8).line_width(0)
     return _finished(panel.fill_opacity(75), about, look, span)
 
@@ -126,7 +126,8 @@ def rows(
     steps = [by_join if join else DataTransformerConfig("merge", options={}), wanted, arranged]
     panel = table.Panel().targets([*targets(queries, "table")]).transformations(steps)
     for column in columns:
-        panel = panel.override_by_name(column.heading, _column_look(column.look))
+        if properties := _column_look(column.look):
+            panel = panel.override_by_name(column.heading, properties)
     return _finished(panel, about, Look(), span, height)
 
 

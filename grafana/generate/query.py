@@ -29,7 +29,8 @@ class Query:
             return target.range().format(PromQueryFormat.HEATMAP).legend_format("{{le}}")
         if shape == "table":
             return target.instant().format(PromQueryFormat.TABLE)
-        return target.instant() if shape == "last" else target.range()
+        once = shape == "last" or "$__range" in expression  # a figure for the whole range has no history
+        return target.instant() if once else target.range()
 
 
 def happened(counter: str, by: str) -> str:

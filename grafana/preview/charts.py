@@ -167,7 +167,7 @@ def _timeseries(box: Box, shown: Answered) -> None:
     axes.set_axisbelow(True)
     for when, tint in shown.events:
         axes.axvline(when / 86400, color=colour(tint), lw=0.8, ls=(0, (2, 2)), alpha=0.8)
-    base = np.zeros(shown.steps.size)
+    base: NDArray[np.float64] = np.zeros(shown.steps.size)
     handles: dict[str, str] = {}
     for number, one in enumerate(series):
         said = named.get(one.name, {})
