@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check unit chaos fuzz golden lock
+.PHONY: help setup demo test check unit chaos fuzz golden preview lock
 VENV := .venv/bin
 
 help: ## this list
@@ -36,6 +36,10 @@ fuzz: ## a hundred thousand inputs for webhook, /state, policy and the command l
 
 golden: ## write the golden files and generated code anew
 	PYTHONPATH=. $(VENV)/python tests/regenerate.py
+
+preview: ## docs/dashboard-*.png from a real run (five minutes)
+	@scripts/setup demo
+	scripts/preview
 
 lock: ## pin every dependency for Python 3.10 to 3.13
 	$(VENV)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.10 --generate-hashes \

@@ -47,6 +47,17 @@ def test_an_alert_stands_in_the_list_of_alerts(alert: dict[str, Any]) -> None:
     assert f"| [{alert['alert']}](runbooks/{alert['alert']}.md) |" in listed
 
 
+@pytest.mark.parametrize("alert", [a for a in ALERTS.values() if a["alert"] not in SCALING], ids=lambda a: a["alert"])
+def test_the_list_has_the_severity_and_the_patience_of_a_health_alert(alert: dict[str, Any]) -> None:
+    listed = (rules_data.ROOT / "docs" / "alerts.md").read_text(encoding="utf-8")
+    [row] = re.findall(rf"^\| \[{alert['alert']}\].*$", listed, re.MULTILINE)
+    _, _, severity, _, patience, why, _ = (cell.strip() for cell in row.split("|"))
+
+    assert severity == alert["labels"]["severity"]
+    assert patience == re.sub(r"(\d+)(\w)", r"\1 \2", alert.get("for", "\N{EN DASH}"))
+    assert why
+
+
 def test_every_page_is_of_an_alert() -> None:
     assert {page.stem for page in (rules_data.ROOT / "docs" / "runbooks").glob("*.md")} == set(ALERTS)
 
