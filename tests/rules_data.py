@@ -15,10 +15,7 @@ MATCHERS = re.compile(r"([a-zA-Z_:][a-zA-Z0-9_:]*)\{([^}]*)\}")
 AWAITED = {
     "raycluster_requested_resources": {"resource"},
     "rayscaler_alertmanager_up": set(),
-    "rayscaler_breaker_state": {"worker_type", "state"},
     "rayscaler_demand_to_worker_seconds": set(),
-    "rayscaler_launch_backoff_remaining_seconds": {"worker_type"},
-    "rayscaler_launch_failures_in_a_row": {"worker_type"},
     "rayscaler_leader": set(),
     "rayscaler_paused": {"direction"},
     "rayscaler_stage_duration_seconds": {"stage"},
