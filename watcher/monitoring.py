@@ -36,7 +36,7 @@ RETENTION_TIME, RETENTION_SIZE = "7d", "1GB"
 class Addresses:
     """Where the programs of one stack listen (`HOST:PORT`), whose cluster it is, and the webhook's token file.
 
-    `ray_dashboard` is the base URL of the API of Ray's dashboard.
+    `ray_dashboard` is the base URL of the API of Ray's dashboard, `ray_token_file` holds the token that it wants.
     """
 
     exporter: str = "127.0.0.1:9811"
@@ -46,6 +46,7 @@ class Addresses:
     ray_dashboard: str = "http://127.0.0.1:8265/api"
     cluster: str = "default"
     token_file: Path | None = None
+    ray_token_file: Path | None = None
 
     @property
     def webhook_url(self) -> str:
@@ -73,7 +74,10 @@ def prometheus_config(shipped: Mapping[str, Any], addresses: Addresses) -> dict[
 
 def _discover_nodes(job: dict[str, Any], addresses: Addresses) -> None:
     """Ray's dashboard lists the nodes; it cannot say whose cluster they are, so relabelling does."""
-    job["http_sd_configs"][0]["url"] = f"{addresses.ray_dashboard}/prometheus/sd"
+    asked = job["http_sd_configs"][0]
+    asked["url"] = f"{addresses.ray_dashboard}/prometheus/sd"
+    if addresses.ray_token_file is not None:
+        asked["authorization"] = {"type": "Bearer", "credentials_file": str(addresses.ray_token_file.resolve())}
     for relabelling in job["relabel_configs"]:
         if relabelling.get("target_label") == "cluster":
             relabelling["replacement"] = addresses.cluster

@@ -56,6 +56,14 @@ def test_rays_nodes_are_found_by_its_dashboard_and_get_the_clusters_name() -> No
     assert {"target_label": "cluster", "replacement": "blue"} in job["relabel_configs"]
 
 
+def test_rays_dashboard_is_given_its_token_by_file(tmp_path: Path) -> None:
+    addresses = Addresses(ray_token_file=tmp_path / "ray-token")
+    job = _jobs(prometheus_config(rules_data.prometheus(), addresses))["ray-nodes"]
+
+    authorization = {"type": "Bearer", "credentials_file": str(tmp_path / "ray-token")}
+    assert [found["authorization"] for found in job["http_sd_configs"]] == [authorization]
+
+
 def test_alerts_go_to_the_stacks_alertmanager_and_on_to_its_scaler() -> None:
     prometheus = prometheus_config(rules_data.prometheus(), ADDRESSES)
     alertmanager = alertmanager_config(rules_data.alertmanager(), ADDRESSES)
