@@ -64,7 +64,7 @@ def workers() -> list[Builder[Panel]]:
                 "Ray's own account of living nodes, the head among them, by worker type.",
             ),
             Query('max by (worker_type, state) (raycluster_nodes{$, state!="DEAD"}) > 0', "{{worker_type}} {{state}}"),
-            look=Look(),
+            look=Look(colours={"head RUNNING": "#8e8e8e", "head IDLE": "#5a5f6b"}),
             stacked=True,
         ),
         graph(

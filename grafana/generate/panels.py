@@ -29,6 +29,7 @@ P = TypeVar("P", bargauge.Panel, heatmap.Panel, stat.Panel, statetimeline.Panel,
 GREEN, YELLOW, ORANGE, RED, BLUE, PURPLE, GREY = "green", "yellow", "orange", "red", "blue", "purple", "#8e8e8e"
 STAT_HEIGHT, HEIGHT = 4, 8
 SHORTEST_BAR = "15s"
+COUNT = "short"
 Steps = tuple[tuple[float, str], ...]
 
 
@@ -45,7 +46,7 @@ class About:
 class Look:
     """How values are shown: unit, colour from a value on, words for values, colour by series name, dashed limits."""
 
-    unit: str = "short"
+    unit: str = COUNT
     base: str = GREEN
     steps: Steps = ()
     words: Mapping[str, tuple[str, str]] = field(default_factory=dict)
@@ -74,6 +75,8 @@ def graph(about: About, *queries: Query, look: Look, span: int = 8, stacked: boo
     """Lines over time, or filled areas on top of each other; `look.limits` are dashed lines of their own."""
     panel = _over_time(queries, stacked=stacked).line_width(1 if stacked else 2)
     panel = panel.fill_opacity(45 if stacked else 10).line_interpolation(how.LineInterpolation.STEP_AFTER)
+    if look.unit == COUNT:
+        panel = panel.axis_soft_max(1)  # zero is a line at the bottom, not in the middle of nothing
     return _finished(panel, about, look, span)
 
 
@@ -134,7 +137,7 @@ def rows(
 def _column_look(look: Look) -> list[DynamicConfigValue]:
     coloured = DynamicConfigValue("custom.cellOptions", {"type": "color-text"})
     values = [DynamicConfigValue("unit", look.unit), DynamicConfigValue("thresholds", thresholds(look).build())]
-    return [*values, coloured] if look.steps else values[: look.unit != "short"]
+    return [*values, coloured] if look.steps else values[: look.unit != COUNT]
 
 
 def _over_time(queries: tuple[Query, ...], *, stacked: bool) -> timeseries.Panel:

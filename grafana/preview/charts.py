@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 MOST_NAMES = 6
 NOTHING = 1e-9
+FEWEST_ROWS = 3
 SMALLEST_SCALE = 1e-3
 FIRST_COLUMN = 1.7  # as wide as so many others
 SMALL, NORMAL, BIG = 7, 8, 22
@@ -246,7 +247,8 @@ def _timeline(box: Box, shown: Answered) -> None:
             tint = (word(shown.panel, value) or ("", GRID))[1]
             axes.broken_barh([(when / 86400, step * 1.02)], (row + 0.1, 0.8), facecolor=tint, lw=0)
     axes.set_yticks([row + 0.5 for row in range(len(shown.series))], [one.name for one in reversed(shown.series)])
-    axes.set_ylim(0, len(shown.series))
+    rows = max(len(shown.series), FEWEST_ROWS)
+    axes.set_ylim((len(shown.series) - rows) / 2, (len(shown.series) + rows) / 2)
     said = {text: tint for one in shown.series for _, value in one.points for text, tint in [_said(shown, value)]}
     _legend(axes, said)
 
