@@ -133,8 +133,8 @@ def alerts() -> list[Builder[Panel]]:
         bars(
             About(
                 "Alerts received",
-                "Alerts in accepted notifications, by status. ignored ones carry no usable ray_scale; duplicates are "
-                "notifications that said nothing new.",
+                "Alerts in accepted notifications, by status. ignored ones carry no usable ray_scale; duplicates were "
+                "known already: sent again, or by an HA peer.",
                 "RayWebhookNotDelivered",
             ),
             Query(happened("rayscaler_webhook_alerts_total{$}", "status"), "{{status}}"),
