@@ -13,12 +13,10 @@ SHIPPED = ROOT / "prometheus"
 WORD = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 MATCHERS = re.compile(r"([a-zA-Z_:][a-zA-Z0-9_:]*)\{([^}]*)\}")
 AWAITED = {
-    "raycluster_requested_resources": {"resource"},
     "rayscaler_alertmanager_up": set(),
     "rayscaler_demand_to_worker_seconds": set(),
     "rayscaler_leader": set(),
     "rayscaler_paused": {"direction"},
-    "rayscaler_stage_duration_seconds": {"stage"},
     "rayscaler_webhook_duplicates_total": set(),
 }
 """Metrics, with their labels, that rules and dashboards are ready for and that nothing serves yet."""

@@ -94,9 +94,9 @@ def timeline(about: About, *queries: Query, look: Look, span: int = 8) -> statet
 
 
 def heat(about: About, query: Query, *, look: Look, span: int = 8) -> heatmap.Panel:
-    """Buckets of a histogram over time."""
+    """Buckets of a histogram over time; the query is made by `happened`."""
     colour = heatmap.HeatmapColorOptions().mode(HeatmapColorMode.SCHEME).scheme("Oranges").steps(32)
-    panel = heatmap.Panel().targets([*targets((query,), "heatmap")]).color(colour).cell_gap(1)
+    panel = heatmap.Panel().targets([*targets((query,), "heatmap")]).color(colour).cell_gap(1).interval(SHORTEST_BAR)
     panel = panel.y_axis(heatmap.YAxisConfig().unit(look.unit)).show_legend()
     return _finished(panel, about, look, span)
 

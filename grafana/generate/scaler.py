@@ -121,15 +121,15 @@ def now() -> list[Builder[Panel]]:
 
 def speed() -> list[Builder[Panel]]:
     """The promise: how long work waits for a worker, and which stage takes it."""
-    quantiles = {"0.5": "median", "0.9": "9 of 10", "0.99": "99 of 100"}
+    quantiles = {"p50": "median", "p90": "9 of 10", "p99": "99 of 100"}
     return [
         heat(
             About(
                 "Demand to running worker",
-                "From demand seen to the first new worker in Ray: how many bursts took how long.",
+                "From demand seen to the first new worker in Ray: how many scale-ups took how long.",
                 "RayPendingTasks",
             ),
-            Query(WORKER_SECONDS % "$__rate_interval"),
+            Query(happened("rayscaler_demand_to_worker_seconds_bucket{$}", "le")),
             look=Look("s"),
         ),
         graph(
@@ -139,7 +139,7 @@ def speed() -> list[Builder[Panel]]:
                 "RayPendingTasks",
             ),
             *(
-                Query(f"histogram_quantile({quantile}, {WORKER_SECONDS % '10m'})", legend)
+                Query(f"cluster:rayscaler_demand_to_worker_seconds:{quantile}_10m{{$}}", legend)
                 for quantile, legend in quantiles.items()
             ),
             look=Look("s", colours={"median": GREEN, "9 of 10": YELLOW, "99 of 100": ORANGE}),
@@ -166,11 +166,7 @@ def speed() -> list[Builder[Panel]]:
                 "Median by stage",
                 "Over the last 10 minutes at each moment; stacked, the height is about the whole way.",
             ),
-            Query(
-                "histogram_quantile(0.5, sum by (stage, le) (increase(rayscaler_stage_duration_seconds_bucket{$, "
-                'stage!="demand_drop"}[10m])))',
-                "{{stage}}",
-            ),
+            Query('cluster_stage:rayscaler_stage_duration_seconds:p50_10m{$, stage!="demand_drop"}', "{{stage}}"),
             look=Look("s"),
             span=24,
             stacked=True,
