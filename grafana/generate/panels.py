@@ -19,7 +19,7 @@ from grafana_foundation_sdk.models.dashboard import (
 from grafana_foundation_sdk.models.heatmap import HeatmapColorMode
 
 from grafana.generate.links import runbook_link
-from grafana.generate.query import DATASOURCE, Query, targets
+from grafana.generate.query import DATASOURCE, RANGE, Query, targets
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -66,7 +66,8 @@ def stats(about: About, *queries: Query, look: Look, span: int = 3, named: bool 
     """Big figures for a wall: the latest values, coloured, over their history; `named` shows the series' names."""
     panel = stat.Panel().targets([*targets(queries)]).color_mode(how.BigValueColorMode.VALUE)
     panel = panel.reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
-    panel = panel.graph_mode(how.BigValueGraphMode.NONE if named else how.BigValueGraphMode.AREA)
+    has_history = not named and not any(RANGE in query.expression for query in queries)
+    panel = panel.graph_mode(how.BigValueGraphMode.AREA if has_history else how.BigValueGraphMode.NONE)
     panel = panel.text_mode(how.BigValueTextMode.VALUE_AND_NAME if named else how.BigValueTextMode.VALUE)
     return _finished(panel, about, look, span, STAT_HEIGHT)
 
@@ -137,7 +138,9 @@ def rows(
 def _column_look(look: Look) -> list[DynamicConfigValue]:
     coloured = DynamicConfigValue("custom.cellOptions", {"type": "color-text"})
     values = [DynamicConfigValue("unit", look.unit), DynamicConfigValue("thresholds", thresholds(look).build())]
-    return [*values, coloured] if look.steps else values[: look.unit != COUNT]
+    if look.decimals is not None:
+        values.insert(1, DynamicConfigValue("decimals", look.decimals))
+    return [*values, coloured] if look.steps else [value for value in values[:-1] if value.value != COUNT]
 
 
 def _over_time(queries: tuple[Query, ...], *, stacked: bool) -> timeseries.Panel:

@@ -11,6 +11,7 @@ from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
 DATASOURCE = DataSourceRef(type_val="prometheus", uid="${datasource}")
 REF_IDS = "ABCDEFGH"
+RANGE = "$__range"
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Query:
             return target.range().format(PromQueryFormat.HEATMAP).legend_format("{{le}}")
         if shape == "table":
             return target.instant().format(PromQueryFormat.TABLE)
-        once = shape == "last" or "$__range" in expression  # a figure for the whole range has no history
+        once = shape == "last" or RANGE in expression  # a figure for the whole range has no history
         return target.instant() if once else target.range()
 
 

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 WORKER_SECONDS = "sum by (le) (increase(rayscaler_demand_to_worker_seconds_bucket{$}[%s]))"
 STAGE_SECONDS = "sum by (stage, le) (increase(rayscaler_stage_duration_seconds_bucket{$}[%s]))"
+STAGES = {"alert": YELLOW, "webhook": ORANGE, "decision": PURPLE, "launch": BLUE, "join": GREEN}
 SECONDS = Look("s", steps=((15, ORANGE), (60, RED)), decimals=1)
 
 
@@ -157,7 +158,7 @@ def speed() -> list[Builder[Panel]]:
                 Column("stage", "Stage"),
                 Column("Value #A", "Median", SECONDS),
                 Column("Value #B", "9 of 10", SECONDS),
-                Column("Value #C", "Times", Look("none")),
+                Column("Value #C", "Times", Look("none", decimals=0)),
             ),
             join="stage",
         ),
@@ -167,7 +168,7 @@ def speed() -> list[Builder[Panel]]:
                 "Over the last 10 minutes at each moment; stacked, the height is about the whole way.",
             ),
             Query('cluster_stage:rayscaler_stage_duration_seconds:p50_10m{$, stage!="demand_drop"}', "{{stage}}"),
-            look=Look("s"),
+            look=Look("s", colours=STAGES),
             span=24,
             stacked=True,
         ),

@@ -304,7 +304,7 @@ def _cell(panel: dict[str, Any], heading: str, value: Any) -> tuple[str, str]:
     said = overrides(panel).get(heading, {})
     coloured = "custom.cellOptions" in said
     tint = threshold_colour(said["thresholds"]["steps"], value) if coloured else TEXT
-    return written(value, said.get("unit", "short")), tint
+    return written(value, said.get("unit", "short"), said.get("decimals")), tint
 
 
 def _gauges(box: Box, shown: Answered) -> None:
