@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import Any
 
 import rules_data
 
 from exporter.catalog import CATALOG as EXPORTER_CATALOG
-from grafana.panel_data import Moment, Prometheus, dashboard, panels
+from grafana.panel_data import Moment, Prometheus, Series, dashboard, panels
 from scaler.metrics import CATALOG as SCALER_CATALOG
 
 EMPTY = {
@@ -39,9 +40,14 @@ def rows(url: str, cluster: str) -> dict[str, int]:
         for panel in panels(dashboard(name)):
             over_time = [target | {"instant": False} for target in panel["targets"]]
             answers = prometheus.answers(panel | {"targets": over_time}, moment)
-            found |= {f"{name}: {panel['title']} {ref_id}": len(series) for ref_id, series in answers.items()}
+            found |= {f"{name}: {panel['title']} {ref_id}": _with_data(series) for ref_id, series in answers.items()}
     events = {event["name"]: prometheus.answer(event, moment.every("10s")) for event in annotations()}
-    return found | {f"annotations: {name}": len(series) for name, series in events.items()}
+    return found | {f"annotations: {name}": _with_data(series) for name, series in events.items()}
+
+
+def _with_data(series: list[Series]) -> int:
+    """Series with a number in them; quantiles of nothing are NaN."""
+    return sum(any(not math.isnan(value) for _, value in one.points) for one in series)
 
 
 def annotations() -> list[dict[str, Any]]:
