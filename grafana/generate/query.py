@@ -37,8 +37,8 @@ class Query:
 def happened(counter: str, by: str) -> str:
     """How often a counter went up in each interval, exactly; `increase()` alone would turn 4 launches into 4.8.
 
-    Where the interval begins before the counter's first sample, what it rose from then on counts. What was counted just before the
-    counting program was restarted is not shown, which is better than a false spike.
+    Where the interval begins before the counter's first sample, what it rose from then on counts. What was counted
+    just before the counting program was restarted is not shown, which is better than a false spike.
     """
     exact = f"clamp_min({counter} - {counter} offset $__interval, 0)"
     since_first = f"max_over_time({counter}[$__interval]) - min_over_time({counter}[$__interval])"
