@@ -130,7 +130,7 @@ def world(tmp_path: Path) -> Iterator[World]:
         _served(Scaler, world) as scaler,
         contextlib.ExitStack() as programs,
     ):
-        addresses = Addresses(exporter, scaler, _free_address(), _free_address(), "blue", token_file)
+        addresses = Addresses(exporter, scaler, _free_address(), _free_address(), cluster="blue", token_file=token_file)
         write_monitoring(tmp_path, addresses)
         for name, command in {
             "alertmanager": alertmanager_command(tmp_path, addresses, tmp_path / "alertmanager"),
