@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check unit chaos fuzz golden preview lock
+.PHONY: help setup demo test check unit chaos fuzz golden preview images env lock
 VENV := .venv/bin
 
 help: ## this list
@@ -41,6 +41,16 @@ preview: ## docs/dashboard-*.png from a real run (five minutes)
 	@scripts/setup demo
 	scripts/preview
 
+images: ## images for docker-compose.yml where no registry is, but Grafana's (make images >> .env)
+	@scripts/setup docker
+	@$(VENV)/python -m watcher.stand_ins
+
+env: ## .env for docker-compose.yml, with this machine's group of the Docker socket
+	@scripts/compose-env
+
 lock: ## pin every dependency for Python 3.10 to 3.13
 	$(VENV)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.10 --generate-hashes \
 	  --no-emit-index-url --no-annotate --no-header --quiet --output-file requirements.lock
+	for program in exporter scaler; do \
+	  $(VENV)/uv pip compile deploy/$$program.in --constraint requirements.lock --universal --python-version 3.10 \
+	    --generate-hashes --no-emit-index-url --no-annotate --no-header --quiet --output-file deploy/$$program.lock; done

@@ -120,6 +120,11 @@ class ScalerSettings(ClusterAddresses):
         min_length=1,
         description="Docker network of head and workers",
     )
+    compose_project: str | None = Field(
+        None,
+        validation_alias="WATCHER_COMPOSE_PROJECT",
+        description="Compose project that workers belong to: `docker compose` lists and removes them with it",
+    )
     join_address: HostPort | None = Field(
         None,
         validation_alias="WATCHER_JOIN_ADDRESS",

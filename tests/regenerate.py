@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import check_config_golden
+import compose_golden
 import explained_golden
 import exporter_golden
 import generated_code
@@ -21,6 +22,7 @@ def files() -> dict[Path, str]:
         **generated_code.files(),
         **exporter_golden.golden_files(),
         **check_config_golden.files(),
+        **compose_golden.files(),
         **explained_golden.files(),
         **reference_docs.files(),
         **_dashboards(),

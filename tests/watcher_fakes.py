@@ -98,6 +98,7 @@ class World:
             drainer=self._drainer,
             image=lambda settings: self.image or settings.image,
             programs=self.programs,
+            program_containers=lambda _cluster: (),
         )
 
     def run(self, *arguments: str, given: str | None = None, env: dict[str, str] | None = None) -> Result:

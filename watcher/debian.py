@@ -41,6 +41,7 @@ class Package:
     """An installed package. `depends` holds the alternatives of each dependency."""
 
     name: str
+    version: str
     architecture: str
     essential: bool
     depends: tuple[tuple[str, ...], ...]
@@ -65,6 +66,7 @@ def _package(fields: Mapping[str, str]) -> Package:
     depends = [*_relations(fields.get("Depends", "")), *_relations(fields.get("Pre-Depends", ""))]
     return Package(
         name=fields["Package"],
+        version=fields.get("Version", ""),
         architecture=fields.get("Architecture", ""),
         essential=fields.get("Essential") == "yes",
         depends=tuple(depends),

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from exporter.cluster import ClusterState
     from scaler.ports import Drainer
+    from watcher.program_containers import ProgramContainer
     from watcher.ray_cluster import RayCluster
     from watcher.settings import OperatorSettings
     from watcher.supervisord import Program
@@ -62,6 +63,15 @@ def docker_answers() -> bool:
     return engine.docker_answers()
 
 
+def program_containers(cluster: str) -> Sequence[ProgramContainer]:
+    """The watcher's programs that `docker compose` runs for the cluster; none where no engine answers."""
+    if not docker_answers():
+        return ()
+    from watcher.program_containers import find
+
+    return find(cluster)
+
+
 def read_gcs(gcs_address: str) -> ClusterState:
     """Ray's present state, straight from its GCS. Raises `NotRunningError` where it does not answer."""
     from exporter.errors import SourceError
@@ -91,6 +101,7 @@ class Host:
     drainer: Callable[[str], Drainer] = gcs_drainer
     image: Callable[[OperatorSettings], str] = image_of
     programs: Callable[[Stack], Sequence[Program]] = programs_of
+    program_containers: Callable[[str], Sequence[ProgramContainer]] = program_containers
 
     def cluster_to_start(self, settings: OperatorSettings) -> RayCluster:
         """Where a new cluster goes: the chosen provider; by itself Docker where an engine answers."""

@@ -6,6 +6,7 @@ comes by pip in the version that is installed here, so that head, workers and th
 
 from __future__ import annotations
 
+import hashlib
 import tempfile
 from importlib import metadata
 from pathlib import Path
@@ -29,6 +30,7 @@ BASE_ENVIRONMENT = (
 )
 IMPORT_TIMEOUT_SECONDS = 300  # 90 MB take 2 s here
 INSTALLED_LABEL = "ray-watcher.installed"  # an image of other extras is not the one that is wanted
+MADE_OF_LABEL = "ray-watcher.made-of"  # likewise one of other packages
 DOCKERFILE_DIRECTORY = Path(__file__).with_name("image")
 
 
@@ -75,15 +77,28 @@ def build_base(
 
     Raises `MissingError` where this is no Debian or a package is not installed, `ProviderError`.
     """
-    packages = _packages(roots, essential=essential)
+    import_packages(engine, tag, installed_packages(roots, essential=essential), progress)
+
+
+def import_packages(
+    engine: Engine, tag: str, packages: Sequence[debian.Package], progress: Callable[[str], None]
+) -> None:
+    """An image of these packages' files, unless it is there: then what was built on it is used again, too.
+
+    Raises `ProviderError`.
+    """
+    digest = hashlib.sha256(repr((BASE_ENVIRONMENT, packages)).encode()).hexdigest()
+    if (engine.image_labels(tag) or {}).get(MADE_OF_LABEL) == digest:
+        return
     progress(f"making {tag} of {len(packages)} Debian packages of this machine")
     with tempfile.TemporaryFile() as archive:
         debian.write_archive(debian.files(packages), archive)
         archive.seek(0)
-        engine.import_image(archive, tag, BASE_ENVIRONMENT)
+        engine.import_image(archive, tag, [*BASE_ENVIRONMENT, f"LABEL {MADE_OF_LABEL}={digest}"])
 
 
-def _packages(roots: Sequence[str], *, essential: bool) -> list[debian.Package]:
+def installed_packages(roots: Sequence[str], *, essential: bool) -> list[debian.Package]:
+    """The packages `roots` of this machine and all they depend on. Raises `MissingError`."""
     try:
         installed = debian.parse((debian.DPKG / "status").read_text(encoding="utf-8"))
         return debian.closure(installed, roots, essential=essential)

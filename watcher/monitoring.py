@@ -117,10 +117,14 @@ def write_monitoring(directory: Path, addresses: Addresses, shipped: Path = SHIP
 
 
 def _render(source: Path, directory: Path, addresses: Addresses) -> None:
+    (directory / source.name).write_text(rendered(source, str(source), addresses), encoding="utf-8")
+
+
+def rendered(source: Path, shown: str, addresses: Addresses) -> str:
+    """The text of the shipped file `source`, called `shown` in its head, with `addresses` put in."""
     put_in = prometheus_config if source.name == "prometheus.yml" else alertmanager_config
     config = put_in(yaml.safe_load(source.read_text(encoding="utf-8")), addresses)
-    text = f"# Written by ray-watcher from {source}; change that one.\n{yaml.safe_dump(config, sort_keys=False)}"
-    (directory / source.name).write_text(text, encoding="utf-8")
+    return f"# Written by ray-watcher from {shown}; change that one.\n{yaml.safe_dump(config, sort_keys=False)}"
 
 
 def prometheus_command(directory: Path, addresses: Addresses, data: Path, log_level: str = "info") -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from scaler.stages import DEMAND_TO_WORKER, STAGES
@@ -13,8 +14,9 @@ from watcher.stack import program_states
 from watcher.tail import last_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
+    from watcher.program_containers import ProgramContainer
     from watcher.stack import Stack
     from watcher.supervisord import ProgramState
 
@@ -28,14 +30,33 @@ def document(stack: Stack, log_lines: int) -> dict[str, Any]:
     Raises `NotRunningError`.
     """
     states = program_states(stack)
+    logs = {state.name: last_lines(stack.log(state.name), log_lines) for state in states}
+    return _document(stack, states, logs)
+
+
+def document_of_containers(stack: Stack, found: Sequence[ProgramContainer], log_lines: int) -> dict[str, Any]:
+    """The same where `docker compose` runs the programs. Raises `WatcherError`."""
+    listens: dict[str, Any] = {program.name: program.listens for program in found if program.name in stack.listens}
+    logs = {program.name: list(program.lines(tail=log_lines, follow=False)) for program in found}
+    there = replace(stack, addresses=replace(stack.addresses, **listens))
+    urls = {program.name: f"http://{program.listens}" for program in found}
+    return _document(there, [program.state() for program in found], logs, urls)
+
+
+def _document(
+    stack: Stack,
+    states: Sequence[ProgramState],
+    logs: Mapping[str, list[str]],
+    urls: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
     return {
         "version": STATUS_VERSION,
         "running": all(state.state == "RUNNING" for state in states),
         "cluster": stack.addresses.cluster,
-        "programs": [_program(stack, state) for state in states],
+        "programs": [_program(state, (urls or {}).get(state.name) or stack.url(state.name)) for state in states],
         "alerts": _ask(alerts, stack),
         "scaler": _ask(scaler_status, stack),
-        "logs": {state.name: last_lines(stack.log(state.name), log_lines) for state in states},
+        "logs": dict(logs),
     }
 
 
@@ -67,10 +88,7 @@ def show(status: Mapping[str, Any]) -> None:
     output.heading("Programs")
     output.table(
         ["program", "state", "pid", "up", "address"],
-        [
-            [p["name"], p["state"], str(p["pid"] or "-"), _since(p["started_at"], now) if p["pid"] else "-", p["url"]]
-            for p in status["programs"]
-        ],
+        [[p["name"], p["state"], str(p["pid"] or "-"), _up(p, now), p["url"]] for p in status["programs"]],
     )
     _show_alerts(status["alerts"])
     if status["scaler"]:
@@ -151,14 +169,18 @@ def _since(moment: float, now: float) -> str:
     return output.duration(max(0.0, now - moment))
 
 
-def _program(stack: Stack, state: ProgramState) -> dict[str, Any]:
+def _up(program: Mapping[str, Any], now: float) -> str:
+    return _since(program["started_at"], now) if program["state"] == "RUNNING" else "-"
+
+
+def _program(state: ProgramState, url: str) -> dict[str, Any]:
     return {
         "name": state.name,
         "state": state.state,
         "pid": state.pid,
         "started_at": state.started_at,
         "detail": state.detail,
-        "url": stack.url(state.name),
+        "url": url,
     }
 
 

@@ -27,6 +27,7 @@ CLUSTER_LABEL = "ray-watcher.cluster"
 WORKER_ID_LABEL = "ray-watcher.worker-id"
 INDEX_LABEL = "ray-watcher.index"
 WORKER_TYPE_LABEL = "ray-watcher.worker-type"
+COMPOSE_SERVICE = "worker"  # as Compose names them
 GCS_PORT = 6379  # inside the head's container, whatever port of the host it is published on
 CREATION_SECONDS = 5.0  # the engine needs 15 ms
 MIB = 1024 * 1024
@@ -50,6 +51,20 @@ def memory_limit(worker: WorkerType, shm_size: int) -> int | None:
     return None if worker.memory is None else int(worker.memory) + shm_size + RAY_ITSELF
 
 
+def compose_labels(project: str | None, index: int) -> dict[str, str]:
+    """What makes a container one of a Compose project, of a service that its file does not have (an orphan)."""
+    if project is None:
+        return {}
+    label = "com.docker.compose"
+    return {
+        f"{label}.project": project,
+        f"{label}.service": COMPOSE_SERVICE,
+        f"{label}.container-number": str(index),
+        f"{label}.oneoff": "False",
+        f"{label}.config-hash": COMPOSE_SERVICE,  # one without it, Compose takes for none of its own
+    }
+
+
 def ray_command(address: str) -> Callable[[LaunchRequest], list[str]]:
     """How to start a Ray worker that joins the GCS at `address`, as seen from its container."""
     return lambda request: ["ray", *ray_start.arguments(request, address)]
@@ -69,6 +84,7 @@ class DockerProvider:
         network: str,
         command: Callable[[LaunchRequest], Sequence[str]],
         stop_grace: float,
+        compose_project: str | None = None,
     ) -> None:
         self._engine = engine
         self._cluster = cluster
@@ -76,6 +92,7 @@ class DockerProvider:
         self._network = network
         self._command = command
         self._stop_grace = stop_grace
+        self._compose_project = compose_project
 
     @classmethod
     def from_settings(cls, settings: ScalerSettings, engine: Engine | None = None) -> DockerProvider:
@@ -88,6 +105,7 @@ class DockerProvider:
             network=settings.network,
             command=ray_command(settings.join_address or head),
             stop_grace=settings.stop_grace,
+            compose_project=settings.compose_project,
         )
 
     def list(self) -> Sequence[Instance]:
@@ -176,6 +194,7 @@ class DockerProvider:
             WORKER_ID_LABEL: request.worker_id,
             INDEX_LABEL: str(request.index),
             WORKER_TYPE_LABEL: request.worker_type.name,
+            **compose_labels(self._compose_project, request.index),
         }
 
     def _instance(self, container: Container) -> Instance:

@@ -138,10 +138,14 @@ class Engine:
         with _told("start the container", LaunchFailedError):
             self._api.start(container_id)
 
-    def remove(self, container_id: str, grace_seconds: float) -> None:
-        """Stop, forcibly after `grace_seconds`, and remove with its volumes; fine where it is gone."""
+    def stop(self, container_id: str, grace_seconds: float) -> None:
+        """Stop, forcibly after `grace_seconds`; fine where it has ended or is gone."""
         with contextlib.suppress(_GoneError), _told("stop the container"):
             self._api.stop(container_id, timeout=math.ceil(grace_seconds))
+
+    def remove(self, container_id: str, grace_seconds: float) -> None:
+        """Stop, forcibly after `grace_seconds`, and remove with its volumes; fine where it is gone."""
+        self.stop(container_id, grace_seconds)
         try:
             with contextlib.suppress(_GoneError), _told("remove the container"):
                 self._api.remove_container(container_id, v=True, force=True)
@@ -223,12 +227,19 @@ class Engine:
             raise ProviderError(f"cannot import the image {image}: {reply.strip()}")
 
     def build(
-        self, directory: Path, image: str, *, arguments: Mapping[str, str], labels: Mapping[str, str]
+        self,
+        directory: Path,
+        image: str,
+        *,
+        arguments: Mapping[str, str],
+        labels: Mapping[str, str],
+        dockerfile: str = "Dockerfile",
     ) -> Iterator[str]:
-        """Build `directory`'s Dockerfile; yields its output. Raises `ProviderError` with the build's last words."""
+        """Build `directory` by its `dockerfile`; yields the output. Raises `ProviderError` with its last words."""
         with _told(f"build the image {image}"):
             events = self._api.build(
                 path=str(directory),
+                dockerfile=dockerfile,
                 tag=image,
                 buildargs=dict(arguments),
                 labels=dict(labels),

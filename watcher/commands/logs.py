@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from watcher.host import Host
 
-PROGRAMS = ("exporter", "scaler", "prometheus", "alertmanager")
-SERVICES = "head|worker-N|exporter|scaler|prometheus|alertmanager"
+PROGRAMS = ("exporter", "scaler", "prometheus", "alertmanager", "grafana")
+SERVICES = "head|worker-N|exporter|scaler|prometheus|alertmanager|grafana"
 
 
 class Service(click.ParamType[str]):
@@ -55,7 +55,7 @@ def logs_ray(host: Host, /, service: str, tail: int, *, follow: bool, **given: A
 
 def _lines(host: Host, settings: OperatorSettings, service: str, tail: int, *, follow: bool) -> Iterator[str]:
     if service in PROGRAMS:
-        return _program_lines(settings, service, tail, follow=follow)
+        return _program_lines(host, settings, service, tail, follow=follow)
     cluster = host.running_cluster(settings)
     if service == "head":
         return cluster.head_logs(tail=tail, follow=follow)
@@ -63,9 +63,12 @@ def _lines(host: Host, settings: OperatorSettings, service: str, tail: int, *, f
     return cluster.provider.logs(worker.worker_id, tail=tail, follow=follow)
 
 
-def _program_lines(settings: OperatorSettings, program: str, tail: int, *, follow: bool) -> Iterator[str]:
+def _program_lines(host: Host, settings: OperatorSettings, program: str, tail: int, *, follow: bool) -> Iterator[str]:
     stack = stack_of(settings)
     log = stack.log(program)
     if not log.exists():
+        for found in host.program_containers(settings.cluster):
+            if found.name == program:
+                return found.lines(tail=tail, follow=follow)
         raise NotRunningError(f"{program} has no log in {stack.directory}: the watcher has not run there")
     return tail_file(log, tail, follow=follow)

@@ -107,10 +107,10 @@ def stop_ray(host: Host, /, **given: Any) -> None:
     try:
         cluster = host.running_cluster(settings)
     except NotRunningError:
-        if _is_elsewhere(host, settings) or not stop_if_running(settings):
+        if _is_elsewhere(host, settings) or not stop_if_running(host, settings):
             raise
         return
-    stop_if_running(settings)
+    stop_if_running(host, settings)
     output.note("stopping the workers and the Ray head; one that is busy may take half a minute ...")
     workers = pool.stop_everything(cluster)
     output.say(f"stopped: the Ray head and {output.count(workers, 'worker')} ({cluster.provider.name})")

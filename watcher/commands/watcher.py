@@ -13,7 +13,7 @@ from watcher.commands.options import chosen, json_option, provider_option, setti
 from watcher.errors import NotRunningError
 from watcher.settings import OperatorSettings, variable
 from watcher.stack import stack_of
-from watcher.watcher_status import document, show
+from watcher.watcher_status import document, document_of_containers, show
 
 if TYPE_CHECKING:
     from watcher.host import Host
@@ -61,7 +61,8 @@ def start_watcher(host: Host, /, **given: Any) -> None:
 @click.command()
 @click.option("--tail", type=click.IntRange(min=0), default=5, show_default=True, help="Lines of each program's log.")
 @json_option
-def watcher_status(tail: int, *, as_json: bool) -> None:
+@click.pass_obj
+def watcher_status(host: Host, /, tail: int, *, as_json: bool) -> None:
     """Show programs, alerts, decisions.
 
     Decisions come with their reasons; then the last lines of each program's log.
@@ -69,7 +70,7 @@ def watcher_status(tail: int, *, as_json: bool) -> None:
     \b
     Example:  ray-watcher watcher-status --tail 20
     """  # noqa: D301  # \b is click's
-    status = document(stack_of(load(OperatorSettings)), tail)
+    status = _status(host, load(OperatorSettings), tail)
     if as_json:
         output.document(status)
     else:
@@ -77,24 +78,47 @@ def watcher_status(tail: int, *, as_json: bool) -> None:
 
 
 @click.command()
-def stop_watcher() -> None:
+@click.pass_obj
+def stop_watcher(host: Host) -> None:
     """Stop the watcher; Ray goes on.
+
+    Containers of `docker compose` are stopped and stay; `docker compose up -d` starts them again.
 
     \b
     Example:  ray-watcher stop-watcher
     """  # noqa: D301  # \b is click's
-    stack_control.stop(stack_of(load(OperatorSettings)))
+    if not _stop(host, load(OperatorSettings)):
+        raise NotRunningError("the watcher is not running")
     output.say("stopped: the watcher; Ray and its workers stay as they are")
 
 
-def stop_if_running(settings: OperatorSettings) -> bool:
+def stop_if_running(host: Host, settings: OperatorSettings) -> bool:
     """Stop the watcher of these settings; whether there was one."""
+    stopped = _stop(host, settings)
+    if stopped:
+        output.say("stopped: the watcher")
+    return stopped
+
+
+def _stop(host: Host, settings: OperatorSettings) -> bool:
+    """Stop it as processes and as containers; whether there was anything."""
+    running = [program for program in host.program_containers(settings.cluster) if program.running]
+    for program in reversed(running):  # who sends before who receives
+        program.stop()
     try:
         stack_control.stop(stack_of(settings))
     except NotRunningError:
-        return False
-    output.say("stopped: the watcher")
+        return bool(running)
     return True
+
+
+def _status(host: Host, settings: OperatorSettings, tail: int) -> dict[str, Any]:
+    try:
+        return document(stack_of(settings), tail)
+    except NotRunningError:
+        if not (found := host.program_containers(settings.cluster)):
+            raise
+        return document_of_containers(stack_of(settings), found, tail)
 
 
 def _stack(host: Host, settings: OperatorSettings) -> Stack:

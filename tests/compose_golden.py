@@ -1,0 +1,24 @@
+"""The configuration that docker-compose.yml mounts, written from the shipped one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from watcher.monitoring import SHIPPED_DIRECTORY, Addresses, rendered
+
+DEPLOY = Path(__file__).resolve().parents[1] / "deploy"
+ADDRESSES = Addresses(
+    exporter="exporter:9811",
+    scaler="scaler:9812",
+    prometheus="prometheus:9090",
+    alertmanager="alertmanager:9093",
+    token_file=Path("/run/ray-watcher/alertmanager/webhook-token"),
+)
+
+
+def files() -> dict[Path, str]:
+    """Both files with the services' addresses in."""
+    return {
+        DEPLOY / name: rendered(SHIPPED_DIRECTORY / name, f"prometheus/{name} (make golden)", ADDRESSES)
+        for name in ("prometheus.yml", "alertmanager.yml")
+    }

