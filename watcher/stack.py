@@ -6,11 +6,11 @@ a user's. `stack_control` starts and stops it.
 
 from __future__ import annotations
 
-import os
 import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from common import secret_files
 from common.detached import Detached
 from watcher import monitoring, supervisord
 from watcher.errors import NotRunningError
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 TOKEN_FILE = "token"  # noqa: S105  # its name, not what it holds
+MADE_TOKEN_FILE = "webhook-token"  # noqa: S105  # likewise: one that nobody gave, made on the first start
 START_IT = "start it with: ray-watcher start-watcher"
 
 
@@ -66,6 +67,7 @@ def stack_of(settings: OperatorSettings, **environment: str) -> Stack:
     """The stack that the settings describe; `environment` is added to what its programs are given."""
     directory = settings.state_dir.expanduser().resolve()
     watcher = directory / "watcher" / settings.cluster
+    token_file = settings.token_file or watcher / (TOKEN_FILE if settings.token else MADE_TOKEN_FILE)
     told = {
         variable("state_dir"): str(directory),
         variable("exporter_url"): f"http://{settings.exporter_listen}",
@@ -80,9 +82,9 @@ def stack_of(settings: OperatorSettings, **environment: str) -> Stack:
             alertmanager=settings.alertmanager_listen,
             ray_dashboard=settings.ray_dashboard_metric_api,
             cluster=settings.cluster,
-            token_file=settings.token_file or (watcher / TOKEN_FILE if settings.token else None),
+            token_file=token_file,
         ),
-        environment={**as_environment(settings), **told, **environment},
+        environment={**as_environment(settings), **told, variable("token_file"): str(token_file), **environment},
     )
 
 
@@ -106,12 +108,14 @@ def programs_of(stack: Stack) -> tuple[Program, ...]:
 
 
 def write_token(stack: Stack) -> None:
-    """Alertmanager reads the webhook's token from a file; a token of the environment gets one for our eyes only."""
-    if token := stack.environment.get(variable("token")):
-        descriptor = os.open(stack.token_file, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
-        with open(descriptor, "w", encoding="utf-8") as file:  # noqa: PTH123  # a descriptor has no path
-            os.fchmod(descriptor, 0o600)  # the mode above is for a new file only
-            file.write(token)
+    """The webhook's token in a file for our eyes only, which scaler and Alertmanager read.
+
+    It holds the token of the environment; without one, a token made on the first start, and kept.
+    """
+    if (token := stack.environment.get(variable("token"))) and stack.addresses.token_file == stack.token_file:
+        secret_files.write(stack.token_file, token)
+    elif stack.addresses.token_file == stack.directory / MADE_TOKEN_FILE:
+        secret_files.ensure(stack.addresses.token_file)
 
 
 def program_states(stack: Stack) -> tuple[ProgramState, ...]:

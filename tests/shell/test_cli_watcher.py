@@ -147,6 +147,17 @@ def test_the_token_lies_in_a_file_of_the_users_own_while_the_watcher_is_up(
     assert not stack.token_file.exists()
 
 
+def test_without_a_token_one_is_made_on_the_first_start_and_kept(stack: Stack, world: World) -> None:
+    made = stack.directory / "webhook-token"
+    world.run("start-watcher")
+    token = made.read_text()
+    assert (len(token), made.stat().st_mode & 0o777) == (64, 0o600)
+    assert all(token not in text for p in stack.supervisor.members() for text in (*p.cmdline(), *p.environ().values()))
+    world.run("stop-watcher")
+    world.run("start-watcher")
+    assert made.read_text() == token
+
+
 def test_the_watcher_of_a_cluster_elsewhere_is_not_stopped_with_one_that_is_not_there(
     stack: Stack, world: World
 ) -> None:
