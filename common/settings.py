@@ -7,11 +7,13 @@ its alias, its unit in its description; `load` is the only way in, so every mist
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from common.ray_auth import NO_TOKEN, RayToken
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -91,6 +93,28 @@ class ClusterAddresses(EnvSettings):
         validation_alias="RAY_DASHBOARD_METRIC_API",
         description="base URL of Ray's dashboard API",
     )
+
+    ray_auth_mode: Literal["token", "disabled"] = Field(
+        default="token",
+        validation_alias="RAY_AUTH_MODE",
+        description="whether clusters that start-ray makes want a token; disabled: none is made, and none is sent",
+    )
+    ray_auth_token: SecretStr | None = Field(
+        default=None, validation_alias="RAY_AUTH_TOKEN", description="token of the Ray cluster"
+    )
+    ray_auth_token_path: AbsolutePath | None = Field(
+        default=None,
+        validation_alias="RAY_AUTH_TOKEN_PATH",
+        description="file that holds the token of the Ray cluster; unset: that of start-ray, where there is one",
+    )
+
+    @property
+    def given_ray_token(self) -> RayToken:
+        """What the environment says of the cluster's token."""
+        if self.ray_auth_mode == "disabled":
+            return NO_TOKEN
+        given = self.ray_auth_token.get_secret_value() if self.ray_auth_token else None
+        return RayToken(given, self.ray_auth_token_path)
 
     @property
     def gcs_address(self) -> str:

@@ -18,9 +18,9 @@ from exporter.snapshots import Snapshots
 
 def snapshots(chosen: ExporterSettings) -> Snapshots:
     """The three sources, best first."""
-    dashboard = Dashboard(chosen.ray_dashboard_metric_api)
+    dashboard = Dashboard(chosen.ray_dashboard_metric_api, chosen.given_ray_token)
     sources = (
-        GcsSource(chosen.gcs_address, chosen.gcs_deadline),
+        GcsSource(chosen.gcs_address, chosen.gcs_deadline, chosen.given_ray_token),
         DashboardSource(dashboard, chosen.stale_after),
         CpuHeuristicSource(dashboard, chosen.stale_after),
     )

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import requests
 
+from common.ray_auth import NO_TOKEN, RayToken
 from exporter.camel import Names
 from exporter.cluster import ClusterState, GangDemand, ResourceDemand, Source, Strategy, bundle, merged
 from exporter.dashboard_nodes import known_nodes
@@ -35,7 +36,8 @@ UNREADABLE = (KeyError, TypeError, ValueError, AttributeError, IndexError)
 class Dashboard:
     """Ray's dashboard; `api` is its API's base URL, such as `http://localhost:8265/api`."""
 
-    def __init__(self, api: str) -> None:
+    def __init__(self, api: str, token: RayToken = NO_TOKEN) -> None:
+        self._token = token
         self._api = api.rstrip("/")
         self._session = requests.Session()
         self._session.trust_env = False  # the dashboard is near: no proxy for the web, no ~/.netrc
@@ -50,7 +52,7 @@ class Dashboard:
 
     def _data(self, url: str) -> dict[str, Any]:
         try:
-            with self._session.get(url, timeout=TIMEOUTS_SECONDS, stream=True) as answer:
+            with self._session.get(url, timeout=TIMEOUTS_SECONDS, stream=True, headers=self._token.headers()) as answer:
                 answer.raise_for_status()
                 data: dict[str, Any] = json.loads(_body(answer))["data"]
         except json.JSONDecodeError as error:

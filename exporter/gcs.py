@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import grpc
 from google.protobuf.message import DecodeError
 
+from common.ray_auth import NO_TOKEN, RayToken
 from exporter import gcs_pb2
 from exporter.cluster import (
     ClusterState,
@@ -59,9 +60,10 @@ class GcsSource:
 
     source = Source.GCS
 
-    def __init__(self, address: str, deadline: float) -> None:
+    def __init__(self, address: str, deadline: float, token: RayToken = NO_TOKEN) -> None:
         self._address = address
         self._deadline = deadline
+        self._token = token
         self._channel = grpc.insecure_channel(address, options=CHANNEL_OPTIONS)
         self._ask_state = self._channel.unary_unary(METHOD)  # bytes in, bytes out: `parse` reads them
         self._ask_kv = self._channel.unary_unary(KV_METHOD)
@@ -69,8 +71,9 @@ class GcsSource:
     def read(self, now: float) -> ClusterState:
         """The state as of `now`. Raises `SourceUnavailableError`, `SourceBrokenError`."""
         try:
-            reply = self._ask_state(REQUEST, timeout=self._deadline)
-            kept = self._ask_kv(KV_REQUEST, timeout=self._deadline)
+            token = self._token.metadata()
+            reply = self._ask_state(REQUEST, timeout=self._deadline, metadata=token)
+            kept = self._ask_kv(KV_REQUEST, timeout=self._deadline, metadata=token)
         except grpc.RpcError as error:
             why = (error.details() or "").rpartition("last error: ")[2]
             raise SourceUnavailableError(f"GCS at {self._address}: {error.code().name} {why}".rstrip()) from error

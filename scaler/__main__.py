@@ -67,7 +67,7 @@ def run(settings: ScalerSettings) -> None:
     executor = ThreadPoolExecutor(FLIGHTS_AT_ONCE, thread_name_prefix="flight")
     flights = Flights(
         provider=provider,
-        drainer=GcsDrainer(settings.gcs_address),
+        drainer=GcsDrainer(settings.gcs_address, settings.ray_token),
         journal=journal,
         policy=policy,
         metrics=metrics,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import grpc
 
+from common.ray_auth import NO_TOKEN, RayToken
 from scaler.drain_pb2 import (
     DRAIN_NODE_REASON_IDLE_TERMINATION,
     DrainNodeReply,
@@ -20,8 +21,9 @@ CHANNEL_OPTIONS = (("grpc.enable_http_proxy", 0), ("grpc.max_reconnect_backoff_m
 class GcsDrainer:
     """The GCS at `address` (`HOST:PORT`)."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, token: RayToken = NO_TOKEN) -> None:
         self._address = address
+        self._token = token
         self._channel = grpc.insecure_channel(address, options=CHANNEL_OPTIONS)
         self._call = self._channel.unary_unary(
             DRAIN_NODE,
@@ -41,7 +43,7 @@ class GcsDrainer:
             reason_message=reason,
         )
         try:
-            reply = self._call(request, timeout=DEADLINE_SECONDS)
+            reply = self._call(request, timeout=DEADLINE_SECONDS, metadata=self._token.metadata())
         except grpc.RpcError as error:
             raise DrainFailedError(f"Ray's GCS at {self._address} does not answer: {error.details()}") from error
         return DrainReply(reply.is_accepted, reply.rejection_reason_message)

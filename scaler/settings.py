@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import ByteSize, Field, SecretStr, model_validator
 
+from common.ray_auth import NO_TOKEN, RayToken
 from common.settings import (
     AbsolutePath,
     ClusterAddresses,
@@ -221,6 +222,18 @@ class ScalerSettings(ClusterAddresses):
     def alertmanager_urls(self) -> tuple[str, ...]:
         """Where alerts are re-read from; none: nowhere."""
         return tuple(self.alertmanager_url.split(",")) if self.alertmanager_url else ()
+
+    @property
+    def ray_token_file(self) -> Path:
+        """Where start-ray keeps the token of the cluster that it makes."""
+        return self.ray_auth_token_path or self.state_dir / "ray-token" / self.cluster
+
+    @property
+    def ray_token(self) -> RayToken:
+        """The cluster's token: what the environment says, else the one that start-ray made."""
+        if self.ray_auth_mode == "disabled":
+            return NO_TOKEN
+        return RayToken(self.given_ray_token.value, self.ray_token_file, ours=self.ray_auth_token_path is None)
 
     @property
     def journal_file(self) -> Path:

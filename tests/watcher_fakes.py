@@ -123,10 +123,10 @@ class World:
         del settings
         return self.containers if provider == "docker" else self.process
 
-    def _state(self, gcs_address: str) -> ClusterState:
+    def _state(self, head: HeadStatus) -> ClusterState:
         self.meanwhile()
         if self.deaf:
-            raise NotRunningError(f"Ray does not answer at {gcs_address}")
+            raise NotRunningError(f"Ray does not answer at {head.gcs_address}")
         instances = [*self.process.provider.list(), *self.containers.provider.list()]
         head = Node("00", NodeStatus.IDLE, total={"CPU": 1.0, HEAD_RESOURCE: 1.0}, available={"CPU": 1.0})
         nodes = tuple(self._node(one) for one in instances if one.status is InstanceStatus.RUNNING)
@@ -146,8 +146,8 @@ class World:
             idle_seconds=0.0 if busy else 10.0 + instance.index,
         )
 
-    def _drainer(self, gcs_address: str) -> Drainer:
-        del gcs_address
+    def _drainer(self, head: HeadStatus) -> Drainer:
+        del head
         return _FakeDrainer(self)
 
 

@@ -6,9 +6,12 @@ import contextlib
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
+from common.ray_auth import RayToken
 from scaler.errors import ProviderError
-from watcher.errors import MissingError, NotRunningError
+from scaler.settings import LOOPBACK_HOSTS
+from watcher.errors import MissingError, NotRunningError, WatcherError
 from watcher.ray_process import ProcessCluster
 from watcher.stack import Stack, programs_of
 
@@ -18,7 +21,7 @@ if TYPE_CHECKING:
     from exporter.cluster import ClusterState
     from scaler.ports import Drainer
     from watcher.program_containers import ProgramContainer
-    from watcher.ray_cluster import RayCluster
+    from watcher.ray_cluster import HeadStatus, RayCluster
     from watcher.settings import OperatorSettings
     from watcher.supervisord import Program
 
@@ -72,23 +75,23 @@ def program_containers(cluster: str) -> Sequence[ProgramContainer]:
     return find(cluster)
 
 
-def read_gcs(gcs_address: str) -> ClusterState:
+def read_gcs(head: HeadStatus) -> ClusterState:
     """Ray's present state, straight from its GCS. Raises `NotRunningError` where it does not answer."""
     from exporter.errors import SourceError
     from exporter.gcs import GcsSource
 
-    with contextlib.closing(GcsSource(gcs_address, GCS_DEADLINE_SECONDS)) as source:
+    with contextlib.closing(GcsSource(head.gcs_address, GCS_DEADLINE_SECONDS, RayToken(head.token))) as source:
         try:
             return source.read(time.time())
         except SourceError as error:
             raise NotRunningError(f"Ray does not answer: {error}") from error
 
 
-def gcs_drainer(gcs_address: str) -> Drainer:
+def gcs_drainer(head: HeadStatus) -> Drainer:
     """Who asks Ray to let a node go."""
     from scaler.gcs import GcsDrainer
 
-    return GcsDrainer(gcs_address)
+    return GcsDrainer(head.gcs_address, RayToken(head.token))
 
 
 @dataclass(frozen=True)
@@ -97,8 +100,8 @@ class Host:
 
     cluster: Callable[[str, OperatorSettings], RayCluster] = real_cluster
     engine_answers: Callable[[], bool] = docker_answers
-    read_state: Callable[[str], ClusterState] = read_gcs
-    drainer: Callable[[str], Drainer] = gcs_drainer
+    read_state: Callable[[HeadStatus], ClusterState] = read_gcs
+    drainer: Callable[[HeadStatus], Drainer] = gcs_drainer
     image: Callable[[OperatorSettings], str] = image_of
     programs: Callable[[Stack], Sequence[Program]] = programs_of
     program_containers: Callable[[str], Sequence[ProgramContainer]] = program_containers
@@ -118,6 +121,14 @@ class Host:
             if cluster.head() or cluster.provider.list():
                 return cluster
         raise NotRunningError(f"no Ray cluster '{settings.cluster}' is running; {START_IT}")
+
+    def token(self, settings: OperatorSettings) -> RayToken:
+        """What to present to the cluster that the settings name: its head's token, if it runs on this machine."""
+        if urlsplit(settings.ray_dashboard_metric_api).hostname in LOOPBACK_HOSTS:
+            with contextlib.suppress(NotRunningError, WatcherError):
+                if head := self.running_cluster(settings).head():
+                    return RayToken(head.token)
+        return settings.given_ray_token  # our own file is for our own cluster
 
     def _candidates(self, settings: OperatorSettings) -> Iterator[RayCluster]:
         if settings.provider == "docker" and not self.engine_answers():

@@ -10,11 +10,13 @@ import json
 import shlex
 import time
 from dataclasses import dataclass
+from http import HTTPStatus
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 import requests
 
+from common.ray_auth import NO_TOKEN, RayToken
 from watcher.errors import NotRunningError, TimedOutError, WatcherError
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 CONNECT_SECONDS, SUBMIT_SECONDS = 3.0, 60.0  # a submission answers once the job's supervisor actor is placed
 POLL_SECONDS = 0.5
 ENDED = frozenset({"SUCCEEDED", "FAILED", "STOPPED"})  # ray.dashboard.modules.job.common.JobStatus
+REFUSED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})  # no token, or a wrong one
 LOG_TAIL_LINES = 15
 
 Event = dict[str, Any]
@@ -51,26 +54,30 @@ class Job:
 
     api: str  # the dashboard's API base, for example http://localhost:8265/api
     submission_id: str
+    token: RayToken = NO_TOKEN
 
     def status(self) -> tuple[str, str]:
         """Ray's word for the job's state, and its message."""
-        document = _call("GET", f"{self.api}/jobs/{self.submission_id}", wanted="status")
+        document = self._call("GET", "", wanted="status")
         return document["status"], document.get("message") or ""
 
     def log(self) -> str:
         """All that the driver printed so far."""
-        return str(_call("GET", f"{self.api}/jobs/{self.submission_id}/logs", wanted="logs")["logs"])
+        return str(self._call("GET", "/logs", wanted="logs")["logs"])
 
     def stop(self) -> None:
         """End the job and its tasks."""
-        _call("POST", f"{self.api}/jobs/{self.submission_id}/stop", wanted="stopped")
+        self._call("POST", "/stop", wanted="stopped")
+
+    def _call(self, method: str, path: str, *, wanted: str) -> dict[str, Any]:
+        return _call(method, f"{self.api}/jobs/{self.submission_id}{path}", self.token, wanted=wanted)
 
 
-def submit(api: str, load: Load) -> Job:
+def submit(api: str, load: Load, token: RayToken = NO_TOKEN) -> Job:
     """Submit `load` to the cluster whose dashboard answers at `api`. Raises `NotRunningError`, `WatcherError`."""
     api = api.rstrip("/")
-    document = _call("POST", f"{api}/jobs/", {"entrypoint": load.entrypoint}, wanted="submission_id")
-    return Job(api, document["submission_id"])
+    document = _call("POST", f"{api}/jobs/", token, {"entrypoint": load.entrypoint}, wanted="submission_id")
+    return Job(api, document["submission_id"], token)
 
 
 def events(log: str) -> list[Event]:
@@ -115,18 +122,22 @@ def _event(line: str) -> Event | None:
     return event
 
 
-def _call(method: str, url: str, body: Event | None = None, *, wanted: str) -> dict[str, Any]:
+def _call(method: str, url: str, token: RayToken, body: Event | None = None, *, wanted: str) -> dict[str, Any]:
     """Ray's reply, a JSON object that has `wanted`."""
     try:
         with requests.Session() as session:
             session.trust_env = False  # a proxy of the environment is not meant for the cluster
-            reply = session.request(method, url, json=body, timeout=(CONNECT_SECONDS, SUBMIT_SECONDS))
+            reply = session.request(
+                method, url, json=body, timeout=(CONNECT_SECONDS, SUBMIT_SECONDS), headers=token.headers()
+            )
     except requests.ConnectionError:
         raise NotRunningError(
             f"Ray's dashboard does not answer at {url}; start it with: ray-watcher start-ray"
         ) from None
     except requests.Timeout:
         raise TimedOutError(f"Ray's dashboard did not answer {method} {url} within {SUBMIT_SECONDS:g} s") from None
+    if reply.status_code in REFUSED:
+        raise WatcherError(f"Ray refused {method} {url}: {reply.text.strip()[-200:]}; set RAY_AUTH_TOKEN_PATH")
     if not reply.ok and "html" not in reply.headers.get("Content-Type", ""):  # Ray refuses in plain text
         raise WatcherError(f"Ray refused {method} {url}: HTTP {reply.status_code}: {reply.text.strip()[-500:]}")
     try:

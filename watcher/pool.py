@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from scaler.ports import WorkerProvider
     from watcher.host import Host
-    from watcher.ray_cluster import RayCluster
+    from watcher.ray_cluster import HeadStatus, RayCluster
 
 POLL_SECONDS = 0.2
 RETRIES = 3  # of a launch whose index someone else took meanwhile
@@ -52,7 +52,7 @@ def remove_ended(provider: WorkerProvider) -> None:
 
 
 def await_joined(
-    host: Host, cluster: RayCluster, gcs_address: str, workers: Sequence[Instance], timeout: float
+    host: Host, cluster: RayCluster, head: HeadStatus, workers: Sequence[Instance], timeout: float
 ) -> None:
     """Wait until Ray has all `workers`.
 
@@ -60,7 +60,7 @@ def await_joined(
     """
     deadline = time.monotonic() + timeout
     missing = {worker.worker_id for worker in workers}
-    while missing := missing - _in_ray(host, gcs_address):
+    while missing := missing - _in_ray(host, head):
         _require_up(cluster.provider, missing)
         if time.monotonic() > deadline:
             raise TimedOutError(f"{', '.join(sorted(missing))} did not join Ray within {timeout:g} s")
@@ -83,9 +83,9 @@ def stop_everything(cluster: RayCluster) -> int:
     return len(workers)
 
 
-def _in_ray(host: Host, gcs_address: str) -> set[str]:
+def _in_ray(host: Host, head: HeadStatus) -> set[str]:
     try:
-        return {node.instance_id for node in host.read_state(gcs_address).alive}
+        return {node.instance_id for node in host.read_state(head).alive}
     except NotRunningError:
         return set()  # a head that has just started knows no node for a moment; the deadline bounds this
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ class HeadStatus:
     started_at: float  # unix seconds
     gcs_address: str  # as seen from this machine
     dashboard_url: str  # likewise, without path
+    token: str | None = field(default=None, repr=False)  # that Ray wants of whoever calls it; for nobody's eyes
 
 
 class RayCluster(Protocol):

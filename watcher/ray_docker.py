@@ -10,9 +10,19 @@ import re
 import time
 from typing import TYPE_CHECKING
 
+from common.ray_auth import NO_TOKEN, RayToken
 from scaler.errors import LaunchFailedError, ProviderError, ProviderUnavailableError
+from scaler.providers import ray_start
 from scaler.providers.container import ContainerSpec
-from scaler.providers.docker import CLUSTER_LABEL, GCS_PORT, DockerProvider, container_name, shm_bytes
+from scaler.providers.docker import (
+    CLUSTER_LABEL,
+    GCS_PORT,
+    TOKEN_PATH,
+    DockerProvider,
+    container_name,
+    shm_bytes,
+    token_files,
+)
 from scaler.providers.engine import ConflictError, Engine, missing_image
 from watcher import ray_head
 from watcher.errors import AlreadyRunningError, MissingError, NotRunningError, PortTakenError, WatcherError
@@ -29,6 +39,7 @@ HEAD_LABEL = "ray-watcher.head"
 NETWORK_LABEL = "ray-watcher.network"  # of one that we made, for whichever clusters: the last one takes it away
 GCS_PORT_LABEL = "ray-watcher.gcs-port"  # of this machine; a container that ended shows no published ports
 DASHBOARD_PORT_LABEL = "ray-watcher.dashboard-port"
+TOKEN_PATH_LABEL = "ray-watcher.token-path"  # noqa: S105  # where the token lies inside the head's container
 DASHBOARD_PORT, CLIENT_PORT, SERVE_PORT = 8265, 10001, 8000  # inside the container
 # Serve's own default is loopback, which nobody outside the container reaches.
 ENVIRONMENT = {**ray_head.ENVIRONMENT, "RAY_SERVE_DEFAULT_HTTP_HOST": "0.0.0.0"}  # noqa: S104  # within the network
@@ -40,19 +51,46 @@ PORT_REFUSED = re.compile(r"port is already allocated|address already in use")  
 class DockerCluster:
     """Implements `RayCluster`."""
 
-    def __init__(self, engine: Engine, provider: DockerProvider, *, cluster: str, image: str, network: str) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        provider: DockerProvider,
+        *,
+        cluster: str,
+        image: str,
+        network: str,
+        token: RayToken = NO_TOKEN,
+    ) -> None:
         self._engine = engine
         self._provider = provider
         self._cluster = cluster
         self._image = image
         self._network = network
+        self._token = token
 
     @classmethod
     def from_settings(cls, settings: ScalerSettings) -> DockerCluster:
         """The cluster that the settings describe; it calls the engine only when it is used."""
         engine = Engine()
-        provider = DockerProvider.from_settings(settings, engine)
-        return cls(engine, provider, cluster=settings.cluster, image=settings.image, network=settings.network)
+        provider = DockerProvider.from_settings(settings, engine, token=lambda: made.token)
+        made = cls(
+            engine,
+            provider,
+            cluster=settings.cluster,
+            image=settings.image,
+            network=settings.network,
+            token=settings.ray_token,
+        )
+        return made
+
+    @property
+    def token(self) -> str | None:
+        """The cluster's token, as its head has it, whoever started that; without a head, what the settings say."""
+        found = self._find()
+        if found is None:
+            return self._token.read()
+        path = found.labels.get(TOKEN_PATH_LABEL)
+        return self._engine.read(found.id, path) if path else None
 
     @property
     def provider(self) -> DockerProvider:
@@ -66,9 +104,12 @@ class DockerCluster:
             if self._engine.image_labels(self._image) is None:
                 raise MissingError(missing_image(self._image))
             ray_head.require_free_ports(options)
+            self._token.make()
             self._run(options)
             try:
-                ray_head.await_ready(options, ray_head.Watched(self._alive, self._last_lines), timeout_seconds)
+                ray_head.await_ready(
+                    options, ray_head.Watched(self._alive, self._last_lines, token=self._token.read()), timeout_seconds
+                )
                 return self._status(self._require())
             except BaseException:
                 self._end(grace_seconds=0)
@@ -139,6 +180,7 @@ class DockerCluster:
         self._engine.remove_network(self._network, f"{NETWORK_LABEL}=true")
 
     def _spec(self, options: HeadOptions) -> ContainerSpec:
+        secrets = token_files(self._token.read())
         return ContainerSpec(
             name=self._name,
             image=self._image,
@@ -149,8 +191,10 @@ class DockerCluster:
                 HEAD_LABEL: "true",
                 GCS_PORT_LABEL: str(options.gcs_port),
                 DASHBOARD_PORT_LABEL: str(options.dashboard_port),
+                **({TOKEN_PATH_LABEL: TOKEN_PATH} if secrets else {}),
             },
-            environment=ENVIRONMENT,
+            environment={**ENVIRONMENT, **ray_start.authentication(TOKEN_PATH if secrets else None)},
+            secrets=secrets,
             shm_size=shm_bytes(options.object_store_memory, self._engine.capacity[1]),
             gpus=int(options.num_gpus),
             ports={
@@ -179,11 +223,13 @@ class DockerCluster:
             started_at=found.created_at,
             gcs_address=f"{ray_head.HOST}:{found.labels.get(GCS_PORT_LABEL, GCS_PORT)}",
             dashboard_url=ray_head.dashboard_url(int(found.labels.get(DASHBOARD_PORT_LABEL, DASHBOARD_PORT))),
+            token=self.token,
         )
 
     def _end(self, grace_seconds: float) -> None:
         if found := self._find():
             self._engine.remove(found.id, grace_seconds)
+        self._token.forget()
         self._remove_network()
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from common import processes
+from common.ray_auth import RayToken
 from scaler.providers import ray_start
 from watcher.errors import PortTakenError, TimedOutError, WatcherError
 from watcher.fetch import answers
@@ -57,12 +58,12 @@ def require_free_ports(options: HeadOptions) -> None:
             )
 
 
-def knows_head(gcs_address: str) -> bool:
+def knows_head(gcs_address: str, token: str | None) -> bool:
     """Whether the head's own node has joined: workers that come before it fail."""
     from exporter.errors import SourceError
     from exporter.gcs import GcsSource
 
-    with contextlib.closing(GcsSource(gcs_address, GCS_DEADLINE_SECONDS)) as source:
+    with contextlib.closing(GcsSource(gcs_address, GCS_DEADLINE_SECONDS, RayToken(token))) as source:
         try:
             return any(node.is_head for node in source.read(time.time()).alive)
         except SourceError:
@@ -75,7 +76,8 @@ class Watched:
 
     alive: Callable[[], bool]
     last_lines: Callable[[], Sequence[str]]
-    knows_head: Callable[[str], bool] = knows_head
+    knows_head: Callable[[str, str | None], bool] = knows_head
+    token: str | None = field(default=None, repr=False)
 
 
 def await_ready(options: HeadOptions, head: Watched, timeout_seconds: float) -> None:
@@ -97,8 +99,8 @@ def await_ready(options: HeadOptions, head: Watched, timeout_seconds: float) -> 
 def _missing(options: HeadOptions, head: Watched) -> str:
     if not processes.accepts(HOST, options.gcs_port):
         return "GCS"
-    if not answers(f"{dashboard_url(options.dashboard_port)}/api/version"):
+    if not answers(f"{dashboard_url(options.dashboard_port)}/api/gcs_healthz"):
         return "dashboard"
     if not processes.accepts(HOST, options.client_port):
         return "client port"
-    return "" if head.knows_head(f"{HOST}:{options.gcs_port}") else "own node"
+    return "" if head.knows_head(f"{HOST}:{options.gcs_port}", head.token) else "own node"

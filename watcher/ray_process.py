@@ -1,7 +1,7 @@
 """Ray head and workers as processes of this machine. What is known of the head lies in `<state_dir>/head/<cluster>/`.
 
 Ray itself listens beyond loopback here (GCS, raylets, client port), whatever address the head is given; only the
-dashboard keeps to it. `RAY_AUTH_MODE=token`, passed on to every node, closes it.
+dashboard keeps to it. The token, which head and workers read from a file, closes it.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from common.detached import Detached, StillRunningError, write_atomically
 from common.locks import exclusive
+from common.ray_auth import NO_TOKEN, RayToken
 from scaler.providers import ray_start
 from scaler.providers.local_node import LocalNode, ray_program
 from scaler.providers.process import ProcessProvider
@@ -43,16 +44,23 @@ class ProcessCluster:
         *,
         state_dir: Path,
         cluster: str,
-        knows_head: Callable[[str], bool] = ray_head.knows_head,
+        knows_head: Callable[[str, str | None], bool] = ray_head.knows_head,
+        token: RayToken = NO_TOKEN,
     ) -> None:
         self._provider = provider
         self._knows_head = knows_head
+        self._token = token
         self._process = Detached(state_dir / "head" / cluster)
 
     @classmethod
     def from_settings(cls, settings: ScalerSettings) -> ProcessCluster:
         """The cluster that the settings describe; it touches nothing yet."""
-        return cls(ProcessProvider.from_settings(settings), state_dir=settings.state_dir, cluster=settings.cluster)
+        return cls(
+            ProcessProvider.from_settings(settings),
+            state_dir=settings.state_dir,
+            cluster=settings.cluster,
+            token=settings.ray_token,
+        )
 
     @property
     def provider(self) -> ProcessProvider:
@@ -66,6 +74,7 @@ class ProcessCluster:
         with self._alone():
             self._require_none()
             ray_head.require_free_ports(options)
+            self._token.make()
             self._claim(options)
         try:
             self._node().prepare()
@@ -148,12 +157,14 @@ class ProcessCluster:
             *self._node().flags(),
         ]
 
-    @staticmethod
-    def _environment() -> dict[str, str]:
-        return {**ray_head.ENVIRONMENT, **ray_start.inherited(os.environ)}
+    def _environment(self) -> dict[str, str]:
+        authentication = ray_start.authentication(str(self._token.path) if self._token.read() else None)
+        return {**ray_head.ENVIRONMENT, **ray_start.inherited(os.environ), **authentication}
 
     def _watched(self) -> ray_head.Watched:
-        return ray_head.Watched(lambda: self._process.state().running, self._last_lines, self._knows_head)
+        return ray_head.Watched(
+            lambda: self._process.state().running, self._last_lines, self._knows_head, self._token.read()
+        )
 
     def _status(self) -> HeadStatus:
         record, state = self._record(), self._process.state()
@@ -163,6 +174,7 @@ class ProcessCluster:
             started_at=float(record["started_at"]),
             gcs_address=f"{ray_head.HOST}:{record['gcs_port']}",
             dashboard_url=ray_head.dashboard_url(record["dashboard_port"]),
+            token=self._token.read(),
         )
 
     def _last_lines(self) -> list[str]:
@@ -174,4 +186,5 @@ class ProcessCluster:
         except StillRunningError as error:
             raise WatcherError(f"the Ray head does not end: {error}") from error
         self._node().release()
+        self._token.forget()
         self._process.forget()  # last: while its record is there, a stop that broke off can be repeated

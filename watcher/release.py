@@ -12,7 +12,7 @@ from watcher.errors import NotRunningError, TimedOutError, WatcherError
 if TYPE_CHECKING:
     from exporter.cluster import Node
     from watcher.host import Host
-    from watcher.ray_cluster import RayCluster
+    from watcher.ray_cluster import HeadStatus, RayCluster
     from watcher.roster import Roster
 
 REASON = "removed by the operator"
@@ -55,7 +55,7 @@ def drain(host: Host, cluster: RayCluster, seen: Roster, worker: Worker) -> Rele
             f"Ray cannot be asked whether {worker.worker_id} is idle: {seen.problem}; --force stops it anyway"
         )
     if node := seen.node(worker):
-        _drain_node(host, seen.head.gcs_address, worker, node)
+        _drain_node(host, seen.head, worker, node)
     cluster.provider.remove(worker.worker_id, DRAINED_GRACE_SECONDS)
     return Released(worker.worker_id)
 
@@ -75,13 +75,13 @@ def doing(node: Node) -> str:
     return "" if node.idle_seconds else "; ".join(node.activity)
 
 
-def _drain_node(host: Host, gcs_address: str, worker: Worker, node: Node) -> None:
-    reply = host.drainer(gcs_address).drain_idle(node.node_id, REASON)
+def _drain_node(host: Host, head: HeadStatus, worker: Worker, node: Node) -> None:
+    reply = host.drainer(head).drain_idle(node.node_id, REASON)
     if not reply.accepted:
         because = "; ".join(filter(None, (doing(node), f"Ray says: {reply.message}")))
         raise WatcherError(f"{worker.worker_id} is busy ({because}); --force stops it with its work")
     deadline = time.monotonic() + DEAD_TIMEOUT_SECONDS
-    while any(alive.node_id == node.node_id for alive in host.read_state(gcs_address).alive):
+    while any(alive.node_id == node.node_id for alive in host.read_state(head).alive):
         if time.monotonic() > deadline:
             raise TimedOutError(f"Ray accepted to drain {worker.worker_id}, but it is still there after a while")
         time.sleep(POLL_SECONDS)

@@ -61,6 +61,6 @@ def _ray_state(host: Host, head: HeadStatus | None) -> tuple[ClusterState | None
     if head is None or not head.running:
         return None, f"the head is down{': ' + head.detail if head else ''}"
     try:
-        return host.read_state(head.gcs_address), ""
+        return host.read_state(head), ""
     except WatcherError as error:
         return None, str(error)

@@ -12,6 +12,7 @@ from watcher import output
 if TYPE_CHECKING:
     from exporter.cluster import ClusterState, Node
     from scaler.lifecycle import Worker
+    from watcher.ray_cluster import HeadStatus
     from watcher.roster import Roster
 
 STATUS_VERSION = 1
@@ -45,13 +46,17 @@ def cluster_document(cluster: str, seen: Roster) -> dict[str, Any]:
         "version": STATUS_VERSION,
         "cluster": cluster,
         "provider": seen.provider,
-        "head": asdict(seen.head) if seen.head else None,
+        "head": _head_document(seen.head) if seen.head else None,
         "problem": seen.problem or None,
         "workers": [_worker_document(seen, worker) for worker in seen.workers],
         "resources": totals(state) if state else None,
         "pending": state.pending_tasks if state else None,
         "demand": demand(state) if state else None,
     }
+
+
+def _head_document(head: HeadStatus) -> dict[str, Any]:
+    return {name: value for name, value in asdict(head).items() if name != "token"}
 
 
 def show_cluster(cluster: str, seen: Roster) -> None:

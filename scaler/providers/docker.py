@@ -28,6 +28,8 @@ WORKER_ID_LABEL = "ray-watcher.worker-id"
 INDEX_LABEL = "ray-watcher.index"
 WORKER_TYPE_LABEL = "ray-watcher.worker-type"
 COMPOSE_SERVICE = "worker"  # as Compose names them
+# Where head and workers find the token; a file, since `docker inspect` shows variables to everyone.
+TOKEN_PATH = "/run/ray-watcher/ray-token"  # noqa: S105  # its place, not what it holds
 GCS_PORT = 6379  # inside the head's container, whatever port of the host it is published on
 CREATION_SECONDS = 5.0  # the engine needs 15 ms
 MIB = 1024 * 1024
@@ -65,6 +67,11 @@ def compose_labels(project: str | None, index: int) -> dict[str, str]:
     }
 
 
+def token_files(token: str | None) -> dict[str, str]:
+    """The file that holds the cluster's token inside a container."""
+    return {TOKEN_PATH: token} if token else {}
+
+
 def ray_command(address: str) -> Callable[[LaunchRequest], list[str]]:
     """How to start a Ray worker that joins the GCS at `address`, as seen from its container."""
     return lambda request: ["ray", *ray_start.arguments(request, address)]
@@ -75,7 +82,7 @@ class DockerProvider:
 
     name = "docker"
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # all that a container needs, spelled out
         self,
         engine: Engine,
         *,
@@ -85,6 +92,7 @@ class DockerProvider:
         command: Callable[[LaunchRequest], Sequence[str]],
         stop_grace: float,
         compose_project: str | None = None,
+        token: Callable[[], str | None] = lambda: None,
     ) -> None:
         self._engine = engine
         self._cluster = cluster
@@ -93,10 +101,16 @@ class DockerProvider:
         self._command = command
         self._stop_grace = stop_grace
         self._compose_project = compose_project
+        self._token = token
 
     @classmethod
-    def from_settings(cls, settings: ScalerSettings, engine: Engine | None = None) -> DockerProvider:
-        """The provider that the settings describe; it calls the engine only when it is used."""
+    def from_settings(
+        cls, settings: ScalerSettings, engine: Engine | None = None, token: Callable[[], str | None] | None = None
+    ) -> DockerProvider:
+        """The provider that the settings describe; it calls the engine only when it is used.
+
+        `token` tells the cluster's token at each launch; unset, the settings do.
+        """
         head = f"{container_name(settings.cluster, 'head')}:{GCS_PORT}"
         return cls(
             engine or Engine(),
@@ -106,6 +120,7 @@ class DockerProvider:
             command=ray_command(settings.join_address or head),
             stop_grace=settings.stop_grace,
             compose_project=settings.compose_project,
+            token=token or settings.ray_token.read,
         )
 
     def list(self) -> Sequence[Instance]:
@@ -149,6 +164,7 @@ class DockerProvider:
         """The worker of an earlier launch; started now if that launch ended between create and start."""
         if found.state != "created":
             return found
+        self._engine.write(found.id, token_files(self._token()))
         self._engine.start(found.id)
         return self._require(found.labels[WORKER_ID_LABEL])
 
@@ -174,13 +190,18 @@ class DockerProvider:
     def _spec(self, request: LaunchRequest) -> ContainerSpec:
         worker, (host_cpus, host_memory) = request.worker_type, self._engine.capacity
         shm_size = shm_bytes(worker.object_store_memory, host_memory)
+        secrets = token_files(self._token())
         return ContainerSpec(
             name=self._name(request.index),
             image=worker.image or self._image,
             command=self._command(request),
             network=self._network,
             labels=self._labels(request),
-            environment=ray_start.environment(request),
+            environment={
+                **ray_start.environment(request),
+                **ray_start.authentication(TOKEN_PATH if secrets else None),
+            },
+            secrets=secrets,
             shm_size=shm_size,
             mem_limit=memory_limit(worker, shm_size),
             cpus=min(worker.num_cpus, host_cpus) or None,  # the engine refuses more than its host has

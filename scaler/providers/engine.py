@@ -26,6 +26,7 @@ from docker.constants import DEFAULT_DOCKER_API_VERSION
 
 from scaler.errors import LaunchFailedError, ProviderError, ProviderUnavailableError
 from scaler.providers.container import from_listing
+from scaler.providers.tarred import archive, content
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -39,6 +40,7 @@ PROBE_TIMEOUT_SECONDS = 3
 BUILD_TIMEOUT_SECONDS = 900  # between two lines of a build: a download of some hundred MB
 POOL_SIZE = 32  # calls at the same time; docker-py's default of 10 would throw connections away
 REMOVAL_SECONDS = 10.0
+NAMED_USER_ID = 1000  # of an image that names its user: `ray`, in Ray's own images
 
 
 def docker_answers() -> bool:
@@ -100,6 +102,7 @@ class Engine:
         with _told(f"launch {spec.name}", LaunchFailedError):
             created = self._create(spec)
             try:
+                self.write(created, spec.secrets)
                 self._api.start(created)
             except BaseException:
                 with contextlib.suppress(Exception):  # the reason is the first error
@@ -132,6 +135,22 @@ class Engine:
         except docker.errors.ImageNotFound:
             raise LaunchFailedError(missing_image(spec.image)) from None
         return str(created["Id"])
+
+    def write(self, container_id: str, files: Mapping[str, str]) -> None:
+        """Put text files (by absolute path) into a container, readable by the user it runs as, and nobody else."""
+        if files:
+            with _told("write into the container"):
+                user = str(self._api.inspect_container(container_id)["Config"].get("User") or "0").partition(":")[0]
+                self._api.put_archive(container_id, "/", archive(files, int(user) if user.isdigit() else NAMED_USER_ID))
+
+    def read(self, container_id: str, path: str) -> str | None:
+        """The text file `path` of a container; None where it has none."""
+        try:
+            with _told("read from the container"):
+                chunks, _ = self._api.get_archive(container_id, path)
+                return content(b"".join(chunks))
+        except _GoneError:
+            return None
 
     def start(self, container_id: str) -> None:
         """Start a container that was created only; one that runs is fine."""

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from common.detached import Detached, State, StillRunningError, write_atomically
 from common.locks import exclusive
+from common.ray_auth import NO_TOKEN, RayToken
 from common.settings import split_host_port
 from scaler.errors import IndexTakenError, LaunchFailedError, ProviderError, ProviderUnavailableError
 from scaler.model import Instance, InstanceStatus, LaunchRequest
@@ -59,16 +60,22 @@ class ProcessProvider:
 
     name = "process"
 
-    def __init__(self, *, state_dir: Path, cluster: str, command: Command) -> None:
+    def __init__(self, *, state_dir: Path, cluster: str, command: Command, token: RayToken = NO_TOKEN) -> None:
         self._workers = state_dir / "workers"
         self._cluster = cluster
         self._command = command
+        self._token = token
 
     @classmethod
     def from_settings(cls, settings: ScalerSettings) -> ProcessProvider:
         """The provider that the settings describe; it touches nothing yet."""
         address = settings.join_address or settings.gcs_address
-        return cls(state_dir=settings.state_dir, cluster=settings.cluster, command=ray_command(address))
+        return cls(
+            state_dir=settings.state_dir,
+            cluster=settings.cluster,
+            command=ray_command(address),
+            token=settings.ray_token,
+        )
 
     def list(self) -> Sequence[Instance]:
         """Every worker of this cluster; reads a few small files for each."""
@@ -145,7 +152,8 @@ class ProcessProvider:
         command = self._command(request, record.node)
         if shutil.which(command[0]) is None:
             raise LaunchFailedError(f"cannot start {request.worker_id}: no program {command[0]}; install ray[serve]")
-        environment = {**ray_start.inherited(os.environ), **ray_start.environment(request)}
+        authentication = ray_start.authentication(str(self._token.path) if self._token.read() else None)
+        environment = {**ray_start.inherited(os.environ), **authentication, **ray_start.environment(request)}
         try:
             record.node.prepare()
             self._process(record.worker_id).start(command, environment)

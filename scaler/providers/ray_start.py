@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from common.ray_auth import MODE_VARIABLE, PATH_VARIABLE
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -45,6 +47,11 @@ def _extras(worker: WorkerType) -> Iterator[str]:
 def environment(request: LaunchRequest) -> dict[str, str]:
     """What tells Ray, and through it the snapshot, which worker this is."""
     return {"RAY_CLOUD_INSTANCE_ID": request.worker_id, "RAY_NODE_TYPE_NAME": request.worker_type.name}
+
+
+def authentication(token_path: str | None) -> dict[str, str]:
+    """What makes a node want and present the token in the file `token_path`; None: a cluster without a token."""
+    return {MODE_VARIABLE: "token", PATH_VARIABLE: token_path} if token_path else {}
 
 
 def inherited(environ: Mapping[str, str]) -> dict[str, str]:

@@ -196,6 +196,16 @@ def the_webhook_wants_its_token(stack: Stack) -> None:
     stack.secrets.add(token)
 
 
+def ray_wants_its_token(stack: Stack) -> None:
+    dashboard = f"http://127.0.0.1:{stack.environment['RAY_DASHBOARD_PORT']}/api/cluster_status"
+    assert requests.get(dashboard, timeout=5).status_code == 401
+
+    token = stack.docker("exec", f"{NAME}-head", "cat", "/run/ray-watcher/ray/ray-token").strip()
+    header = {"Authorization": f"Bearer {token}"}
+    assert requests.get(dashboard, headers=header, timeout=5).status_code == 200
+    stack.secrets.add(token)
+
+
 def no_program_can_read_what_is_for_another(stack: Stack) -> None:
     look = "import os; print(os.access('/run/ray-watcher/alertmanager/webhook-token', os.R_OK))"
 
@@ -293,6 +303,7 @@ def the_command_line_stops_the_watcher_and_compose_starts_it_again(stack: Stack)
 def down_takes_the_workers_with_it(stack: Stack) -> None:
     load = stack.load(tasks=3, seconds=60)
     eventually(stack.workers, "workers are launched")
+    no_secret_is_shown_anywhere(stack)
 
     stack.compose("--profile", "socket-proxy", "down", "--volumes", "--remove-orphans")
 
@@ -308,6 +319,7 @@ STORY = (
     own_images_are_closed_and_small,
     only_the_scaler_reaches_docker,
     the_webhook_wants_its_token,
+    ray_wants_its_token,
     no_program_can_read_what_is_for_another,
     load_brings_workers_and_they_go_when_idle,
     the_command_line_sees_it,
@@ -316,7 +328,6 @@ STORY = (
     the_scaler_works_behind_the_proxy,
     the_proxy_lets_nothing_else_through,
     the_command_line_stops_the_watcher_and_compose_starts_it_again,
-    no_secret_is_shown_anywhere,
     down_takes_the_workers_with_it,
 )
 

@@ -54,7 +54,7 @@ def options() -> HeadOptions:
 def cluster(tmp_path: Path) -> Iterator[ProcessCluster]:
     with contextlib.closing(ProcessWorld(tmp_path)) as world:
         cluster = ProcessCluster(
-            world.provider(SLEEPS), state_dir=tmp_path, cluster="one", knows_head=lambda _address: True
+            world.provider(SLEEPS), state_dir=tmp_path, cluster="one", knows_head=lambda _address, _token: True
         )
         yield cluster
         with contextlib.suppress(NotRunningError):

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from common.settings import ClusterAddresses
 from common.settings import load as load_settings
 from watcher import load as loads
 from watcher import output
+from watcher.settings import OperatorSettings
 
 if TYPE_CHECKING:
+    from watcher.host import Host
     from watcher.load import Event
 
 
@@ -34,7 +35,10 @@ if TYPE_CHECKING:
     show_default=True,
     help="How long to wait at most, in seconds; the tasks then go on.",
 )
-def load(num_tasks: int, num_cpus: float, num_gpus: float, seconds: float, timeout: float, *, wait: bool) -> None:
+@click.pass_obj
+def load(
+    host: Host, /, num_tasks: int, num_cpus: float, num_gpus: float, seconds: float, timeout: float, *, wait: bool
+) -> None:
     """Submit real Ray tasks.
 
     They run as a Ray job, submitted over RAY_DASHBOARD_METRIC_API. In a pipe it prints the driver's JSON lines.
@@ -43,9 +47,10 @@ def load(num_tasks: int, num_cpus: float, num_gpus: float, seconds: float, timeo
     \b
     Example:  ray-watcher load --num-tasks 20 --num-cpus 1 --seconds 30
     """  # noqa: D301  # \b is click's
-    api = load_settings(ClusterAddresses).ray_dashboard_metric_api
+    settings = load_settings(OperatorSettings)
+    api = settings.ray_dashboard_metric_api
     output.note(f"submitting {num_tasks} tasks of {num_cpus:g} CPU, {num_gpus:g} GPU and {seconds:g} s ...")
-    job = loads.submit(api, loads.Load(num_tasks, num_cpus, num_gpus, seconds))
+    job = loads.submit(api, loads.Load(num_tasks, num_cpus, num_gpus, seconds), host.token(settings))
     if not wait:
         output.say(job.submission_id)
         return

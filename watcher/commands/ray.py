@@ -56,7 +56,7 @@ def start_ray(host: Host, /, num_workers: int, type_name: str | None, **given: A
     try:
         pool.remove_ended(cluster.provider)
         workers = pool.launch(cluster.provider, kind, num_workers)
-        pool.await_joined(host, cluster, head.gcs_address, workers, settings.join_timeout)
+        pool.await_joined(host, cluster, head, workers, settings.join_timeout)
     except BaseException:
         pool.stop_everything(cluster)
         raise

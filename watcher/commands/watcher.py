@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from common import secret_files
 from common.settings import load
 from scaler.policy_file import policy_from
 from watcher import output, stack_control
@@ -17,7 +18,7 @@ from watcher.watcher_status import document, document_of_containers, show
 
 if TYPE_CHECKING:
     from watcher.host import Host
-    from watcher.ray_cluster import RayCluster
+    from watcher.ray_cluster import HeadStatus, RayCluster
     from watcher.stack import Stack
 
 
@@ -132,9 +133,19 @@ def _stack(host: Host, settings: OperatorSettings) -> Stack:
     if head := cluster.head():
         where[variable("ray_gcs_address")] = head.gcs_address
         where[variable("ray_dashboard_metric_api")] = f"{head.dashboard_url}/api"
+        where |= _token(settings, head)
     else:
         output.warn("the cluster has no head; the watcher waits for one")
     return stack_of(settings, **where)
+
+
+def _token(settings: OperatorSettings, head: HeadStatus) -> dict[str, str]:
+    """The file that holds the head's token; a copy of it where another command, or Compose, started the head."""
+    if head.token in {None, settings.ray_token.read()}:
+        return {}
+    copy = settings.state_dir / "watcher" / settings.cluster / "ray-token"
+    secret_files.write(copy, str(head.token))
+    return {variable("ray_auth_token_path"): str(copy)}
 
 
 def _where(host: Host, settings: OperatorSettings, cluster: RayCluster) -> dict[str, str]:

@@ -40,7 +40,7 @@ def add_worker(host: Host, /, type_name: str | None, **given: Any) -> None:
     worker = pool.launch(cluster.provider, kind, 1)[0]
     try:
         output.note(f"{worker.worker_id} is starting ({cluster.provider.name}) ...")
-        pool.await_joined(host, cluster, head.gcs_address, [worker], settings.join_timeout)
+        pool.await_joined(host, cluster, head, [worker], settings.join_timeout)
     except BaseException:
         cluster.provider.remove(worker.worker_id, release.DRAINED_GRACE_SECONDS)
         raise

@@ -66,7 +66,7 @@ def _loop(ground: Ground, host: Host, cluster: RayCluster, view: View, swept: co
     view.step("Prometheus and scaler look at the cluster for the first time")
     await_sight(stack)
     view.step(f"a burst of {BURST.tasks} tasks is submitted: {BURST.num_cpus:g} CPU for {BURST.seconds:g} s each")
-    job = load.submit(settings.ray_dashboard_metric_api, BURST)
+    job = load.submit(settings.ray_dashboard_metric_api, BURST, settings.ray_token)
     swept.callback(_end, job)
     deadline = time.monotonic() + LOOP_SECONDS[settings.provider]
     return Watch(stack, job, BURST.tasks).until_quiet(view, deadline)
