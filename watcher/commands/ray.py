@@ -69,6 +69,7 @@ def start_ray(host: Host, /, num_workers: int, type_name: str | None, **given: A
             ("dashboard", head.dashboard_url),
             ("GCS", head.gcs_address),
             ("Ray client", f"ray://{settings.ray_head_address}"),
+            *([("token", f"in {settings.ray_token_file}")] if head.token else []),
             ("next", "ray-watcher start-watcher"),
         ]
     )
