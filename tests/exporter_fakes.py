@@ -28,20 +28,27 @@ KV_REPLY = (RECORDED / "kv_busy.pb").read_bytes()
 
 
 class _Methods(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc comes without types
-    def __init__(self, reply: bytes) -> None:
+    def __init__(self, reply: bytes, wants: str | None) -> None:
         self._replies = {METHOD: reply, KV_METHOD: KV_REPLY}
+        self._wants = wants
 
     def service(self, call: Any) -> Any:
         """The methods that the exporter calls; None for others, which gRPC answers with UNIMPLEMENTED."""
-        reply = self._replies.get(call.method)
-        return None if reply is None else grpc.unary_unary_rpc_method_handler(lambda _request, _context: reply)
+        if (reply := self._replies.get(call.method)) is None:
+            return None
+        return grpc.unary_unary_rpc_method_handler(lambda _request, context: self._answer(reply, context))
+
+    def _answer(self, reply: bytes, context: Any) -> bytes:
+        if self._wants and ("authorization", f"Bearer {self._wants}") not in context.invocation_metadata():
+            context.abort(grpc.StatusCode.UNAUTHENTICATED, "InvalidAuthToken: Authentication token is missing")
+        return reply
 
 
 @contextlib.contextmanager
-def gcs(reply: bytes = GCS_REPLY, port: int = 0) -> Iterator[int]:
-    """A GCS that answers `reply` to everybody; gives its port, and is dead at the end."""
+def gcs(reply: bytes = GCS_REPLY, port: int = 0, wants: str | None = None) -> Iterator[int]:
+    """A GCS that answers `reply` to whoever presents the token it `wants`; gives its port, and is dead at the end."""
     with ThreadPoolExecutor(2) as pool:
-        server = grpc.server(pool, handlers=(_Methods(reply),), options=(("grpc.so_reuseport", 0),))
+        server = grpc.server(pool, handlers=(_Methods(reply, wants),), options=(("grpc.so_reuseport", 0),))
         bound = server.add_insecure_port(f"127.0.0.1:{port}")
         server.start()
         try:
@@ -66,12 +73,17 @@ def dead() -> Iterator[int]:
 
 
 @contextlib.contextmanager
-def dashboard(pages: dict[str, tuple[int, bytes]]) -> Iterator[int]:
-    """Answers each path (without its query) with a status and a body, 404 for others; `pages` may change meanwhile."""
+def dashboard(pages: dict[str, tuple[int, bytes]], wants: str | None = None) -> Iterator[int]:
+    """Answers each path (without its query) with a status and a body, 404 for others; `pages` may change meanwhile.
+
+    It `wants` this token, if any, and answers 401 without it.
+    """
 
     class Pages(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:  # http.server's own name
             status, body = pages.get(self.path.partition("?")[0], (404, b"404: Not Found"))
+            if wants and self.headers["authorization"] != f"Bearer {wants}":
+                status, body = 401, b"Unauthorized"
             self.send_response(status)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()

@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
     from scaler.model import LaunchRequest, WorkerType
 
-NOT_INHERITED = ("RAY_ADDRESS", "RAY_OVERRIDE_RESOURCES", "RAY_CLOUD_INSTANCE_ID", "RAY_NODE_TYPE_NAME", "WATCHER_")
+NOT_INHERITED = (
+    *("RAY_ADDRESS", "RAY_OVERRIDE_RESOURCES", "RAY_CLOUD_INSTANCE_ID", "RAY_NODE_TYPE_NAME", "WATCHER_"),
+    PATH_VARIABLE,  # `authentication` names the file where there is one; Ray trips over one that is not
+)
 JOIN_FLAGS = ("--block", "--disable-usage-stats")
 
 

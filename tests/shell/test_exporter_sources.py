@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import exporter_fakes as fakes
 import pytest
 
+from common.ray_auth import RayToken
 from exporter.cluster import ClusterState, Source
 from exporter.cpu_heuristic import CpuHeuristicSource
 from exporter.dashboard import Dashboard, DashboardSource
@@ -99,6 +100,28 @@ def test_a_gcs_that_restarts_is_found_again_within_seconds(sources: Any) -> None
 def test_a_gcs_that_answers_nonsense_is_refused(sources: Any) -> None:
     with fakes.gcs(b"\xff\xff") as port, pytest.raises(SourceBrokenError):
         sources.gcs(port, deadline=5).read(0)
+
+
+def test_a_gcs_that_wants_a_token_gets_it_even_if_that_comes_later(tmp_path: Path) -> None:
+    with fakes.gcs(wants="abc") as port:
+        source = GcsSource(f"127.0.0.1:{port}", 5, RayToken(path=tmp_path / "token"))
+        with pytest.raises(SourceUnavailableError, match="UNAUTHENTICATED"):
+            source.read(0)
+        (tmp_path / "token").write_text("abc")
+        assert source.read(0).nodes
+        source.close()
+
+
+def test_a_dashboard_that_wants_a_token_gets_it() -> None:
+    with fakes.dashboard(pages(), wants="abc") as port:
+        for token, nodes in ((RayToken("abc"), True), (RayToken("other"), False)):
+            dashboard = Dashboard(f"http://127.0.0.1:{port}/api/", token)
+            if nodes:
+                assert dashboard.nodes()
+            else:
+                with pytest.raises(SourceUnavailableError, match="HTTP 401"):
+                    dashboard.nodes()
+            dashboard.close()
 
 
 def test_a_proxy_in_the_environment_is_not_on_the_way(sources: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import grpc
 import pytest
 
+from common.ray_auth import RayToken
 from scaler import gcs
 from scaler.cluster_client import StateReader, from_document
 from scaler.drain_pb2 import DRAIN_NODE_REASON_IDLE_TERMINATION, DrainNodeReply, DrainNodeRequest
@@ -122,10 +123,12 @@ def test_a_node_status_we_do_not_know_is_refused() -> None:
 
 
 @contextmanager
-def fake_gcs(answer: Callable[[DrainNodeRequest], DrainNodeReply]) -> Iterator[str]:
-    """A gRPC server with Ray's DrainNode."""
+def fake_gcs(answer: Callable[[DrainNodeRequest], DrainNodeReply], presented: list[Any] | None = None) -> Iterator[str]:
+    """A gRPC server with Ray's DrainNode; metadata of its calls is added to `presented`."""
 
-    def handle(request: bytes, _context: Any) -> bytes:
+    def handle(request: bytes, context: Any) -> bytes:
+        if presented is not None:
+            presented.extend(context.invocation_metadata())
         return answer(DrainNodeRequest.FromString(request)).SerializeToString()
 
     server = grpc.server(futures.ThreadPoolExecutor(2))
@@ -163,6 +166,16 @@ def test_a_refused_drain_carries_rays_reason() -> None:
         drainer.close()
 
     assert (reply.accepted, reply.message) == (False, "node is busy")
+
+
+def test_a_drain_presents_the_clusters_token() -> None:
+    presented: list[Any] = []
+    with fake_gcs(lambda _: DrainNodeReply(is_accepted=True), presented) as address:
+        drainer = GcsDrainer(address, RayToken("abc"))
+        drainer.drain_idle("00" * 28, "idle")
+        drainer.close()
+
+    assert ("authorization", "Bearer abc") in presented
 
 
 def test_a_gcs_that_does_not_answer_is_an_error_in_bounded_time(monkeypatch: pytest.MonkeyPatch) -> None:

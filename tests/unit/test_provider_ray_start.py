@@ -77,7 +77,7 @@ def test_a_worker_is_known_to_ray_by_id_and_type() -> None:
 
 def test_a_local_node_inherits_neither_our_settings_nor_a_drivers() -> None:
     environ = {"PATH": "/bin", "RAY_AUTH_MODE": "token", "WATCHER_TOKEN": "secret", "RAY_ADDRESS": "elsewhere:6379"}
-    assert set(ray_start.inherited(environ)) == {"PATH", "RAY_AUTH_MODE"}
+    assert set(ray_start.inherited({**environ, "RAY_AUTH_TOKEN_PATH": "/gone"})) == {"PATH", "RAY_AUTH_MODE"}
 
 
 def test_a_local_node_finds_the_cluster_s_python_first() -> None:
