@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from scaler.ports import Drainer
+    from watcher.program_containers import ProgramContainer
     from watcher.settings import OperatorSettings
     from watcher.stack import Stack
     from watcher.supervisord import Program
@@ -87,6 +88,7 @@ class World:
     pending: int = 0
     deaf: bool = False
     image: str = ""
+    compose: Sequence[ProgramContainer] = ()
     meanwhile: Callable[[], None] = lambda: None
     programs: Callable[[Stack], Sequence[Program]] = programs_of
 
@@ -98,7 +100,7 @@ class World:
             drainer=self._drainer,
             image=lambda settings: self.image or settings.image,
             programs=self.programs,
-            program_containers=lambda _cluster: (),
+            program_containers=lambda _cluster: self.compose,
         )
 
     def run(self, *arguments: str, given: str | None = None, env: dict[str, str] | None = None) -> Result:
