@@ -125,7 +125,7 @@ class Host:
     def token(self, settings: OperatorSettings) -> RayToken:
         """What to present to the cluster that the settings name: its head's token, if it runs on this machine."""
         if urlsplit(settings.ray_dashboard_metric_api).hostname in LOOPBACK_HOSTS:
-            with contextlib.suppress(NotRunningError, WatcherError):
+            with contextlib.suppress(WatcherError):
                 if head := self.running_cluster(settings).head():
                     return RayToken(head.token)
         return settings.given_ray_token  # our own file is for our own cluster
