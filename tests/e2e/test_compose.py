@@ -54,7 +54,7 @@ class Stack:
 
     def compose(self, *arguments: str) -> str:
         """Output of `docker compose ARGUMENTS`, which has to succeed."""
-        return self._run([compose_program(), *arguments])
+        return self._run([compose_program(), "--env-file", "/dev/null", *arguments])  # not the developer's own .env
 
     def docker(self, *arguments: str) -> str:
         """Output of `docker ARGUMENTS`, which has to succeed."""
