@@ -90,11 +90,11 @@ def _build_own(engine: Engine, program: str, progress: Callable[[str], None]) ->
 
 def _build_stand_in(engine: Engine, one: StandIn, progress: Callable[[str], None]) -> str:
     packages = _packages(one)
-    version = _upstream(next(package.version for package in packages if package.name == one.package))
+    version = upstream(next(package.version for package in packages if package.name == one.package))
     tag, base = f"ray-watcher/{one.package}:{version}", f"ray-watcher/{one.package}-base:latest"
     import_packages(engine, base, packages, progress)
     with tempfile.TemporaryDirectory() as directory:
-        (Path(directory) / "Dockerfile").write_text("\n".join(_dockerfile(one, base)), encoding="utf-8")
+        (Path(directory) / "Dockerfile").write_text("\n".join(dockerfile(one, base)), encoding="utf-8")
         for line in engine.build(Path(directory), tag, arguments={}, labels={}):
             progress(line)
     return tag
@@ -107,12 +107,13 @@ def _packages(one: StandIn) -> Sequence[Package]:
     return [*installed_packages(SHELL_PACKAGES, essential=False), *alone]
 
 
-def _upstream(version: str) -> str:
+def upstream(version: str) -> str:
     """`2.42.0` of Debian's `2.42.0+ds-5`."""
     return version.rpartition(":")[2].partition("-")[0].partition("+")[0]
 
 
-def _dockerfile(one: StandIn, base: str) -> Iterator[str]:
+def dockerfile(one: StandIn, base: str) -> Iterator[str]:
+    """How the image of `one` is made of the image `base`, which has its packages."""
     yield f"FROM {base}"
     if one.data:
         yield f"RUN mkdir -p {one.data} && chown 65534:65534 {one.data}"
