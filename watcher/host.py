@@ -13,7 +13,7 @@ from scaler.errors import ProviderError
 from scaler.settings import LOOPBACK_HOSTS
 from watcher.errors import MissingError, NotRunningError, WatcherError
 from watcher.ray_process import ProcessCluster
-from watcher.stack import Stack, programs_of
+from watcher.stack import Stack, programs_of, stack_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -129,6 +129,15 @@ class Host:
                 if head := self.running_cluster(settings).head():
                     return RayToken(head.token)
         return settings.given_ray_token  # our own file is for our own cluster
+
+    def scaler(self, settings: OperatorSettings) -> tuple[str, str | None]:
+        """Base URL and token of the scaler: a process of ours, or a container of `docker compose`."""
+        stack = stack_of(settings)
+        if not stack.supervisor.state().running:
+            for program in self.program_containers(settings.cluster):
+                if program.name == "scaler" and program.running:
+                    return f"http://{program.listens}", program.token()
+        return stack.url("scaler"), stack.token() or settings.bearer_token()
 
     def _candidates(self, settings: OperatorSettings) -> Iterator[RayCluster]:
         if settings.provider == "docker" and not self.engine_answers():

@@ -13,6 +13,7 @@ from scaler.errors import ProviderError
 from scaler.providers.docker import CLUSTER_LABEL
 from scaler.providers.engine import Engine
 from watcher.errors import WatcherError
+from watcher.ray_docker import TOKEN_PATH_LABEL
 from watcher.supervisord import ProgramState
 
 if TYPE_CHECKING:
@@ -46,6 +47,14 @@ class ProgramContainer:
     def running(self) -> bool:
         """Whether it is up."""
         return self.container.running(time.time())
+
+    def token(self) -> str | None:
+        """What it wants of whoever tells it to do something. Raises `WatcherError`."""
+        path = self.container.labels.get(TOKEN_PATH_LABEL)
+        try:
+            return self.engine.read(self.container.id, path) if path else None
+        except ProviderError as error:
+            raise WatcherError(str(error)) from error
 
     def state(self) -> ProgramState:
         """The same in supervisord's words."""

@@ -54,6 +54,11 @@ class Stack:
         """Where Alertmanager reads a token of the environment; there while the stack is up."""
         return self.directory / TOKEN_FILE
 
+    def token(self) -> str | None:
+        """What the scaler wants of whoever tells it to do something; None where nothing was written yet."""
+        file = self.addresses.token_file
+        return file.read_text(encoding="utf-8").strip() if file and file.exists() else None
+
     def log(self, program: str) -> Path:
         """The log file of a program."""
         return supervisord.log_path(self.directory, program)

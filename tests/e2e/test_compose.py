@@ -30,7 +30,7 @@ NAME = "e2e-compose"
 EVERYTHING = "prometheus"  # all others but Grafana, which cannot be had without a registry, are what it depends on
 PROGRAMS = ("exporter", "scaler", "alertmanager", "prometheus")
 PORTS = (
-    *("RAY_GCS_PORT", "RAY_DASHBOARD_PORT", "RAY_CLIENT_PORT"),
+    *("RAY_GCS_PORT", "RAY_DASHBOARD_PORT", "RAY_CLIENT_PORT", "RAY_SERVE_PORT"),
     *(f"{program.upper()}_PORT" for program in PROGRAMS),
 )
 WEBHOOK_TOKEN = "/run/ray-watcher/scaler/webhook-token"  # noqa: S105  # its place
@@ -231,6 +231,8 @@ def the_command_line_sees_it(stack: Stack) -> None:
     assert {a["cause"] for a in watcher["scaler"]["actions"] if a["action"] == "remove"} == {"drained"}
     assert "scaler listens" in stack.operator.says("logs-ray", "--service", "scaler")
     assert stack.operator.says("logs-ray", "--service", "head")
+    assert "paused" in stack.operator.says("pause", "down", "--reason", "a look")
+    assert "resumed" in stack.operator.says("resume")
 
 
 def every_program_can_be_restarted_under_load(stack: Stack) -> None:

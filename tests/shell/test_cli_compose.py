@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING, cast
 import pytest
 from watcher_fakes import World
 
+from common.settings import load
 from scaler.providers.container import Container
 from watcher.program_containers import LISTEN_LABEL, PROGRAM_LABEL, ProgramContainer
+from watcher.ray_docker import TOKEN_PATH_LABEL
+from watcher.settings import OperatorSettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,6 +27,9 @@ class LogsAndStops:
     """As much of an engine as these commands need."""
 
     stopped: list[str] = field(default_factory=list)
+
+    def read(self, container_id: str, path: str) -> str:
+        return f"{path} of {container_id}"
 
     def logs(self, container_id: str, *, tail: int | None, follow: bool) -> Iterator[str]:
         del follow
@@ -48,7 +54,7 @@ def world(engine: LogsAndStops, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 def _program(engine: LogsAndStops, name: str, state: str, port: int) -> ProgramContainer:
-    labels = {PROGRAM_LABEL: name, LISTEN_LABEL: f"127.0.0.1:{port}"}
+    labels = {PROGRAM_LABEL: name, LISTEN_LABEL: f"127.0.0.1:{port}", TOKEN_PATH_LABEL: "/run/token"}
     return ProgramContainer(cast("Engine", engine), Container(name, name, "image", labels, state, state, 0.0, None))
 
 
@@ -70,6 +76,12 @@ def test_people_see_the_same(world: World) -> None:
     assert "not all programs are up" in shown.stdout
     assert "grafana" in shown.stdout
     assert "the scaler does not answer" in shown.stderr
+
+
+def test_the_scalers_token_is_read_from_its_container(world: World) -> None:
+    url, token = world.host().scaler(load(OperatorSettings))
+
+    assert (url, token) == ("http://127.0.0.1:9", "/run/token of scaler")
 
 
 def test_a_log_is_that_of_the_container(world: World) -> None:

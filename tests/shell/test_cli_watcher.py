@@ -152,6 +152,7 @@ def test_without_a_token_one_is_made_on_the_first_start_and_kept(stack: Stack, w
     world.run("start-watcher")
     token = made.read_text()
     assert (len(token), made.stat().st_mode & 0o777) == (64, 0o600)
+    assert World().host().scaler(load(OperatorSettings)) == (stack.url("scaler"), token)
     assert all(token not in text for p in stack.supervisor.members() for text in (*p.cmdline(), *p.environ().values()))
     world.run("stop-watcher")
     world.run("start-watcher")

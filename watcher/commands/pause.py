@@ -15,10 +15,12 @@ from watcher.commands.history import Span
 from watcher.errors import NotRunningError, WatcherError
 from watcher.fetch import UnreachableError, post_json
 from watcher.settings import OperatorSettings
-from watcher.stack import START_IT, stack_of
+from watcher.stack import START_IT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from watcher.host import Host
 
 WAYS = ("up", "down", "both")
 CLOCK = "%H:%M"
@@ -34,7 +36,8 @@ direction = click.argument("direction", type=click.Choice(WAYS), default="both")
 @click.option(
     "--until", type=click.DateTime(MOMENTS), metavar="TIME", help="Until when, local time: 18:30, 2026-01-02T18:30."
 )
-def pause(direction: str, reason: str, span: float | None, until: datetime | None) -> None:
+@click.pass_obj
+def pause(host: Host, /, direction: str, reason: str, span: float | None, until: datetime | None) -> None:
     """Hold scaling in a direction.
 
     DIRECTION is up, down or both. The watcher goes on looking and says what it would do. Without --for or --until
@@ -48,14 +51,15 @@ def pause(direction: str, reason: str, span: float | None, until: datetime | Non
     asked: dict[str, Any] = {"direction": direction, "reason": reason, "by": _who()}
     if until is not None:
         span = _seconds_until(until, datetime.now().astimezone())
-    told = _post("pause", asked | ({} if span is None else {"seconds": span}))
+    told = _post(host, "pause", asked | ({} if span is None else {"seconds": span}))
     for line in lines(told["paused"], time.time()):
         output.say(line)
 
 
 @click.command()
 @direction
-def resume(direction: str) -> None:
+@click.pass_obj
+def resume(host: Host, /, direction: str) -> None:
     """Let scaling go on in a direction.
 
     DIRECTION is up, down or both.
@@ -63,7 +67,7 @@ def resume(direction: str) -> None:
     \b
     Example:  ray-watcher resume
     """  # noqa: D301  # \b is click's
-    told = _post("resume", {"direction": direction})
+    told = _post(host, "resume", {"direction": direction})
     ended = " and ".join(told["resumed"])
     output.say(f"resumed: scaling {ended}" if ended else "nothing was paused there")
     for line in lines(told["paused"], time.time()):
@@ -98,11 +102,11 @@ def _who() -> str:
         return "the command line"
 
 
-def _post(verb: str, asked: dict[str, Any]) -> dict[str, Any]:
+def _post(host: Host, verb: str, asked: dict[str, Any]) -> dict[str, Any]:
     """The scaler's answer. Raises `NotRunningError`, `WatcherError`."""
-    settings = load(OperatorSettings)
+    url, token = host.scaler(load(OperatorSettings))
     try:
-        code, told = post_json(f"{stack_of(settings).url('scaler')}/api/v1/{verb}", asked, settings.bearer_token())
+        code, told = post_json(f"{url}/api/v1/{verb}", asked, token)
     except UnreachableError as error:
         raise NotRunningError(f"{error}; {START_IT}") from None
     if code != 200:  # noqa: PLR2004  # HTTP's
