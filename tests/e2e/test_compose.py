@@ -8,17 +8,19 @@ import shutil
 import subprocess
 import sys
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
+from compose_golden import ADDRESSES
 from operating import Operator
 
 from common.processes import free_ports
 from scaler.providers.engine import Engine
 from watcher.images import IMPORT_TIMEOUT_SECONDS
+from watcher.monitoring import SHIPPED_DIRECTORY, rendered
 from watcher.stand_ins import build_all
 
 if TYPE_CHECKING:
@@ -123,8 +125,13 @@ def finished(load: subprocess.Popen[str], tasks: int) -> bool:
 
 
 @pytest.fixture(scope="module")
-def stack() -> Iterator[Stack]:
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A project with a name, network and ports of its own; not yet up."""
+    prometheus = tmp_path_factory.mktemp("prometheus") / "prometheus.yml"
+    prometheus.write_text(
+        rendered(SHIPPED_DIRECTORY / "prometheus.yml", "prometheus.yml", replace(ADDRESSES, cluster=NAME))
+    )
+    prometheus.chmod(0o644)  # Prometheus is another user; only the file is mounted
     with contextlib.closing(Engine(IMPORT_TIMEOUT_SECONDS)) as engine:
         images = build_all(engine, lambda _line: None)
     someone = Stack(
@@ -134,6 +141,7 @@ def stack() -> Iterator[Stack]:
             "COMPOSE_PROJECT_NAME": NAME,
             "WATCHER_CLUSTER": NAME,
             "WATCHER_NETWORK": NAME,
+            "PROMETHEUS_CONFIG": str(prometheus),
             "RAY_HEAD_CONTAINER": f"{NAME}-head",
             "SCALER_CONTAINER": f"{NAME}-watcher",
             "DOCKER_GID": str(Path("/var/run/docker.sock").stat().st_gid),
