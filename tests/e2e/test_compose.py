@@ -62,6 +62,13 @@ class Stack:
         """Output of `docker ARGUMENTS`, which has to succeed."""
         return self._run(["docker", *arguments])
 
+    def _inspected(self, ids: set[str]) -> list[dict[str, Any]]:
+        """Those of `ids` that are still there: workers go whenever they like."""
+        done = subprocess.run(
+            ["docker", "inspect", *sorted(ids)], capture_output=True, text=True, timeout=60, check=False
+        )
+        return list(json.loads(done.stdout))
+
     def _run(self, command: list[str]) -> str:
         path = {"PATH": f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin:/usr/sbin", "HOME": "/nonexistent"}
         done = subprocess.run(
@@ -89,7 +96,7 @@ class Stack:
         """Every container of the project and of the cluster, as `docker inspect` shows it, by name."""
         ids = self.docker("ps", "-aq", "--filter", f"label=com.docker.compose.project={NAME}").split()
         ids += self.docker("ps", "-aq", "--filter", f"label=ray-watcher.cluster={NAME}").split()
-        found = json.loads(self.docker("inspect", *sorted(set(ids)))) if ids else []
+        found = self._inspected(set(ids)) if ids else []
         return {one["Name"].lstrip("/"): one for one in found}
 
     def services(self) -> dict[str, dict[str, Any]]:
