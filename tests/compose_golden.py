@@ -13,6 +13,8 @@ ADDRESSES = Addresses(
     prometheus="prometheus:9090",
     alertmanager="alertmanager:9093",
     token_file=Path("/run/ray-watcher/alertmanager/webhook-token"),
+    ray_dashboard="http://ray-head:8265/api",
+    ray_token_file=Path("/run/ray-watcher/prometheus/ray-token"),
 )
 
 

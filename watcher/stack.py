@@ -89,6 +89,7 @@ def stack_of(settings: OperatorSettings, **environment: str) -> Stack:
             ray_dashboard=settings.ray_dashboard_metric_api,
             cluster=settings.cluster,
             token_file=token_file,
+            ray_token_file=None if settings.ray_auth_mode == "disabled" else settings.ray_token_file,
         ),
         environment={**as_environment(settings), **told, variable("token_file"): str(token_file), **environment},
     )
