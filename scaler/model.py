@@ -108,7 +108,8 @@ class Node:
     def in_use(self) -> str:
         """What keeps it busy, for people; "" where nothing does."""
         used = ", ".join(sorted(name for name, amount in self.total.items() if self.available.get(name, 0.0) < amount))
-        told = (activity.rstrip(".") for activity in self.activity if "_group_" not in activity)
+        spoken = (activity.removeprefix("Resource: ").rstrip(".") for activity in self.activity)
+        told = (activity[:1].lower() + activity[1:] if activity.startswith("Busy") else activity for activity in spoken)
         return "; ".join(told) or (f"{used} in use" if used else "")
 
 
