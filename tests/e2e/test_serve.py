@@ -14,12 +14,16 @@ import pytest
 import requests
 
 from common.processes import free_ports
+from common.settings import load
 from watcher.load import ENDED
+from watcher.settings import OperatorSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from operating import Operator
+
+    from common.ray_auth import RayToken
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 APPLICATION = Path(__file__).parents[2] / "examples" / "serve_app.py"
@@ -58,23 +62,28 @@ class Dashboard:
     """Ray's dashboard: where jobs go, and what Serve says of itself."""
 
     api: str
+    token: RayToken
 
     def run(self, entrypoint: list[str]) -> None:
         """Run a driver inside the cluster, with the cluster's own Python, and wait until it has ended well."""
         body = {"entrypoint": shlex.join(entrypoint), "runtime_env": QUICK}
-        job = f"{self.api}/jobs/{requests.post(f'{self.api}/jobs/', json=body, timeout=60).json()['submission_id']}"
+        job = f"jobs/{self._ask('POST', 'jobs/', json=body)['submission_id']}"
         deadline = time.monotonic() + BOUND_SECONDS
-        while (status := requests.get(job, timeout=5).json()["status"]) not in ENDED:
+        while (status := self._ask("GET", job)["status"]) not in ENDED:
             assert time.monotonic() < deadline, f"the driver is still {status} after {BOUND_SECONDS:g} s"
             time.sleep(LOOK_SECONDS)
-        assert status == "SUCCEEDED", requests.get(f"{job}/logs", timeout=5).json()["logs"]
+        assert status == "SUCCEEDED", self._ask("GET", f"{job}/logs")["logs"]
 
     def replicas(self, *states: str) -> list[str]:
         """The worker id of each replica in one of `states` (of all without): "" on the head, or where not placed."""
-        document = requests.get(f"{self.api}/serve/applications/", timeout=5).json()
+        document = self._ask("GET", "serve/applications/")
         deployments = document["applications"]["default"]["deployments"].values()
         replicas = [replica for deployment in deployments for replica in deployment["replicas"]]
         return [r.get("node_instance_id") or "" for r in replicas if not states or r["state"] in states]
+
+    def _ask(self, method: str, path: str, **body: Any) -> Any:
+        headers = self.token.headers()
+        return requests.request(method, f"{self.api}/{path}", headers=headers, timeout=60, **body).json()
 
 
 @contextlib.contextmanager
@@ -110,11 +119,16 @@ def done(operator: Operator, action: str) -> list[dict[str, Any]]:
     return sorted(actions, key=lambda a: float(a["started_at"]))
 
 
-def test_requests_bring_replicas_replicas_bring_workers_and_all_go_again(operator: Operator, provider: str) -> None:
+def test_requests_bring_replicas_replicas_bring_workers_and_all_go_again(
+    operator: Operator, provider: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (port,) = free_ports(1)
     operator.run("start-ray", "--num-cpus", "1", "--serve-port", str(port))
     operator.run("start-watcher", "--check-interval", "2", "--max-workers", str(MAX_REPLICAS), "--cooldown", "2")
-    dashboard = Dashboard(operator.environment["RAY_DASHBOARD_METRIC_API"])
+    for variable, value in operator.environment.items():
+        monkeypatch.setenv(variable, value)
+    settings = load(OperatorSettings)
+    dashboard = Dashboard(settings.ray_dashboard_metric_api, settings.ray_token)
     own_port = [] if provider == "docker" else [str(port)]  # in a container it is 8000, published as `port`
     dashboard.run(["python", "-c", APPLICATION.read_text(encoding="utf-8"), *own_port])
     assert dashboard.replicas("RUNNING") == [""]

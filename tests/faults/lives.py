@@ -141,7 +141,6 @@ def live(  # what a life is made of
     fate.armed = True
     ray = PretendedRay(place, fate, tasks)
     with closing(SteppedJournal(place.journal, fate)) as journal, ExitStack() as young:
-        journal.abandon_intents(clock.now())
         reconciler = _reconciler(place, ray, journal, clock)
         for look in range(rounds):
             now = clock.now()

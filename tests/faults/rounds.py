@@ -97,9 +97,9 @@ class Round:
         load = loads.Load(tasks=planned.tasks, seconds=planned.seconds)
         while time.time() < deadline:
             with suppress(WatcherError):
-                return loads.submit(self.ground.api, load)
+                return loads.submit(self.ground.api, load, self.ground.settings.ray_token)
             time.sleep(1)
-        return loads.submit(self.ground.api, load)
+        return loads.submit(self.ground.api, load, self.ground.settings.ray_token)
 
     def _come_to_rest(self) -> list[str]:
         deadline = time.time() + REST_SECONDS

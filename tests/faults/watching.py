@@ -44,7 +44,7 @@ class Watch:
 
     def _run(self) -> None:
         address = self._ground.settings.gcs_address
-        with contextlib.closing(GcsSource(address, GCS_SECONDS)) as gcs:
+        with contextlib.closing(GcsSource(address, GCS_SECONDS, self._ground.settings.ray_token)) as gcs:
             while not self._stop.wait(LOOK_SECONDS):
                 with contextlib.suppress(Exception):  # a look that fails is none
                     self._samples.append(self._look(gcs))
