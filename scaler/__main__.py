@@ -65,6 +65,7 @@ def run(settings: ScalerSettings) -> None:
     journal = _journal(settings.journal_file, lease, clock)
     provider = MeteredProvider(provider_from_settings(settings), metrics)
     executor = ThreadPoolExecutor(FLIGHTS_AT_ONCE, thread_name_prefix="flight")
+    removals = ThreadPoolExecutor(FLIGHTS_AT_ONCE, thread_name_prefix="removal")
     flights = Flights(
         provider=provider,
         drainer=GcsDrainer(settings.gcs_address, settings.ray_token),
@@ -73,6 +74,7 @@ def run(settings: ScalerSettings) -> None:
         metrics=metrics,
         clock=clock,
         executor=executor,
+        removals=removals,
         landed=alarm.ring,
         stop_grace=settings.stop_grace,
     )

@@ -86,11 +86,13 @@ class Flights:
         clock: Clock,
         executor: Executor,
         landed: Callable[[str], None],
+        removals: Executor | None = None,
         stop_grace: float = 35.0,
         new_id: NewId = random_id,
     ) -> None:
         self._provider, self._drainer, self._journal, self._policy = provider, drainer, journal, policy
         self._metrics, self._clock, self._executor, self._landed = metrics, clock, executor, landed
+        self._removals = removals or executor  # of its own, where a stubborn worker shall not hold up launches
         self._stop_grace, self._new_id = stop_grace, new_id
         self._lock = threading.Lock()
         self._airborne: dict[str, Flight] = {}
@@ -137,7 +139,8 @@ class Flights:
         log.info(action.kind.value, worker=worker_id, cause=action.cause.value, reason=action.reason)
         with self._lock:
             self._airborne[worker_id] = Flight(action.kind, now, request)
-        self._executor.submit(self._fly, action_id, action, worker_id, request)
+        executor = self._removals if action.kind is ActionKind.REMOVE else self._executor
+        executor.submit(self._fly, action_id, action, worker_id, request)
 
     def _new_worker(self, action: Action, taken: set[int]) -> LaunchRequest:
         kind = self._policy.worker_type(action.worker_type)

@@ -37,6 +37,7 @@ class World:
     drainer: FakeDrainer = field(default_factory=FakeDrainer)
     journal: Journal = field(default_factory=lambda: Journal(None))
     executor: Any = field(default_factory=LaterExecutor)
+    removals: Any = None
     metrics: ScalerMetrics = field(default_factory=ScalerMetrics)
     alarm: Alarm = field(default_factory=Alarm)
     new_id: NewId = lambda index: f"worker-{index}-{index:06x}"  # the same in each run
@@ -49,6 +50,7 @@ class World:
             metrics=self.metrics,
             clock=self.clock,
             executor=self.executor,
+            removals=self.removals,
             landed=self.alarm.ring,
             new_id=self.new_id,
         )
@@ -195,6 +197,21 @@ def test_the_breaker_survives_a_restart(world: World) -> None:
     again.reconcile()
 
     assert breaker(again) == (BreakerState.OPEN, 3)
+
+
+def test_a_removal_that_takes_long_does_not_hold_up_a_launch() -> None:
+    world = World(executor=AtOnceExecutor(), removals=LaterExecutor())
+    world.journal.absorb_alerts([alert()])
+    world.see(waiting=1)
+    world.provider.exit_code = 1
+    world.reconcile()
+    world.provider.exit_code = None
+    world.clock.pass_(61)
+
+    world.reconcile()  # removes the one that ended, and launches another
+
+    assert [(r.action, r.outcome) for r in world.journal.actions(2)] == [("launch", "done"), ("remove", None)]
+    world.journal.close()
 
 
 def test_an_index_that_a_stranger_holds_is_not_asked_for_again(world: World) -> None:
