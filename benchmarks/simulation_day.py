@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import bisect
+import math
 from dataclasses import dataclass
 from itertools import chain
 from statistics import median
@@ -50,7 +52,11 @@ class Result:
         """Seconds that this share of the tasks did not wait longer than."""
         if not self.waits:
             return 0.0
-        return self.waits[min(len(self.waits) - 1, int(quantile * len(self.waits)))]
+        return self.waits[max(0, math.ceil(quantile * len(self.waits)) - 1)]
+
+    def share_over(self, seconds: float) -> float:
+        """The share of the tasks that waited longer than this."""
+        return 1.0 - bisect.bisect_right(self.waits, seconds) / max(1, len(self.waits))
 
 
 def simulate(

@@ -109,11 +109,9 @@ class RayWatcher:
         return decision
 
     def _reconcile(self, cluster: Cluster, shown: tuple[int, ...], now: float) -> Decision:
-        may_launch = any(shown) and (self._pending.told or self._cpu.told) and self._may_launch(cluster, now)
-        may_drain = self._idle.told and self._may_drain(cluster, now)
         if not any(shown):
             self._demand_since = None
-        if not may_launch and not may_drain:
+        if not self.worth_asking(cluster, shown, now):
             return NOTHING
         self.plans += 1
         observation = self.observation(cluster, shown, now)
@@ -126,6 +124,12 @@ class RayWatcher:
         self._last_up = now if launches else self._last_up
         self._last_down = now if leaving else self._last_down
         return Decision(launches, leaving)
+
+    def worth_asking(self, cluster: Cluster, shown: tuple[int, ...], now: float) -> bool:
+        """Whether the planner's own rules leave it anything to do; a test asks it always and finds the same day."""
+        permitted = self._pending.told or self._cpu.told
+        may_launch = any(shown) and permitted and self._may_launch(cluster, now)
+        return may_launch or (self._idle.told and self._may_drain(cluster, now))
 
     def _may_launch(self, cluster: Cluster, now: float) -> bool:
         rested = self._last_up is None or now >= self._last_up + self.policy.scale_up_cooldown

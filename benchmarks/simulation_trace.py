@@ -15,7 +15,6 @@ QUIETEST_SECONDS = 3 * 3600.0  # three in the night
 BIN_SECONDS = 60.0  # the rate is constant for so long
 SHAPES = ((1, 0.70), (2, 0.20), (4, 0.10))  # CPUs of a task, and what share of the tasks is like that
 SIGMA = 1.2  # of the log-normal task durations: the longest percent runs for more than 16 times the median
-MOST_IN_A_BURST = 0.02  # of all tasks: one pipeline is not the whole day
 
 
 @dataclass(frozen=True)
@@ -25,12 +24,13 @@ class Day:
     swing: float
     burst_share: float  # of all tasks
     bursts_an_hour: float
+    largest_burst: float  # of all tasks
 
 
 DAYS = {
-    "office": Day(swing=0.8, burst_share=0.3, bursts_an_hour=4),  # people, and their pipelines
-    "batch": Day(swing=0.0, burst_share=0.9, bursts_an_hour=2),  # long quiet, then thousands at once
-    "flat": Day(swing=0.0, burst_share=0.0, bursts_an_hour=0),  # a service
+    "office": Day(swing=0.8, burst_share=0.3, bursts_an_hour=30, largest_burst=0.002),  # people, and their pipelines
+    "batch": Day(swing=0.0, burst_share=0.9, bursts_an_hour=6, largest_burst=0.01),  # jobs: quiet, then many at once
+    "flat": Day(swing=0.0, burst_share=0.0, bursts_an_hour=0, largest_burst=0),  # a service
 }
 
 
@@ -72,7 +72,7 @@ def generate(day: Day, *, tasks: int, hours: float, cpu_seconds: float, seed: in
     times: dict[int, list[float]] = {cpus: [] for cpus, _ in SHAPES}
     for at, cpus in zip(_times(rnd, weights, seconds, tasks - in_bursts), _shapes(rnd, tasks - in_bursts), strict=True):
         times[cpus].append(at)
-    for size in _burst_sizes(rnd, in_bursts, day.bursts_an_hour * hours, MOST_IN_A_BURST * tasks):
+    for size in _burst_sizes(rnd, in_bursts, day.bursts_an_hour * hours, day.largest_burst * tasks):
         times[_shapes(rnd, 1)[0]] += _times(rnd, weights, seconds, 1) * size
     return Trace(
         tuple(
@@ -93,8 +93,7 @@ def _times(rnd: random.Random, cumulated: list[float], seconds: float, count: in
 
 
 def _shapes(rnd: random.Random, count: int) -> list[int]:
-    cpus, shares = zip(*SHAPES, strict=True)
-    return rnd.choices(cpus, shares, k=count)
+    return rnd.choices([cpus for cpus, _ in SHAPES], [share for _, share in SHAPES], k=count)
 
 
 def _burst_sizes(rnd: random.Random, tasks: int, bursts: float, most: float) -> list[int]:
