@@ -24,8 +24,9 @@ POINTS = 400  # of a wait curve: more would not be seen
 
 
 def draw(title: str, runs: Sequence[tuple[str, Result, bool]], path: Path, cpus: int) -> None:
-    """Write the picture to `path`. A run is its name, its result and whether its workers are drawn over the day;
-    `cpus` is what a worker has.
+    """Write the picture to `path`; `cpus` is what a worker has.
+
+    A run is its name, its result, and whether its workers are drawn over the day.
     """
     coloured = [(name, result, COLOURS[i % len(COLOURS)]) for i, (name, result, _) in enumerate(runs)]
     figure, (day, waits) = plt.subplots(2, 1, figsize=(10, 8.5), height_ratios=(3, 2), layout="constrained")
