@@ -9,6 +9,7 @@ import matplotlib as mpl
 mpl.use("Agg")
 
 from matplotlib import pyplot as plt
+from matplotlib.ticker import MaxNLocator
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,12 +46,15 @@ def _draw_day(axes: Axes, runs: Sequence[tuple[str, Result, str]], cpus: int) ->
     for name, result, _ in runs[:1]:
         hours = [sample.at / 3600 for sample in result.samples]
         needed = [(sample.busy_cpus + sample.waiting_cpus) / cpus for sample in result.samples]
-        axes.fill_between(hours, needed, color="#000000", alpha=0.13, lw=0, label=f"running and waiting tasks ({name})")
+        label = f"needed for what runs and waits ({name})"
+        axes.fill_between(hours, needed, color="#000000", alpha=0.13, lw=0, label=label)
         axes.set_ylim(0, 1.2 * max(one.most_workers for _, one, _ in runs))
         axes.set_xlim(0, hours[-1])
-    for name, result, colour in runs:
+        axes.xaxis.set_major_locator(MaxNLocator(12, steps=[1, 2, 4, 10]))
+    for depth, (name, result, colour) in enumerate(runs):  # the first on top
         hours = [sample.at / 3600 for sample in result.samples]
-        axes.plot(hours, [sample.workers for sample in result.samples], color=colour, lw=1.0, alpha=0.9, label=name)
+        workers = [sample.workers for sample in result.samples]
+        axes.plot(hours, workers, color=colour, lw=1.0, label=name, zorder=9 - depth)
     axes.set(ylabel="workers", xlabel="hour of the day")
     axes.legend(frameon=False, fontsize=8, ncols=2, loc="upper left")
 

@@ -9,14 +9,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from benchmarks import simulation, simulation_cluster
+from benchmarks import simulation, simulation_cluster, simulation_scalers
 from benchmarks.simulation_alerts import Rule, Timing, seconds, shipped
 from benchmarks.simulation_cluster import Cluster
 from benchmarks.simulation_day import Result, simulate
 from benchmarks.simulation_scalers import Flights, PlainStep, RayAutoscaler, RayWatcher, Scaler
 from benchmarks.simulation_trace import DAYS, SHAPES, Trace, Work, generate
+from exporter.settings import ExporterSettings
+from scaler.__main__ import FLIGHTS_AT_ONCE
 from scaler.config import Policy
 from scaler.model import WorkerType
+from scaler.reconciler import BUSY_INTERVAL_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -229,6 +232,12 @@ def test_the_shipped_files_give_the_timing() -> None:
     timing = shipped(PROMETHEUS)
     assert timing.patience.keys() == {"RayPendingTasks", "RayHighCpuUtilization", "RayWorkersIdle"}
     assert timing == Timing(0.25, 0.25, 0.0, 0.5, timing.patience)
+
+
+def test_the_simulated_scaler_has_the_real_ones_figures() -> None:
+    assert simulation_scalers.FLIGHTS_AT_ONCE == FLIGHTS_AT_ONCE
+    assert simulation_scalers.BUSY_SECONDS == BUSY_INTERVAL_SECONDS
+    assert ExporterSettings.model_fields["cpu_threshold"].default == simulation_scalers.CPU_THRESHOLD
 
 
 @pytest.mark.parametrize(("text", "expected"), [("250ms", 0.25), ("0s", 0.0), ("1m30s", 90.0), ("4h", 14_400.0)])
