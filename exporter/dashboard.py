@@ -11,9 +11,8 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
-
-import requests
 
 from common.ray_auth import NO_TOKEN, RayToken
 from exporter.camel import Names
@@ -23,6 +22,8 @@ from exporter.errors import SourceBrokenError, SourceStaleError, SourceUnavailab
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    import requests
 
     from exporter.cluster import Node
 
@@ -39,8 +40,15 @@ class Dashboard:
     def __init__(self, api: str, token: RayToken = NO_TOKEN) -> None:
         self._token = token
         self._api = api.rstrip("/")
-        self._session = requests.Session()
-        self._session.trust_env = False  # the dashboard is near: no proxy for the web, no ~/.netrc
+
+    @cached_property
+    def _session(self) -> requests.Session:
+        """Made when the GCS does not answer for the first time: until then `requests` costs no memory."""
+        import requests
+
+        session = requests.Session()
+        session.trust_env = False  # the dashboard is near: no proxy for the web, no ~/.netrc
+        return session
 
     def cluster_status(self) -> dict[str, Any]:
         """What Ray's monitor wrote last. Raises `SourceError`s."""
@@ -51,6 +59,8 @@ class Dashboard:
         return self._data(f"{self._api.removesuffix('/api')}/nodes?view=summary&nocache=1")
 
     def _data(self, url: str) -> dict[str, Any]:
+        import requests
+
         try:
             with self._session.get(url, timeout=TIMEOUTS_SECONDS, stream=True, headers=self._token.headers()) as answer:
                 answer.raise_for_status()
@@ -70,6 +80,8 @@ class Dashboard:
 
 def _body(answer: requests.Response) -> bytes:
     """All of it within a deadline: the library's own timeout counts between bytes only."""
+    import requests
+
     deadline, body = time.monotonic() + ANSWER_SECONDS, bytearray()
     for chunk in answer.iter_content(CHUNK_BYTES):
         body += chunk
@@ -149,6 +161,8 @@ def _gangs(pairs: list[Any]) -> Iterator[GangDemand]:
 
 def _brief(error: requests.RequestException) -> str:
     """One line without addresses of Python objects."""
+    import requests
+
     if error.response is not None:
         return f"HTTP {error.response.status_code}"
     return "timed out" if isinstance(error, requests.Timeout) else "no connection"
