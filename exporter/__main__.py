@@ -13,7 +13,7 @@ from exporter.gcs import GcsSource
 from exporter.host_cpu import HostCpu
 from exporter.http import application
 from exporter.settings import ExporterSettings
-from exporter.snapshots import Snapshots
+from exporter.snapshots import SHARED_SECONDS, Snapshots
 
 
 def snapshots(chosen: ExporterSettings) -> Snapshots:
@@ -24,7 +24,9 @@ def snapshots(chosen: ExporterSettings) -> Snapshots:
         DashboardSource(dashboard, chosen.stale_after),
         CpuHeuristicSource(dashboard, chosen.stale_after),
     )
-    return Snapshots(sources, time.time, stale_after=chosen.stale_after, patience=chosen.scrape_wait)
+    return Snapshots(
+        sources, time.time, stale_after=chosen.stale_after, patience=chosen.scrape_wait, shared=SHARED_SECONDS
+    )
 
 
 def main() -> None:

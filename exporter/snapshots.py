@@ -1,8 +1,8 @@
 """One read at a time, for any number of scrapers, and nobody waits long for it.
 
-A reader joins the read that is under way or starts one, waits a moment, and otherwise takes the last one with its age.
-So ten scrapers at once cost Ray one call, and a frozen Ray delays a scrape by `patience` and never more. Here, where
-one read follows another, it shows since when something has been waiting.
+A reader joins the read that is under way or has just ended, or starts one, waits a moment, and otherwise takes the
+last one with its age. So ten scrapers at once cost Ray one call, and a frozen Ray delays a scrape by `patience` and
+never more. Here, where one read follows another, it shows since when something has been waiting.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from exporter.sources import ClusterSource
 
 log = structlog.get_logger()
+SHARED_SECONDS = 0.1  # scrapers of the same moment are this far apart; Ray's own figures lag by more
 NEVER: Mapping[Source, int] = dict.fromkeys(Source, 0)
 
 
@@ -40,17 +41,28 @@ class View:
 
 
 class Snapshots:
-    """The latest reading of `sources`; a state older than `stale_after` seconds counts as none."""
+    """The latest reading of `sources`; a state older than `stale_after` seconds counts as none.
+
+    A read that ended less than `shared` seconds ago is not repeated.
+    """
 
     def __init__(
-        self, sources: Sequence[ClusterSource], now: Callable[[], float], *, stale_after: float, patience: float
+        self,
+        sources: Sequence[ClusterSource],
+        now: Callable[[], float],
+        *,
+        stale_after: float,
+        patience: float,
+        shared: float = 0.0,
     ) -> None:
         self._sources = sources
         self._now = now
         self._stale_after = stale_after
         self._patience = patience
+        self._shared = shared
         self._lock = threading.Lock()
         self._flight: Future[None] | None = None
+        self._landed_at = float("-inf")
         self._reading = Reading(None)
         self._pending_since: float | None = None  # unix seconds
         self._durations: dict[Source, float] = {}
@@ -75,7 +87,7 @@ class Snapshots:
 
     def _join_flight(self) -> Future[None]:
         with self._lock:
-            if self._flight is None or self._flight.done():
+            if self._flight is None or (self._flight.done() and not 0 <= self._now() - self._landed_at < self._shared):
                 flight: Future[None] = Future()
                 threading.Thread(target=self._fly, args=(flight,), name="read-cluster", daemon=True).start()
                 self._flight = flight
@@ -87,6 +99,7 @@ class Snapshots:
             reading = replace(reading, state=self._with_pending_since(reading.state))
         with self._lock:
             before, self._reading = self._reading, reading
+            self._landed_at = self._now()
             for attempt in reading.attempts:
                 self._durations[attempt.source] = attempt.seconds
                 self._collects[attempt.source] += 1

@@ -75,6 +75,16 @@ def test_each_reader_gets_a_fresh_read_while_ray_answers(source: FakeSource) -> 
     assert view.durations.keys() == {Source.GCS}
 
 
+def test_a_read_that_has_just_ended_is_shared_and_an_older_one_is_not(source: FakeSource) -> None:
+    clock = FakeClock()
+    of_ray = Snapshots([source], clock, stale_after=15, patience=5, shared=0.1)
+    for seconds, reads in ((0, 1), (0.05, 1), (0.06, 2), (-5, 3)):  # the last: the clock was set back
+        clock.seconds += seconds
+        of_ray.latest()
+
+        assert source.reads == reads
+
+
 def test_ten_readers_at_once_share_one_read(source: FakeSource) -> None:
     source.gate.clear()
     of_ray = snapshots(source, FakeClock())
