@@ -37,9 +37,9 @@ def pending(state: ClusterState) -> dict[tuple[str, str], int]:
 
 def infeasible(state: ClusterState) -> dict[str, int]:
     """Waiting requests, by shape and capped, that no living node has room for even when it is empty."""
-    nodes = [node for node in state.alive if node.status is not NodeStatus.DRAINING]
+    nodes = _Nodes(node for node in state.alive if node.status is not NodeStatus.DRAINING)
     gangs = (one for gang in state.gangs for one in _infeasible_bundles(gang, nodes))
-    tasks = (demand for demand in state.demands if not _fits_some(demand.shape, demand.selectors, nodes))
+    tasks = (demand for demand in state.demands if not nodes.fit(demand.shape, demand.selectors))
     return capped((*tasks, *gangs))
 
 
@@ -53,12 +53,12 @@ def capped(demands: Iterable[ResourceDemand]) -> dict[str, int]:
     return dict(ranked[:MAX_SHAPES]) | ({OTHER: rest} if rest else {})
 
 
-def _infeasible_bundles(gang: GangDemand, nodes: list[Node]) -> Iterable[ResourceDemand]:
+def _infeasible_bundles(gang: GangDemand, nodes: _Nodes) -> Iterable[ResourceDemand]:
     """All of a STRICT_PACK gang whose bundles fit no single node together; else the bundles that fit none."""
     if gang.strategy is Strategy.STRICT_PACK:
         selectors = tuple(selector for one in gang.bundles for selector in one.selectors)
-        return () if _fits_some(together(gang.bundles), selectors, nodes) else gang.bundles
-    return [one for one in gang.bundles if not _fits_some(one.shape, one.selectors, nodes)]
+        return () if nodes.fit(together(gang.bundles), selectors) else gang.bundles
+    return [one for one in gang.bundles if not nodes.fit(one.shape, one.selectors)]
 
 
 def together(demands: Iterable[ResourceDemand]) -> ResourceBundle:
@@ -70,13 +70,29 @@ def together(demands: Iterable[ResourceDemand]) -> ResourceBundle:
     return bundle(whole)
 
 
-def _fits_some(shape: ResourceBundle, selectors: Iterable[LabelConstraint], nodes: list[Node]) -> bool:
-    wanted = tuple(selectors)
-    return any(
-        all(node.total.get(name, 0.0) >= amount for name, amount in shape)
-        and all(_matches(selector, node.labels) for selector in wanted)
-        for node in nodes
-    )
+class _Nodes:
+    """Where work may go. Nodes of one size are looked at once, unless it is the very node that matters."""
+
+    def __init__(self, nodes: Iterable[Node]) -> None:
+        self._nodes = list(nodes)
+        totals = ({name: n for name, n in node.total.items() if not _names_one(name)} for node in self._nodes)
+        self._sizes = list({tuple(total.items()): total for total in totals}.values())
+
+    def fit(self, shape: ResourceBundle, selectors: Iterable[LabelConstraint]) -> bool:
+        """Whether some node, empty, has room for `shape`."""
+        wanted = tuple(selectors)
+        if wanted or any(_names_one(name) for name, _ in shape):
+            return any(_holds(n.total, shape) and all(_matches(one, n.labels) for one in wanted) for n in self._nodes)
+        return any(_holds(total, shape) for total in self._sizes)
+
+
+def _names_one(resource: str) -> bool:
+    """Whether `resource` is Ray's marker of a single node."""
+    return resource.startswith("node:")
+
+
+def _holds(total: Mapping[str, float], shape: ResourceBundle) -> bool:
+    return all(total.get(name, 0.0) >= amount for name, amount in shape)
 
 
 def _matches(selector: LabelConstraint, labels: Mapping[str, str]) -> bool:
