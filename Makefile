@@ -1,9 +1,9 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check unit chaos fuzz golden preview images env lock
+.PHONY: help setup demo test check unit chaos fuzz golden preview images env bench bench-smoke lock
 VENV := .venv/bin
 
 help: ## this list
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## the virtual environment, from the lock file
 	@scripts/setup
@@ -47,6 +47,14 @@ images: ## images for docker-compose.yml where no registry is, but Grafana's (ma
 
 env: ## .env for docker-compose.yml, with this machine's group of the Docker socket
 	@scripts/compose-env
+
+bench: ## measure everything beside its peers; writes docs/benchmarks.md and README's table (ARGS="planner" for some)
+	@scripts/setup test
+	$(VENV)/python -m benchmarks $(ARGS)
+
+bench-smoke: ## show that each benchmark still runs, with tiny sizes; writes nothing
+	@scripts/setup test
+	$(VENV)/python -m benchmarks --smoke $(ARGS)
 
 lock: ## pin every dependency for Python 3.10 to 3.13
 	$(VENV)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.10 --generate-hashes \

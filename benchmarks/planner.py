@@ -1,238 +1,149 @@
-"""Our bin packing beside Ray's `ResourceDemandScheduler`: same demands, worker types and limits.
+"""Our planner's bin packing beside Ray's `ResourceDemandScheduler` as requests, shapes and present nodes grow.
 
-`python -m benchmarks.planner [--random N] [--json]` prints workers, what goes unserved, CPUs and GPUs left over,
-and time for both. Ray's scheduler is slow with many requests, so the large case runs on ours alone.
+Ray's takes seconds beyond 3,000 requests or 100 nodes, so larger cases run on ours alone. `benchmarks.packing` compares
+the quality on cases of every kind; both columns of workers show it here for the cases of this sweep.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import logging
-import os
-import platform
-import random
-import sys
-import time
+import statistics
 import warnings
-from collections import Counter
-from dataclasses import asdict, dataclass
-from typing import Any
 
-from rich.console import Console
-from rich.table import Table
+from benchmarks.command import run
+from benchmarks.packing import CPU16, GPU4, Case, Outcome, demand, ours, rays
+from benchmarks.report import Chart, Headline, Report, Table
 
-from scaler.binpack import solve
-from scaler.greedy import Room
-from scaler.model import Demand, Gang, Strategy, WorkerType, bundle
-
-RANDOM_SHAPES = (
-    {"CPU": 1.0},
-    {"CPU": 2.0},
-    {"CPU": 0.5},
-    {"CPU": 3.0},
-    {"GPU": 1.0},
-    {"CPU": 1.0, "GPU": 1.0},
-    {"CPU": 2.0, "GPU": 0.5},
-    {"CPU": 1.0, "memory": 2e9},
-    {"CPU": 4.0, "GPU": 2.0},
-    {"tpu": 1.0},
+RAYS_REQUESTS, RAYS_PAIRS = 3_000, 20_000  # more requests, or requests times nodes, take it many seconds
+RAYS_PATIENCE_MS = 1_000.0  # slower cases are run once on Ray's
+ROUNDS = 3
+MAX_WORKERS = 200_000
+REQUESTS = (100, 1_000, 3_000, 10_000, 100_000, 1_000_000)
+# requests, shapes, nodes
+CASES = (
+    *((requests, 1, 0) for requests in REQUESTS),
+    *((requests, 5, 0) for requests in REQUESTS),
+    *((max(requests, 100), 100, 0) for requests in REQUESTS),
+    *((100, 5, nodes) for nodes in (10, 30, 100, 200, 1_000, 5_000)),
+    (100_000, 5, 5_000),
+    (1_000_000, 100, 5_000),
 )
+SMOKE_CASES = ((20, 2, 0), (20, 2, 3))
+Size = tuple[int, int, int]
 
 
-@dataclass(frozen=True)
-class Case:
-    """What has to be packed, and into what."""
-
-    name: str
-    demands: tuple[Demand, ...]
-    gangs: tuple[Gang, ...]
-    worker_types: tuple[WorkerType, ...]
-    max_workers: int
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What one scheduler made of a case."""
-
-    workers: int
-    unserved: int
-    cpus_left: float
-    gpus_left: float
-    milliseconds: float
-
-
-def demand(count: int, **shape: float) -> Demand:
-    """`count` requests of one shape."""
-    return Demand(bundle(shape), count)
-
-
-CPU16 = WorkerType("cpu", num_cpus=16, max_workers=5000)
-CPU4 = WorkerType("small", num_cpus=4, max_workers=5000)
-GPU4 = WorkerType("gpu", num_cpus=8, num_gpus=4, max_workers=5000)
-NAMED = (
-    Case("one shape", (demand(100, CPU=1),), (), (CPU16,), 100),
-    Case("CPU work beside a GPU type", (demand(40, CPU=1),), (), (GPU4, CPU16), 100),
-    Case("GPU and CPU work share", (demand(8, CPU=1, GPU=1), demand(8, CPU=1)), (), (GPU4, CPU16), 100),
-    Case("small or large workers", (demand(5, CPU=4), demand(9, CPU=3)), (), (CPU4, CPU16), 100),
-    Case("a gang on distinct workers", (), (Gang((demand(5, CPU=2),), Strategy.STRICT_SPREAD),), (CPU16, CPU4), 100),
-    Case(
-        "a gang on one worker", (demand(8, CPU=1),), (Gang((demand(8, CPU=1),), Strategy.STRICT_PACK),), (CPU16,), 100
-    ),
-    Case(
-        "3,000 requests, 5 shapes",
-        tuple(demand(600, **s) for s in RANDOM_SHAPES[:3] + RANDOM_SHAPES[4:6]),
+def case(requests: int, shapes: int, nodes: int) -> Case:
+    """`requests` over `shapes` that all fit some worker type, beside `nodes` of which each is busy in its own way."""
+    each = max(1, requests // shapes)
+    return Case(
+        f"{requests:,} requests, {shapes} shapes, {nodes:,} nodes",
+        tuple(demand(each, **shape(index)) for index in range(shapes)),
         (),
         (CPU16, GPU4),
-        5000,
-    ),
-)
-LARGE = Case(
-    "100,000 requests, 5 shapes", tuple(Demand(d.shape, 20_000) for d in NAMED[-1].demands), (), (CPU16, GPU4), 5000
-)
-
-
-def random_case(seed: int) -> Case:
-    """A mix of demands, gangs, up to three worker types and limits, the same for the same seed."""
-    rnd = random.Random(seed)  # noqa: S311  # cases, not secrets
-    gpus = [0, rnd.choice([0, 1, 2, 4]), rnd.choice([0, 8])][: rnd.randint(1, 3)]
-    kinds = tuple(
-        WorkerType(
-            name=name,
-            num_cpus=rnd.choice([1, 2, 4, 8, 16]),
-            num_gpus=count,
-            memory=rnd.choice([None, 4 * 10**9, 16 * 10**9]),
-            max_workers=rnd.choice([3, 10, 50]),
-        )
-        for name, count in zip("abc", gpus, strict=False)
+        MAX_WORKERS,
+        tuple({"CPU": float(index % 16), "memory": float(index)} for index in range(nodes)),
     )
-    demands = tuple(demand(rnd.randint(1, 40), **shape) for shape in rnd.sample(RANDOM_SHAPES, rnd.randint(1, 5)))
-    gangs = tuple(
-        Gang(
-            tuple(demand(rnd.randint(1, 4), **rnd.choice(RANDOM_SHAPES[:6])) for _ in range(rnd.randint(1, 2))),
-            rnd.choice(list(Strategy)),
-        )
-        for _ in range(rnd.choice([0, 0, 1, 2]))
+
+
+def shape(index: int) -> dict[str, float]:
+    """The `index`-th of as many different shapes as are wanted, every third with a GPU."""
+    cpus = 1.0 + index % 8 + (index // 8) / 16
+    return {"CPU": min(8.0, cpus), "GPU": 1.0 + index // 24 / 8} if index % 3 == 2 else {"CPU": cpus}  # noqa: PLR2004
+
+
+def measure_case(size: Size, rounds: int) -> dict[str, float | int | None]:
+    """Median milliseconds and workers of both, by turns; None for Ray's beyond its limit."""
+    made = case(*size)
+    mine: list[Outcome] = []
+    theirs: list[Outcome] = []
+    for _ in range(rounds):
+        mine.append(ours(made))
+        if _in_rays_reach(size) and (not theirs or theirs[0].milliseconds < RAYS_PATIENCE_MS):
+            theirs.append(rays(made))
+    return {
+        "ours": statistics.median(one.milliseconds for one in mine),
+        "ray": statistics.median(one.milliseconds for one in theirs) if theirs else None,
+        "our workers": mine[0].workers,
+        "ray's workers": theirs[0].workers if theirs else None,
+    }
+
+
+def _in_rays_reach(size: Size) -> bool:
+    requests, _, nodes = size
+    return requests <= RAYS_REQUESTS and requests * nodes <= RAYS_PAIRS
+
+
+def measure(smoke: bool) -> Report:  # noqa: FBT001  # the benchmarks' one signature
+    """The sweep."""
+    warnings.simplefilter("ignore")
+    logging.disable(logging.CRITICAL)
+    sizes, rounds = (SMOKE_CASES, 1) if smoke else (CASES, ROUNDS)
+    return _report({size: measure_case(size, rounds) for size in sizes})
+
+
+def _report(found: dict[Size, dict[str, float | int | None]]) -> Report:
+    rows = tuple((*size, *_row(one)) for size, one in found.items())
+    return Report(
+        name="planner",
+        title="Planner: how many workers of which type",
+        headlines=tuple(_headlines(found)),
+        tables=(
+            Table(
+                f"Median of {ROUNDS}, by turns; one where Ray's takes over a second",
+                ("Requests", "Shapes", "Nodes", "Ratio", "Ours ms", "Ray's ms", "Our workers", "Ray's workers"),
+                rows,
+            ),
+        ),
+        charts=(
+            Chart("planner-requests", "Bin packing, no nodes yet", "requests", "ms", _by_requests(found)),
+            Chart("planner-nodes", "Bin packing, 100 requests of 5 shapes", "nodes", "ms", _by_nodes(found)),
+        ),
     )
-    return Case(f"random {seed}", demands, gangs, kinds, rnd.choice([5, 20, 200]))
 
 
-def ours(case: Case) -> Outcome:
-    """By `scaler.binpack`."""
-    room = Room(case.max_workers, {kind.name: kind.max_workers for kind in case.worker_types})
-    began = time.perf_counter()
-    packing = solve(case.demands, case.gangs, (), case.worker_types, room)
-    seconds = time.perf_counter() - began
-    unserved = sum(left.count for left in (*packing.waiting, *packing.infeasible))
-    launched = Counter(kind.name for kind in packing.launches)
-    left = [*(d for d in (*packing.waiting, *packing.infeasible) if isinstance(d, Demand))]
-    gangs_left = [g for g in (*packing.waiting, *packing.infeasible) if isinstance(g, Gang)]
-    return _outcome(case, launched, unserved, [*left, *(part for g in gangs_left for part in g.bundles)], seconds)
+def _row(one: dict[str, float | int | None]) -> tuple[float | int | None, ...]:
+    ratio = one["ray"] / (one["ours"] or 1.0) if one["ray"] is not None else None
+    return ratio, one["ours"], one["ray"], one["our workers"], one["ray's workers"]
 
 
-def rays(case: Case) -> Outcome:
-    """By `ray.autoscaler.v2.scheduler`."""
-    from ray.autoscaler.v2.instance_manager.config import NodeTypeConfig
-    from ray.autoscaler.v2.scheduler import ResourceDemandScheduler, SchedulingRequest
-    from ray.core.generated import autoscaler_pb2 as pb
+GOALS: dict[Size, float] = {(100_000, 5, 0): 20.0, (1_000_000, 100, 5_000): 1_000.0}  # ms
 
-    def request(part: Demand, strategy: Strategy, group: str) -> pb.ResourceRequest:
-        made = pb.ResourceRequest(resources_bundle=dict(part.shape))
-        if strategy is Strategy.STRICT_PACK:
-            made.placement_constraints.add().affinity.CopyFrom(pb.AffinityConstraint(label_name=group))
-        if strategy is Strategy.STRICT_SPREAD:
-            made.placement_constraints.add().anti_affinity.CopyFrom(pb.AntiAffinityConstraint(label_name=group))
-        return made
 
-    scheduling = SchedulingRequest(
-        disable_launch_config_check=True,
-        node_type_configs={
-            kind.name: NodeTypeConfig(kind.name, 0, kind.max_workers, resources=kind.resources)
-            for kind in case.worker_types
-        },
-        max_num_nodes=case.max_workers,
-        resource_requests=[
-            pb.ResourceRequestByCount(request=request(d, Strategy.ANY, ""), count=d.count) for d in case.demands
-        ],
-        gang_resource_requests=[
-            pb.GangResourceRequest(
-                requests=[request(part, gang.strategy, f"_PG_{i}") for part in gang.bundles for _ in range(part.count)]
+def _headlines(found: dict[Size, dict[str, float | int | None]]) -> list[Headline]:
+    peer = "Ray's ResourceDemandScheduler"
+    compared = max((size for size, one in found.items() if one["ray"] is not None), default=None)
+    made = []
+    for size, one in found.items():
+        if size in GOALS or size == compared:
+            what = f"Packing {size[0]:,} requests of {size[1]} shapes on {size[2]:,} nodes"
+            theirs = one["ray"]
+            made.append(
+                Headline(what, one["ours"] or 0.0, "ms", peer if theirs else "", theirs or None, most=GOALS.get(size))
             )
-            for i, gang in enumerate(case.gangs)
-        ],
-    )
-    began = time.perf_counter()
-    reply = ResourceDemandScheduler().schedule(scheduling)
-    seconds = time.perf_counter() - began
-    left = [
-        *reply.infeasible_resource_requests,
-        *(one for gang in reply.infeasible_gang_resource_requests for one in gang.requests),
-    ]
-    launched = Counter({launch.instance_type: launch.count for launch in reply.to_launch})
-    shapes = [Demand(bundle(dict(one.resources_bundle)), 1) for one in left]
-    return _outcome(case, launched, len(left), shapes, seconds)
+    return made
 
 
-def _outcome(case: Case, launched: Counter[str], unserved: int, left: list[Demand], seconds: float) -> Outcome:
-    """Left over is what the workers have less what the served requests use."""
-
-    def spare(resource: str) -> float:
-        have = sum(kind.resources.get(resource, 0.0) * launched[kind.name] for kind in case.worker_types)
-        wanted = [*case.demands, *(part for gang in case.gangs for part in gang.bundles)]
-        return (
-            have
-            - sum(d.count * dict(d.shape).get(resource, 0.0) for d in wanted)
-            + sum(d.count * dict(d.shape).get(resource, 0.0) for d in left)
-        )
-
-    return Outcome(sum(launched.values()), unserved, spare("CPU"), spare("GPU"), seconds * 1000)
+def _by_requests(found: dict[Size, dict[str, float | int | None]]) -> dict[str, list[tuple[float, float]]]:
+    curves: dict[str, list[tuple[float, float]]] = {}
+    for (requests, shapes, nodes), one in found.items():
+        for who, name in (("ours", "ours"), ("ray", "Ray's")):
+            if not nodes and (value := one[who]) is not None:
+                curves.setdefault(f"{name}, {shapes} shapes", []).append((requests, value))
+    return curves
 
 
-def compare(cases: list[Case]) -> list[dict[str, Any]]:
-    """Both on each case; Ray's is None for the large one."""
-    return [
-        {"case": case.name, "ours": asdict(ours(case)), "ray": None if case is LARGE else asdict(rays(case))}
-        for case in cases
-    ]
-
-
-def _show(rows: list[dict[str, Any]]) -> None:
-    table = Table(title=f"Packing beside Ray's scheduler ({os.cpu_count()} cores, Python {platform.python_version()})")
-    for column in (
-        "case",
-        "workers",
-        "Ray's",
-        "unserved",
-        "Ray's",
-        "CPUs left",
-        "Ray's",
-        "GPUs left",
-        "Ray's",
-        "ms",
-        "Ray's",
-    ):
-        table.add_column(column, justify="left" if column == "case" else "right")
-    for row in rows:
-        mine, theirs = row["ours"], row["ray"] or {}
-        shown = (("workers", "g"), ("unserved", "g"), ("cpus_left", "g"), ("gpus_left", "g"), ("milliseconds", ".1f"))
-        cells = (format(side[key], form) if key in side else "-" for key, form in shown for side in (mine, theirs))
-        table.add_row(str(row["case"]), *cells)
-    Console(width=None if sys.stdout.isatty() else 140).print(table)
+def _by_nodes(found: dict[Size, dict[str, float | int | None]]) -> dict[str, list[tuple[float, float]]]:
+    curves: dict[str, list[tuple[float, float]]] = {}
+    for (requests, shapes, nodes), one in found.items():
+        for who, name in (("ours", "ours"), ("ray", "Ray's")):
+            if nodes and (requests, shapes) == (100, 5) and (value := one[who]) is not None:
+                curves.setdefault(name, []).append((nodes, value))
+    return curves
 
 
 def main() -> None:
     """The command."""
-    warnings.simplefilter("ignore")
-    logging.disable(logging.CRITICAL)
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--random", type=int, default=0, metavar="N", help="random cases beside the named ones")
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    chosen = parser.parse_args()
-    rows = compare([*NAMED, LARGE, *(random_case(seed) for seed in range(chosen.random))])
-    if chosen.json:
-        print(json.dumps(rows))  # noqa: T201  # the command's output
-    else:
-        _show(rows)
+    run(measure, __doc__)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,8 @@ import exporter_golden
 import generated_code
 import reference_docs
 
+from benchmarks import __main__ as benchmarks
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -26,6 +28,7 @@ def files() -> dict[Path, str]:
         **explained_golden.files(),
         **reference_docs.files(),
         **_dashboards(),
+        **benchmarks.files(benchmarks.recorded()),
     }
 
 

@@ -17,7 +17,7 @@ RANDOM_CASES = 300
 @pytest.fixture(scope="module")
 def rows() -> list[dict[str, Any]]:
     """Both outcomes of every case; in a process of its own, for importing Ray warns."""
-    command = [sys.executable, "-W", "ignore", "-m", "benchmarks.planner", "--random", str(RANDOM_CASES), "--json"]
+    command = [sys.executable, "-W", "ignore", "-m", "benchmarks.packing", "--random", str(RANDOM_CASES), "--json"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=200, check=True)
     compared = [row for row in json.loads(done.stdout.splitlines()[-1]) if row["ray"]]
     assert len(compared) > RANDOM_CASES

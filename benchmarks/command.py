@@ -1,0 +1,29 @@
+"""The command line that every benchmark has: `python -m benchmarks.NAME [--json] [--smoke]`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from typing import TYPE_CHECKING
+
+from benchmarks.machine import describe
+from benchmarks.pages import page
+from benchmarks.report import Record, to_json
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from benchmarks.report import Report
+
+
+def run(measure: Callable[[bool], Report], description: str | None) -> None:
+    """Measure and print; `measure` is told whether tiny sizes are wanted."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", action="store_true", help="print JSON instead of Markdown")
+    parser.add_argument("--smoke", action="store_true", help="tiny sizes: only show that it runs")
+    chosen = parser.parse_args()
+    machine = describe()
+    report = measure(chosen.smoke)
+    text = json.dumps(to_json(report)) if chosen.json else page(Record(machine, (report,)))
+    sys.stdout.write(text.rstrip("\n") + "\n")
