@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,7 @@ def run(measure: Callable[[bool], Report], description: str | None) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON instead of Markdown")
     parser.add_argument("--smoke", action="store_true", help="tiny sizes: only show that it runs")
     chosen = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda _signum, _frame: sys.exit("stopped"))  # what was started is stopped then
     machine = describe()
     report = measure(chosen.smoke)
     text = json.dumps(to_json(report)) if chosen.json else page(Record(machine, (report,)))

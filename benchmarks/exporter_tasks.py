@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 
 SIZES = (10, 1_000, 10_000, 100_000)
 SMOKE_SIZES = (5,)
-ROUNDS, SMOKE_ROUNDS = 7, 1
-CPU_SECONDS = 5.0  # so long is each way asked for its processor time: the kernel counts it in ticks of 10 ms
-IDLE_SECONDS = 4.0
+ROUNDS, SMOKE_ROUNDS = 5, 1
+CPU_SECONDS = 2.0  # so long is each way asked for its processor time: the kernel counts it in ticks of 10 ms
+IDLE_SECONDS = 3.0
 SETTLE_SECONDS = 12.0  # Ray's own figures lag by up to 11 s
 ARRIVE_SECONDS = 120.0
 WAITING = "filter_keys=state&filter_predicates=%3D&filter_values=PENDING_NODE_ASSIGNMENT"
@@ -105,12 +105,12 @@ def measure_size(
 ) -> list[Measured]:
     """Every way at one size: latency by turns, then processor time one after the other."""
     taken = alternating([way.call for way in asked], rounds, APART_SECONDS)
+    idle = idle_rate(head_processes, IDLE_SECONDS) if rounds > 1 else 0.0
     found = []
     for way, seconds in zip(asked, taken, strict=True):
         busy = [*head_processes, *([way.asker] if way.asker else [])]
         latency = statistics.median(seconds)
         calls = max(2, round(CPU_SECONDS / (latency + APART_SECONDS))) if rounds > 1 else 1
-        idle = idle_rate(busy, IDLE_SECONDS) if rounds > 1 else 0.0
         cpu = cpu_seconds_per_call(busy, way.call, calls, idle=idle, pause=APART_SECONDS)
         reply = way.call()
         counted = way.count(reply) if way.count else None

@@ -69,6 +69,7 @@ def head() -> Iterator[Head]:
             "RAY_GCS_ADDRESS": f"127.0.0.1:{gcs}",
             "RAY_HEAD_ADDRESS": f"127.0.0.1:{client}",
             "RAY_DASHBOARD_METRIC_API": f"http://127.0.0.1:{dashboard}/api",
+            "RAY_AUTH_MODE": "disabled",
             "WATCHER_STATE_DIR": directory,
             "WATCHER_PROVIDER": "process",
             "WATCHER_CLUSTER": "bench",
