@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 PROMETHEUS = Path(__file__).parents[1] / "prometheus"
 RAY_IDLE_SECONDS = 300.0  # idle_timeout_minutes: 5
 SWIFT_COOLDOWN = 10.0
-MORE_FLIGHTS = 64
 BEGIN_WITH = 2  # the guide's `start-ray --num-workers 2`
 
 
@@ -69,11 +68,6 @@ def contestants(workers: int, cpus: int) -> list[Contestant]:
     return [
         Contestant("ray-watcher as shipped", policy, lambda policy: RayWatcher(policy, timing), headline=True),
         Contestant("ray-watcher, cooldown 10 s", swift, lambda policy: RayWatcher(policy, timing)),
-        Contestant(
-            f"the same, {MORE_FLIGHTS} launches at once",
-            swift,
-            lambda policy: RayWatcher(policy, timing, flights=MORE_FLIGHTS),
-        ),
         Contestant("Ray's rule, idle 60 s", policy, RayAutoscaler, headline=True),
         Contestant("Ray's rule, idle 5 min", patient, RayAutoscaler),
         Contestant("the guide's plain +1", policy, PlainStep, headline=True),

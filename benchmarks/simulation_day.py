@@ -73,14 +73,15 @@ def simulate(
     cpus = int(kind.num_cpus)
     cluster = Cluster(trace, cpus, cores=float(cpus * policy.max_workers), seed=seed)
     cluster.begin_with(begin_with)
-    flights, samples, turn, now = Flights(scaler.flights), list[Sample](), 0, 0.0
+    launches, removals = Flights(scaler.flights), Flights(scaler.flights)
+    samples, turn, now = list[Sample](), 0, 0.0
     while now <= trace.seconds or not cluster.done:
         cluster.advance(now)
         decision = scaler.decide(cluster, now)
         for index in decision.leaving:
-            cluster.let_go(index, flights.lands(now, STOP_SECONDS))
+            cluster.let_go(index, removals.lands(now, STOP_SECONDS))
         for _ in range(decision.launches):
-            cluster.launch(now, flights.lands(now, LAUNCH_SECONDS))
+            cluster.launch(now, launches.lands(now, LAUNCH_SECONDS))
         if now >= len(samples) * SAMPLE_SECONDS:
             samples.append(Sample(now, len(cluster.workers), cluster.busy_cpus, cluster.waiting_cpus))
             progress(now)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from scaler.config import Policy
 
 BUSY_SECONDS = 0.5  # between the shipped scaler's reconciles while something goes on
-FLIGHTS_AT_ONCE = 8  # launches and removals that the shipped scaler has on their way at once
+FLIGHTS_AT_ONCE = 32  # launches that the shipped scaler has on their way at once, and as many removals
 CPU_THRESHOLD = 0.8  # WATCHER_CPU_THRESHOLD's default
 RAY_LOOP_SECONDS = 5.0  # AUTOSCALER_UPDATE_INTERVAL_S
 GUIDE_CHECK_SECONDS = 10.0  # WATCHER_CHECK_INTERVAL
@@ -40,7 +40,7 @@ NOTHING = Decision()
 
 
 class Scaler(Protocol):
-    """Decides every `interval` seconds; `flights` of its launches and removals are on their way at once (0: all)."""
+    """Decides every `interval` seconds; `flights` launches and as many removals are on their way at once (0: all)."""
 
     interval: float
     flights: int

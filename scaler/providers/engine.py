@@ -38,7 +38,7 @@ DEFAULT_SOCKET = "/var/run/docker.sock"
 CALL_TIMEOUT_SECONDS = 20  # the slowest ordinary call, a start, takes 0.3 s on an idle host
 PROBE_TIMEOUT_SECONDS = 3
 BUILD_TIMEOUT_SECONDS = 900  # between two lines of a build: a download of some hundred MB
-POOL_SIZE = 32  # calls at the same time; docker-py's default of 10 would throw connections away
+POOL_SIZE = 80  # calls at the same time; docker-py's default of 10 would throw connections away
 REMOVAL_SECONDS = 10.0
 NAMED_USER_ID = 1000  # of an image that names its user: `ray`, in Ray's own images
 
