@@ -123,6 +123,7 @@ class Webhooks:
     mode: str = "pass"
     accepted: list[Accepted] = field(default_factory=list)
     answers: set[int] = field(default_factory=set)
+    authorization: str = ""  # as the last notification had it
 
     def answer(self, body: bytes) -> int | None:
         """What Alertmanager is told; None: the connection ends without a word."""
@@ -139,7 +140,7 @@ class Webhooks:
         return not_now[mode] if mode in not_now else self._forward(body)
 
     def _forward(self, body: bytes) -> int | None:
-        headers = {"Content-Type": "application/json"}
+        headers = {"Content-Type": "application/json", "Authorization": self.authorization}
         try:
             with requests.Session() as session:
                 session.trust_env = False
@@ -166,6 +167,7 @@ def serve_webhooks(port: int, webhooks: Webhooks) -> ThreadingHTTPServer:
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:  # the base class's name
+            webhooks.authorization = self.headers.get("Authorization", "")
             status = webhooks.answer(self.rfile.read(int(self.headers["Content-Length"])))
             if status is None:
                 self.close_connection = True
