@@ -93,8 +93,12 @@ class Draft:
         return [w for w in self.observation.workers if w.counts and w.worker_id not in removed]
 
     def room(self) -> Room:
-        """How many workers may yet be launched."""
-        names = [worker.worker_type for worker in self.staying] + [launch.worker_type for launch in self.launches]
+        """How many workers may yet be launched.
+
+        One that ended has its place until it is removed: what it started may outlive it for a moment.
+        """
+        there = [worker.worker_type for worker in self.observation.workers]
+        names = there + [launch.worker_type for launch in self.launches]
         return Room(
             self.policy.max_workers - len(names),
             {kind.name: kind.max_workers - names.count(kind.name) for kind in self.policy.worker_types},

@@ -90,8 +90,15 @@ REMOVALS = [
         actions=((REMOVE, Cause.LAUNCH_FAILED, 1),),
     ),
     Case(
-        "a worker that never joins is removed and replaced in one plan",
+        "a worker that never joins is removed, and keeps its place until it is gone",
         observation(worker(1, WorkerState.JOIN_TIMED_OUT), demands=(demand(5),), up=UP),
-        actions=((REMOVE, Cause.JOIN_TIMED_OUT, 1), (LAUNCH, Cause.PENDING_DEMAND, 5)),
+        actions=((REMOVE, Cause.JOIN_TIMED_OUT, 1), (LAUNCH, Cause.PENDING_DEMAND, 4)),
+        held=((Cause.MAX_WORKERS, 1),),
+    ),
+    Case(
+        "so does one that ended: what it started may outlive it for a moment",
+        observation(worker(1, WorkerState.TERMINATED), demands=(demand(5),), up=UP),
+        actions=((REMOVE, Cause.TERMINATED, 1), (LAUNCH, Cause.PENDING_DEMAND, 4)),
+        held=((Cause.MAX_WORKERS, 1),),
     ),
 ]
