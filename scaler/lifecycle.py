@@ -66,7 +66,7 @@ class Worker:
 
     @property
     def counts(self) -> bool:
-        """Whether it takes one of the max_workers places."""
+        """Whether it is there or on its way. One that ended is neither, though it keeps its place until removed."""
         return self.state not in ENDED
 
 

@@ -16,7 +16,7 @@ import structlog
 from common.settings import SettingsError
 from scaler.config import Policy
 from scaler.decision import Action, Cause, Held, Infeasible, Observation, Plan
-from scaler.lifecycle import ENDED, ActionKind
+from scaler.lifecycle import ActionKind
 from scaler.plan import plan
 
 log = structlog.get_logger()
@@ -81,7 +81,7 @@ def _unknown(proposed: Plan, observation: Observation, policy: Policy) -> str:
 
 def _too_many(proposed: Plan, observation: Observation, policy: Policy) -> str:
     removed = {action.worker_id for action in proposed.actions if action.kind is ActionKind.REMOVE}
-    there = sum(w.state not in ENDED and w.worker_id not in removed for w in observation.workers)
+    there = sum(w.counts and w.worker_id not in removed for w in observation.workers)
     launches = sum(action.kind is ActionKind.LAUNCH for action in proposed.actions)
     if launches and there + launches > policy.max_workers:
         return f"it launches {launches} beside {there}, and max_workers is {policy.max_workers}"

@@ -7,6 +7,7 @@ import shutil
 import signal
 import tempfile
 import time
+from abc import ABC, abstractmethod
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,7 +33,7 @@ ENGINE_STEPS = ("create_container", "start", "stop", "remove_container")
 
 
 @dataclass
-class Place:
+class Place(ABC):
     """The files; where the workers are, subclasses say."""
 
     directory: Path
@@ -46,21 +47,21 @@ class Place:
         """Ids of the workers that Ray has let go."""
         return {path.name for path in (self.directory / "drained").glob("*")}
 
+    @abstractmethod
     def provider(self, step: Callable[[], None] = lambda: None) -> WorkerProvider:
         """The provider, whose workers sleep; `step` is called where Python itself does not tell of a step."""
-        raise NotImplementedError
 
+    @abstractmethod
     def living(self) -> Mapping[str, object]:
         """Workers that live, by the host's own account; a second one of an id is `ID+`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def left(self) -> set[str]:
         """What there is of workers besides the living ones, once what broke off may be swept."""
-        raise NotImplementedError
 
+    @abstractmethod
     def kill(self, worker_id: str = "") -> None:
         """End a worker with all that belongs to it; every worker where none is named."""
-        raise NotImplementedError
 
     def clear(self) -> None:
         """Leave nothing."""
