@@ -180,7 +180,7 @@ class DockerCluster:
         self._engine.remove_network(self._network, f"{NETWORK_LABEL}=true")
 
     def _spec(self, options: HeadOptions) -> ContainerSpec:
-        secrets = token_files(self._token.read())
+        files = token_files(self._token.read())
         return ContainerSpec(
             name=self._name,
             image=self._image,
@@ -191,10 +191,10 @@ class DockerCluster:
                 HEAD_LABEL: "true",
                 GCS_PORT_LABEL: str(options.gcs_port),
                 DASHBOARD_PORT_LABEL: str(options.dashboard_port),
-                **({TOKEN_PATH_LABEL: TOKEN_PATH} if secrets else {}),
+                **({TOKEN_PATH_LABEL: TOKEN_PATH} if files else {}),
             },
-            environment={**ENVIRONMENT, **ray_start.authentication(TOKEN_PATH if secrets else None)},
-            secrets=secrets,
+            environment={**ENVIRONMENT, **ray_start.authentication(TOKEN_PATH if files else None)},
+            files=files,
             shm_size=shm_bytes(options.object_store_memory, self._engine.capacity[1]),
             gpus=int(options.num_gpus),
             ports={

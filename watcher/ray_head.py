@@ -22,8 +22,12 @@ HOST = "127.0.0.1"
 READY_TIMEOUT_SECONDS = 60.0  # a head needs 2.6 s on two idle cores
 POLL_SECONDS = 0.1
 GCS_DEADLINE_SECONDS = 2.0
-# A node that gets SIGTERM drains for up to 30 s by default; with the head the cluster ends, so nothing can move.
-ENVIRONMENT = {"RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "0"}
+ENVIRONMENT = {
+    # A node that gets SIGTERM drains for up to 30 s by default; with the head the cluster ends, so nothing can move.
+    "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "0",
+    # How often the head asks its nodes what waits there; Ray's default of 1000 is most of the way from demand to alert.
+    "RAY_gcs_pull_resource_loads_period_milliseconds": "100",
+}
 PORT_OPTIONS = {  # what to set for another port
     "GCS": "RAY_GCS_ADDRESS",
     "dashboard": "RAY_DASHBOARD_METRIC_API",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -18,7 +19,7 @@ from common.detached import Detached, StillRunningError, write_atomically
 from common.locks import exclusive
 from common.ray_auth import NO_TOKEN, RayToken
 from scaler.providers import ray_start
-from scaler.providers.local_node import LocalNode, ray_program
+from scaler.providers.local_node import LocalNode
 from scaler.providers.process import ProcessProvider
 from watcher import ray_head
 from watcher.errors import AlreadyRunningError, MissingError, NotRunningError, WatcherError
@@ -33,6 +34,11 @@ if TYPE_CHECKING:
 GRACE_SECONDS = 35.0  # for whoever lets the head drain: Ray's own limit is 30 s
 LOCK_SECONDS = 10.0  # who holds the lock needs milliseconds
 CULPRIT_LINES = 15
+
+
+def ray_program() -> str:
+    """The `ray` of this Python installation: head, workers and we have one version."""
+    return str(Path(sys.executable).with_name("ray"))
 
 
 class ProcessCluster:

@@ -29,7 +29,7 @@ class ContainerSpec:
     gpus: int = 0
     ports: Mapping[int, int] = field(default_factory=dict)
     stop_seconds: int | None = None
-    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)  # text by absolute path, its user's alone
+    files: Mapping[str, str] = field(default_factory=dict, repr=False)  # text by absolute path, its user's alone
 
 
 @dataclass(frozen=True)

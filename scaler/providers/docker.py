@@ -30,6 +30,9 @@ WORKER_TYPE_LABEL = "ray-watcher.worker-type"
 COMPOSE_SERVICE = "worker"  # as Compose names them
 # Where head and workers find the token; a file, since `docker inspect` shows variables to everyone.
 TOKEN_PATH = "/run/ray-watcher/ray-token"  # noqa: S105  # its place, not what it holds
+PROGRAM_PATH = f"/run/ray-watcher/{ray_start.PROGRAM.name}"
+# Where a worker's agents listen in its container: outside the ports that Ray's workers and the system give out.
+AGENT_PORTS = (8076, 8077, 8078, 8080)
 GCS_PORT = 6379  # inside the head's container, whatever port of the host it is published on
 CREATION_SECONDS = 5.0  # the engine needs 15 ms
 MIB = 1024 * 1024
@@ -72,9 +75,10 @@ def token_files(token: str | None) -> dict[str, str]:
     return {TOKEN_PATH: token} if token else {}
 
 
-def ray_command(address: str) -> Callable[[LaunchRequest], list[str]]:
-    """How to start a Ray worker that joins the GCS at `address`, as seen from its container."""
-    return lambda request: ["ray", *ray_start.arguments(request, address)]
+def ray_command(address: str, network: str) -> Callable[[LaunchRequest], list[str]]:
+    """How to start a Ray worker that joins the GCS at `address`, as seen from its container in `network`."""
+    ports = [] if network == "host" else ray_start.agent_ports(AGENT_PORTS)  # the host's are not ours to choose
+    return lambda request: ["python3", PROGRAM_PATH, *ray_start.arguments(request, address), *ports]
 
 
 class DockerProvider:
@@ -117,7 +121,7 @@ class DockerProvider:
             cluster=settings.cluster,
             image=settings.image,
             network=settings.network,
-            command=ray_command(settings.join_address or head),
+            command=ray_command(settings.join_address or head, settings.network),
             stop_grace=settings.stop_grace,
             compose_project=settings.compose_project,
             token=token or settings.ray_token.read,
@@ -164,7 +168,7 @@ class DockerProvider:
         """The worker of an earlier launch; started now if that launch ended between create and start."""
         if found.state != "created":
             return found
-        self._engine.write(found.id, token_files(self._token()))
+        self._engine.write(found.id, self._files())
         self._engine.start(found.id)
         return self._require(found.labels[WORKER_ID_LABEL])
 
@@ -190,7 +194,7 @@ class DockerProvider:
     def _spec(self, request: LaunchRequest) -> ContainerSpec:
         worker, (host_cpus, host_memory) = request.worker_type, self._engine.capacity
         shm_size = shm_bytes(worker.object_store_memory, host_memory)
-        secrets = token_files(self._token())
+        files = self._files()
         return ContainerSpec(
             name=self._name(request.index),
             image=worker.image or self._image,
@@ -199,15 +203,18 @@ class DockerProvider:
             labels=self._labels(request),
             environment={
                 **ray_start.environment(request),
-                **ray_start.authentication(TOKEN_PATH if secrets else None),
+                **ray_start.authentication(TOKEN_PATH if TOKEN_PATH in files else None),
             },
-            secrets=secrets,
+            files=files,
             shm_size=shm_size,
             mem_limit=memory_limit(worker, shm_size),
             cpus=min(worker.num_cpus, host_cpus) or None,  # the engine refuses more than its host has
             gpus=math.ceil(worker.num_gpus),
             stop_seconds=math.ceil(self._stop_grace),
         )
+
+    def _files(self) -> Mapping[str, str]:
+        return {PROGRAM_PATH: ray_start.PROGRAM.read_text(encoding="utf-8"), **token_files(self._token())}
 
     def _labels(self, request: LaunchRequest) -> Mapping[str, str]:
         return {

@@ -102,7 +102,7 @@ class Engine:
         with _told(f"launch {spec.name}", LaunchFailedError):
             created = self._create(spec)
             try:
-                self.write(created, spec.secrets)
+                self.write(created, spec.files)
                 self._api.start(created)
             except BaseException:
                 with contextlib.suppress(Exception):  # the reason is the first error

@@ -4,36 +4,24 @@ from __future__ import annotations
 
 import secrets
 import shutil
-import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from common.processes import free_ports
+from scaler.providers.ray_start import PORT_FLAGS, agent_ports
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
 LONGEST_TEMP_DIR = 24  # characters: Ray's socket paths below it take 80 more, and Unix ends them at 107
-PORT_FLAGS = (
-    # Told apart, several nodes of one host join in 1.2-2.2 s; with equal defaults they need 5.3-6.2 s.
-    "--runtime-env-agent-port",
-    "--dashboard-agent-grpc-port",
-    "--dashboard-agent-listen-port",
-    "--metrics-export-port",
-)
 PORTS_FROM_THE_SYSTEM = (
     "--node-manager-port=0",
     "--object-manager-port=0",
     "--min-worker-port=0",
     "--max-worker-port=0",
 )
-
-
-def ray_program() -> str:
-    """The `ray` of this Python installation: head, workers and we have one version."""
-    return str(Path(sys.executable).with_name("ray"))
 
 
 @dataclass(frozen=True)
@@ -61,8 +49,7 @@ class LocalNode:
 
     def flags(self) -> list[str]:
         """The same, as `ray start` takes it."""
-        own = [f"{flag}={port}" for flag, port in zip(PORT_FLAGS, self.ports, strict=True)]
-        return [*own, *PORTS_FROM_THE_SYSTEM, f"--temp-dir={self.temp_dir}"]
+        return [*agent_ports(self.ports), *PORTS_FROM_THE_SYSTEM, f"--temp-dir={self.temp_dir}"]
 
     def release(self) -> None:
         """Remove the directory."""

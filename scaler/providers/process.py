@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -22,7 +23,7 @@ from common.settings import split_host_port
 from scaler.errors import IndexTakenError, LaunchFailedError, ProviderError, ProviderUnavailableError
 from scaler.model import Instance, InstanceStatus, LaunchRequest
 from scaler.providers import ray_start
-from scaler.providers.local_node import LocalNode, ray_program
+from scaler.providers.local_node import LocalNode
 from scaler.settings import LOOPBACK_HOSTS
 
 if TYPE_CHECKING:
@@ -50,9 +51,10 @@ Command = Callable[[LaunchRequest, LocalNode], Sequence[str]]
 
 
 def ray_command(address: str) -> Command:
-    """How to start a Ray worker that joins the GCS at `address`."""
+    """How to start a Ray worker of this Python installation that joins the GCS at `address`."""
+    program = [sys.executable, str(ray_start.PROGRAM)]
     here = ["--node-ip-address=127.0.0.1"] if split_host_port(address)[0] in LOOPBACK_HOSTS else []
-    return lambda request, node: [ray_program(), *ray_start.arguments(request, address), *here, *node.flags()]
+    return lambda request, node: [*program, *ray_start.arguments(request, address), *here, *node.flags()]
 
 
 class ProcessProvider:
@@ -151,7 +153,7 @@ class ProcessProvider:
     def _start(self, request: LaunchRequest, record: Record) -> None:
         command = self._command(request, record.node)
         if shutil.which(command[0]) is None:
-            raise LaunchFailedError(f"cannot start {request.worker_id}: no program {command[0]}; install ray[serve]")
+            raise LaunchFailedError(f"cannot start {request.worker_id}: no program {command[0]}")
         authentication = ray_start.authentication(str(self._token.path) if self._token.read() else None)
         environment = {**ray_start.inherited(os.environ), **authentication, **ray_start.environment(request)}
         try:

@@ -11,13 +11,20 @@ from typing import TYPE_CHECKING
 from common.ray_auth import MODE_VARIABLE, PATH_VARIABLE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from scaler.model import LaunchRequest, WorkerType
 
 NOT_INHERITED = (
     *("RAY_ADDRESS", "RAY_OVERRIDE_RESOURCES", "RAY_CLOUD_INSTANCE_ID", "RAY_NODE_TYPE_NAME", "WATCHER_"),
     PATH_VARIABLE,  # `authentication` names the file where there is one; Ray trips over one that is not
+)
+PROGRAM = Path(__file__).with_name("ray_program.py")  # takes the place of the program `ray`
+PORT_FLAGS = (  # whose ports are told beforehand: a raylet waits for agents that choose theirs
+    "--runtime-env-agent-port",
+    "--dashboard-agent-grpc-port",
+    "--dashboard-agent-listen-port",
+    "--metrics-export-port",
 )
 JOIN_FLAGS = ("--block", "--disable-usage-stats")
 
@@ -37,6 +44,11 @@ def arguments(request: LaunchRequest, address: str) -> list[str]:
     worker = request.worker_type
     brings = amounts(worker.num_cpus, worker.num_gpus, worker.memory, worker.object_store_memory)
     return ["start", f"--address={address}", *JOIN_FLAGS, *brings, *_extras(worker)]
+
+
+def agent_ports(ports: Iterable[int]) -> list[str]:
+    """The flags that say where the agents of a node listen: one port for each of `PORT_FLAGS`."""
+    return [f"{flag}={port}" for flag, port in zip(PORT_FLAGS, ports, strict=True)]
 
 
 def _extras(worker: WorkerType) -> Iterator[str]:

@@ -61,7 +61,7 @@ def test_a_launch_that_ended_before_the_token_was_written_is_carried_on_with_it(
 def test_a_cluster_without_a_token_gets_none(docker_world: DockerWorld) -> None:
     spec = docker_provider(docker_world, None)._spec(request())  # noqa: SLF001
 
-    assert spec.secrets == {}
+    assert TOKEN_PATH not in spec.files
     assert not [name for name in spec.environment if name.startswith("RAY_AUTH")]
 
 

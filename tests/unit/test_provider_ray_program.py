@@ -1,0 +1,43 @@
+"""`ray start` that joins sooner: which file a raylet waits for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from scaler.providers.ray_program import announce_ports, port_file
+
+AGENT = "--dashboard_agent_command=python agent.py --node-id=ab --listen-port=8078 --node-manager-port=PLACEHOLDER"
+RAYLET = ["/ray/raylet", "--session_dir=/ray/session", "--node_id=ab", "--head", AGENT]
+
+
+@pytest.mark.parametrize(
+    ("command", "announced"),
+    [
+        pytest.param(RAYLET, ("/ray/session/dashboard_agent_listen_port_ab", "8078"), id="a port that we chose"),
+        pytest.param([*RAYLET[:4], AGENT.replace("8078", "0")], None, id="a port that the agent chooses"),
+        pytest.param(RAYLET[:4], None, id="no agent"),
+        pytest.param([AGENT], None, id="no session"),
+        pytest.param(["python", "log_monitor.py", "--session_dir=/ray/session"], None, id="another process"),
+    ],
+)
+def test_a_raylet_waits_for_the_port_of_its_agent(command: list[str], announced: tuple[str, str] | None) -> None:
+    assert port_file(command) == (announced and (Path(announced[0]), announced[1]))
+
+
+def test_the_port_is_there_before_the_raylet_starts(tmp_path: Path) -> None:
+    raylet = ["raylet", f"--session_dir={tmp_path}", "--node_id=ab", AGENT]
+    seen: list[tuple[str, object]] = []
+
+    def start_ray_process(command: list[str], process_type: str, *, fate_share: bool) -> str:
+        seen.append((process_type, fate_share))
+        return (tmp_path / "dashboard_agent_listen_port_ab").read_text() if command == raylet else "started"
+
+    services = SimpleNamespace(start_ray_process=start_ray_process)
+    announce_ports(services)
+
+    assert services.start_ray_process(["log_monitor"], "log_monitor", fate_share=True) == "started"
+    assert services.start_ray_process(raylet, "raylet", fate_share=False) == "8078"
+    assert seen == [("log_monitor", True), ("raylet", False)]
