@@ -14,6 +14,7 @@ STATE_VERSION = 1
 OPERATORS = ("in", "not_in")
 LARGEST_COUNT = 10**9
 LARGEST_AMOUNT = 1e18  # beyond it a sum says nothing
+SMALLEST_AMOUNT = 5e-5  # below it there is nothing: Ray counts in ten-thousandths
 TIMEOUT_SECONDS = (1.0, 3.0)  # connect, read: the exporter itself never waits longer than a second
 
 
@@ -100,7 +101,7 @@ def _amounts(resources: dict[str, Any]) -> dict[str, float]:
     amounts = {name: _finite(amount) for name, amount in resources.items()}
     if any(abs(amount) > LARGEST_AMOUNT for amount in amounts.values()):
         raise ValueError(f"resources of {amounts}")
-    return amounts
+    return {name: amount if abs(amount) >= SMALLEST_AMOUNT else 0.0 for name, amount in amounts.items()}
 
 
 def _text(value: Any) -> str:
