@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import re
 import socket
 import threading
 from contextlib import ExitStack, contextmanager
@@ -42,18 +43,25 @@ class FakeDaemon:
         self.go_on.set()
 
     def reply(self, path: str, query: str, body: Any) -> tuple[int, Any]:
-        if path.endswith("/version"):
-            return 200, {"ApiVersion": "1.41"}
-        if path.endswith("/info"):
-            return 200, {"NCPU": 2, "MemTotal": 2**33}
-        if path.endswith("/containers/json"):
-            return 200, [one for one in self.containers if has_labels(one, query)]
-        if path.endswith("/containers/create"):
-            if self.refuses:
-                return self.refuses[0], {"message": self.refuses[1]}
-            self.containers.append(listing(f"c{len(self.containers)}", body["Labels"]))
-            return 201, {"Id": self.containers[-1]["Id"]}
+        known = {
+            "version": {"ApiVersion": "1.41"},
+            "info": {"NCPU": 2, "MemTotal": 2**33},
+            "containers/json": [one for one in self.containers if has_labels(one, query)],
+        }
+        asked = re.sub(r"^(/v[\d.]+)?/", "", path)
+        if asked in known:
+            return 200, known[asked]
+        if asked == "containers/create":
+            return self.create(body["Labels"])
+        if asked.endswith("/json"):
+            return 200, {"Config": {"User": "", "Tty": True}, "State": {}}
         return 204, None
+
+    def create(self, labels: dict[str, str]) -> tuple[int, Any]:
+        if self.refuses:
+            return self.refuses[0], {"message": self.refuses[1]}
+        self.containers.append(listing(f"c{len(self.containers)}", labels))
+        return 201, {"Id": self.containers[-1]["Id"]}
 
     @contextmanager
     def served(self) -> Iterator[FakeDaemon]:
@@ -64,7 +72,8 @@ class FakeDaemon:
 
             def answer(self) -> None:
                 length = int(self.headers["Content-Length"] or 0)
-                body = json.loads(self.rfile.read(length)) if length else None
+                sent = self.rfile.read(length)
+                body = json.loads(sent) if sent and self.headers["Content-Type"] == "application/json" else None
                 daemon.go_on.wait(20)
                 asked = urlsplit(self.path)
                 code, document = daemon.reply(asked.path, asked.query, body)
@@ -75,7 +84,7 @@ class FakeDaemon:
                 self.end_headers()
                 self.wfile.write(content)
 
-            do_GET = do_POST = do_DELETE = answer  # noqa: N815  # the names that http.server looks for
+            do_GET = do_POST = do_PUT = do_DELETE = answer  # noqa: N815  # the names that http.server looks for
 
             def address_string(self) -> str:
                 return "socket"
