@@ -32,6 +32,8 @@ class Cause(str, Enum):
     ALERT_STEP = "alert_step"
     DEMAND_UNKNOWN = "demand_unknown"
     REQUESTED_RESOURCES = "requested_resources"
+    # prepare
+    BELOW_WARM_WORKERS = "below_warm_workers"
     # drain
     IDLE = "idle"
     # remove
@@ -40,6 +42,8 @@ class Cause(str, Enum):
     LAUNCH_FAILED = "launch_failed"
     JOIN_TIMED_OUT = "join_timed_out"
     DRAIN_TIMED_OUT = "drain_timed_out"
+    WARM_SURPLUS = "warm_surplus"
+    MAKES_ROOM = "makes_room"
     # held back
     NO_ALERT = "no_alert"
     NO_DEMAND = "no_demand"
@@ -74,6 +78,7 @@ ACTION_CAUSES = {
         Cause.SNAPSHOT_UNAVAILABLE,
         Cause.REQUESTED_RESOURCES,
     ),
+    ActionKind.PREPARE: (Cause.BELOW_WARM_WORKERS,),
     ActionKind.DRAIN: (Cause.IDLE,),
     ActionKind.REMOVE: (
         Cause.DRAINED,
@@ -81,6 +86,8 @@ ACTION_CAUSES = {
         Cause.LAUNCH_FAILED,
         Cause.JOIN_TIMED_OUT,
         Cause.DRAIN_TIMED_OUT,
+        Cause.WARM_SURPLUS,
+        Cause.MAKES_ROOM,
     ),
 }
 HELD_CAUSES = (
@@ -94,6 +101,7 @@ HELD_CAUSES = (
     Cause.LAUNCHES_IN_FLIGHT,
     Cause.UPSCALING_SPEED,
     Cause.LAUNCHES_FAIL,
+    Cause.MAKES_ROOM,
     Cause.DISRUPTION_BUDGET,
     Cause.STILL_BUSY,
     Cause.REQUESTED_RESOURCES,
@@ -111,7 +119,7 @@ HELD_CAUSES = (
 
 @dataclass(frozen=True)
 class Action:
-    """One thing to do. A launch names the worker type, the others the worker."""
+    """One thing to do. All name the worker type; drains and removals the worker, and launches a warm one that joins."""
 
     kind: ActionKind
     cause: Cause
@@ -153,6 +161,7 @@ class Observation:
     last_scale_down: float | None = None
     launch_health: Mapping[str, LaunchHealth] = field(default_factory=dict)  # by worker type; none: healthy
     last_drain_failure: float | None = None
+    last_prepare_failure: float | None = None  # unix seconds; a warm worker that ended by itself is one too
     demand_since: float | None = None  # unix seconds since which demand has waited for workers, None: news
     blind_since: float | None = None  # unix seconds since which the demand is not known, None: it is known, or news
     problem: str = ""  # why there is no snapshot

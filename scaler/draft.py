@@ -92,12 +92,17 @@ class Draft:
         removed = {action.worker_id for action in self.actions if action.kind is ActionKind.REMOVE}
         return [w for w in self.observation.workers if w.counts and w.worker_id not in removed]
 
+    @property
+    def ready(self) -> list[Worker]:
+        """Warm workers that can be told to join."""
+        return [w for w in self.observation.workers if w.state is WorkerState.WARM and w.in_flight is None]
+
     def room(self) -> Room:
-        """How many workers may yet be launched.
+        """How many workers may yet be launched; warm ones join, or make room.
 
         One that ended has its place until it is removed: what it started may outlive it for a moment.
         """
-        there = [worker.worker_type for worker in self.observation.workers]
+        there = [worker.worker_type for worker in self.observation.workers if worker not in self.ready]
         names = there + [launch.worker_type for launch in self.launches]
         return Room(
             self.policy.max_workers - len(names),

@@ -17,7 +17,7 @@ from scaler.lifecycle import ActionKind, lowest_free_index
 from scaler.model import Instance, InstanceStatus, LaunchRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable, Mapping
     from concurrent.futures import Executor
 
     from scaler.config import Policy
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from scaler.ports import Clock, Drainer, WorkerProvider
 
 WAIT_POLL_SECONDS = 0.05
+MAKES_WORKERS = frozenset({ActionKind.LAUNCH, ActionKind.PREPARE})
 
 log = structlog.get_logger()
 
@@ -50,7 +51,7 @@ def random_id(index: int) -> str:
 
 @dataclass(frozen=True)
 class Flight:
-    """One action on its way; `request` is the worker to be, for a launch."""
+    """One action on its way; `request` is the worker to be, where it makes one."""
 
     kind: ActionKind
     started_at: float
@@ -114,7 +115,7 @@ class Flights:
         while any(flight.until is None for flight in self.airborne().values()) and time.monotonic() < deadline:
             time.sleep(WAIT_POLL_SECONDS)
 
-    def start(self, decision_id: int, actions: Iterable[Action], workers: Iterable[Worker]) -> dict[str, Action]:
+    def start(self, decision_id: int, actions: Iterable[Action], workers: Collection[Worker]) -> dict[str, Action]:
         """Write `actions` down and let them fly; `workers` are those whose index is taken. Raises `JournalError`.
 
         Indexes are given out here for all of them: the first may have landed before the last one starts. Returns the
@@ -124,10 +125,12 @@ class Flights:
         taken = {worker.index for worker in workers}
         taken |= {flight.request.index for flight in self.airborne().values() if flight.request}
         taken |= self._taken_by_strangers
+        indexes = {worker.worker_id: worker.index for worker in workers}
         for action in actions:
-            request = self._new_worker(action, taken) if action.kind is ActionKind.LAUNCH else None
+            request = self._request(action, indexes, taken) if action.kind in MAKES_WORKERS else None
             if request:
                 taken.add(request.index)
+            if request and action.kind is ActionKind.LAUNCH:
                 launched[request.worker_id] = action
             self._start(decision_id, action, request)
         return launched
@@ -142,10 +145,13 @@ class Flights:
         executor = self._removals if action.kind is ActionKind.REMOVE else self._executor
         executor.submit(self._fly, action_id, action, worker_id, request)
 
-    def _new_worker(self, action: Action, taken: set[int]) -> LaunchRequest:
+    def _request(self, action: Action, indexes: Mapping[str, int], taken: set[int]) -> LaunchRequest:
+        """The worker to be: a warm one where the action names it, else a new one."""
         kind = self._policy.worker_type(action.worker_type)
         if kind is None:
             raise ScalerError(f"the plan names worker type {action.worker_type!r}, which the policy does not have")
+        if action.worker_id:
+            return LaunchRequest(action.worker_id, indexes[action.worker_id], kind)
         index = lowest_free_index(taken)
         return LaunchRequest(self._new_id(index), index, kind)
 
@@ -164,7 +170,9 @@ class Flights:
         self._land(action_id, action, worker_id, outcome, detail)
 
     def _carry_out(self, action: Action, worker_id: str, request: LaunchRequest | None) -> None:
-        if request is not None:
+        if request is not None and action.kind is ActionKind.PREPARE:
+            self._provider.prepare(request)
+        elif request is not None:
             self._provider.launch(request)
         elif action.kind is ActionKind.REMOVE:
             self._provider.remove(worker_id, self._stop_grace)

@@ -58,7 +58,7 @@ class Entry:
     """One action, or one thing held back or impossible; times in unix seconds, durations in seconds."""
 
     at: float
-    action: str  # launch, drain, remove, hold, impossible
+    action: str  # of `ActionKind`, or hold, impossible
     count: int
     worker_id: str
     cause: str

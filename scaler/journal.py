@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from scaler import history
 from scaler.alerts import Alert, absorb, vanished
 from scaler.breaker import LaunchOutcome
+from scaler.decision import Cause
 from scaler.errors import JournalError
 from scaler.journal_file import JournalFile
 from scaler.lifecycle import ActionKind
@@ -145,12 +146,14 @@ class Journal(JournalFile):
             )
 
     def knows(self, worker_id: str) -> bool:
-        """Whether this worker was launched by us, or adopted."""
+        """Whether this worker was launched or prepared by us, or adopted."""
         query = (
-            "SELECT 1 FROM actions WHERE worker_id = ?1 AND kind = ?2 UNION SELECT 1 FROM adopted WHERE worker_id = ?1"
+            "SELECT 1 FROM actions WHERE worker_id = ?1 AND kind IN (?2, ?3)"
+            " UNION SELECT 1 FROM adopted WHERE worker_id = ?1"
         )
         with self._reading() as db:
-            return db.execute(query, (worker_id, ActionKind.LAUNCH.value)).fetchone() is not None
+            made = (worker_id, ActionKind.LAUNCH.value, ActionKind.PREPARE.value)
+            return db.execute(query, made).fetchone() is not None
 
     def adopt(self, worker_id: str, detail: str, at: float) -> None:
         """Write down that there is a worker that no launch of ours made."""
@@ -245,6 +248,25 @@ class Journal(JournalFile):
     def _recent_launches(self) -> list[_Launch]:
         with self._reading() as db:
             return [_Launch(**dict(row)) for row in db.execute(RECENT_LAUNCHES)]
+
+    def launched(self) -> dict[str, float]:
+        """When each of the last workers was launched (unix seconds), by its id."""
+        with self._reading() as db:
+            rows = db.execute(
+                "SELECT worker_id, started_at FROM actions WHERE kind = ? ORDER BY id DESC LIMIT 200",
+                (ActionKind.LAUNCH.value,),
+            ).fetchall()
+        return {row["worker_id"]: row["started_at"] for row in rows}
+
+    def last_prepare_failure(self) -> float | None:
+        """When a warm worker last could not be prepared, or one that had ended by itself was removed (unix seconds)."""
+        query = (
+            "SELECT coalesce(finished_at, started_at) FROM actions WHERE kind = ? AND outcome = ?"
+            " OR kind = ? AND cause = ? AND worker_id IN (SELECT worker_id FROM actions WHERE kind = ?)"
+            " ORDER BY id DESC LIMIT 1"
+        )
+        prepare, remove = ActionKind.PREPARE.value, ActionKind.REMOVE.value
+        return self._last(query, prepare, FAILED, remove, Cause.LAUNCH_FAILED.value, prepare)
 
     def last_failed(self, kind: ActionKind) -> float | None:
         """When an action of this kind last failed (unix seconds)."""

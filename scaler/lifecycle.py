@@ -6,6 +6,7 @@ REQUESTED ──▶ ALLOCATED ──▶ RUNNING ──▶ DRAINING ──▶ TER
     │             ├──▶ JOIN_TIMED_OUT (up, but not in Ray in time; or gone from it for as long)
     └─────────────┴──▶ LAUNCH_FAILED  (ended before it joined)
                   any ──▶ TERMINATED  (ended after it joined)
+WARM ──▶ ALLOCATED (prepared; up, but not in Ray, until its launch tells it to join)
 Idle is a measurement, not a state.
 """
 
@@ -14,6 +15,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import Enum
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from scaler.model import Instance, InstanceStatus, Node, NodeStatus, Snapshot
@@ -21,12 +23,14 @@ from scaler.model import Instance, InstanceStatus, Node, NodeStatus, Snapshot
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
+NEVER: Mapping[str, float] = MappingProxyType({})
 WORKER_ID = re.compile(r"^worker-(\d+)-[0-9a-f]{6}$")
 
 
 class WorkerState(str, Enum):
     """Where a worker is in its life."""
 
+    WARM = "WARM"
     REQUESTED = "REQUESTED"
     ALLOCATED = "ALLOCATED"
     RUNNING = "RUNNING"
@@ -45,6 +49,7 @@ LEAVING = frozenset({WorkerState.DRAINING, WorkerState.TERMINATING})
 class ActionKind(str, Enum):
     """What the scaler does to a worker."""
 
+    PREPARE = "prepare"
     LAUNCH = "launch"
     DRAIN = "drain"
     REMOVE = "remove"
@@ -58,7 +63,7 @@ class Worker:
     index: int
     worker_type: str
     state: WorkerState
-    created_at: float  # unix seconds
+    created_at: float  # unix seconds; a warm worker's life begins anew when it is told to join
     node: Node | None = None
     detail: str = ""
     in_flight: ActionKind | None = None  # what is being done to it at this moment
@@ -66,8 +71,8 @@ class Worker:
 
     @property
     def counts(self) -> bool:
-        """Whether it is there or on its way. One that ended is neither, though it keeps its place until removed."""
-        return self.state not in ENDED
+        """Whether it is in Ray or on its way. One that ended or is warm is neither, though it has a place."""
+        return self.state not in ENDED and self.state is not WorkerState.WARM
 
 
 def lowest_free_index(taken: Collection[int]) -> int:
@@ -80,15 +85,21 @@ def join_views(
     snapshot: Snapshot | None,
     *,
     last_seen: Mapping[str, float],
+    launched: Mapping[str, float] = NEVER,
     flights: Mapping[str, ActionKind],
     now: float,
     join_timeout: float,
 ) -> tuple[Worker, ...]:
     """All workers, lowest index first.
 
-    `last_seen` says when an id was last seen in Ray (unix seconds); `flights` what is being done to which id just now.
+    `last_seen` says when an id was last seen in Ray, `launched` when one was told to join (unix seconds); `flights`
+    what is being done to which id just now.
     """
     nodes = _nodes_by_worker(snapshot) if snapshot else {}
+
+    def since(instance: Instance) -> float:
+        return max(instance.created_at, launched.get(instance.worker_id, instance.created_at))
+
     return tuple(
         sorted(
             (
@@ -102,9 +113,9 @@ def join_views(
                         flights.get(instance.worker_id),
                         ever_joined=instance.worker_id in last_seen,
                         overdue=snapshot is not None
-                        and now - last_seen.get(instance.worker_id, instance.created_at) > join_timeout,
+                        and now - last_seen.get(instance.worker_id, since(instance)) > join_timeout,
                     ),
-                    created_at=instance.created_at,
+                    created_at=since(instance),
                     node=nodes.get(instance.worker_id),
                     detail=instance.detail,
                     in_flight=flights.get(instance.worker_id),
@@ -126,15 +137,18 @@ def _state(
 ) -> WorkerState:
     if flight is ActionKind.REMOVE:
         return WorkerState.TERMINATING
+    untold = instance.status is InstanceStatus.WARM and flight is not ActionKind.LAUNCH
+    if flight is ActionKind.PREPARE or (untold and node is None and not ever_joined):
+        return WorkerState.WARM
     if instance.status is InstanceStatus.REQUESTED:
         return WorkerState.REQUESTED
     if instance.status is InstanceStatus.EXITED:
         return WorkerState.TERMINATED if node or ever_joined else WorkerState.LAUNCH_FAILED
-    if node is None and overdue:
-        return WorkerState.JOIN_TIMED_OUT
-    if node is None:  # Ray may have lost sight of it for a moment (no snapshot, GCS restarted)
-        return WorkerState.RUNNING if ever_joined else WorkerState.ALLOCATED
-    return _state_in_ray(node, flight)
+    if node is not None:
+        return _state_in_ray(node, flight)
+    # Ray may have lost sight of it for a moment (no snapshot, GCS restarted).
+    unseen = WorkerState.RUNNING if ever_joined else WorkerState.ALLOCATED
+    return WorkerState.JOIN_TIMED_OUT if overdue else unseen
 
 
 def _state_in_ray(node: Node, flight: ActionKind | None) -> WorkerState:

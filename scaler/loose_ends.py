@@ -12,7 +12,7 @@ import structlog
 
 from scaler.decision import Cause
 from scaler.journal import DONE, FAILED
-from scaler.lifecycle import ActionKind
+from scaler.lifecycle import ActionKind, WorkerState
 from scaler.model import NodeStatus
 
 if TYPE_CHECKING:
@@ -30,7 +30,9 @@ UNSEEN = "its end was not seen"  # begins every outcome that was found out after
 
 def found(action: str, worker: Worker | None) -> tuple[str, str]:
     """Outcome and detail of an action whose end nobody saw, by what there is now of its worker."""
-    if action == ActionKind.LAUNCH.value:
+    if action == ActionKind.LAUNCH.value and worker and worker.state is WorkerState.WARM:
+        return FAILED, "the warm worker was not told to join"
+    if action in {ActionKind.LAUNCH.value, ActionKind.PREPARE.value}:
         return (DONE, "the worker is there") if worker else (FAILED, "there is no such worker")
     if worker is None:
         return DONE, "the worker is gone"

@@ -36,6 +36,7 @@ CATALOG: dict[str, Metric] = {
     "rayscaler_workers": Metric("gauge", "Workers by state of their life and worker type.", ("state", "worker_type")),
     "rayscaler_max_workers": Metric("gauge", "Most workers there may be."),
     "rayscaler_min_workers": Metric("gauge", "Fewest workers there may be, over all worker types."),
+    "rayscaler_warm_workers": Metric("gauge", "Workers that are to be kept warm.", ("worker_type",)),
     "rayscaler_cooldown_remaining_seconds": Metric(
         "gauge", "Seconds until the next event in this direction is allowed.", ("direction",)
     ),
@@ -91,7 +92,7 @@ CATALOG: dict[str, Metric] = {
 
 OUTCOMES = ("done", "failed")
 WEBHOOK_CODES = (200, 400, 401, 413, 415, 503)
-OPERATIONS = ("list", "launch", "remove")
+OPERATIONS = ("list", "prepare", "launch", "remove")
 STAGE_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0)  # seconds
 
 _Made = TypeVar("_Made", Counter, Gauge, Histogram)
@@ -158,6 +159,11 @@ class MeteredProvider:
         """See `WorkerProvider.list`."""
         with self._measured("list"):
             return self._provider.list()
+
+    def prepare(self, request: LaunchRequest) -> Instance:
+        """See `WorkerProvider.prepare`."""
+        with self._measured("prepare"):
+            return self._provider.prepare(request)
 
     def launch(self, request: LaunchRequest) -> Instance:
         """See `WorkerProvider.launch`."""

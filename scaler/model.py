@@ -155,6 +155,7 @@ class WorkerType:
     image: str | None = None  # of its containers; None: RAY_IMAGE
     priority: int = 0  # the higher is preferred where all else is equal
     max_launches: int | None = None  # launches in flight at most; None: no limit of its own
+    warm_workers: int = 0  # prepared beforehand, to join at once when they are needed
 
     @property
     def resources(self) -> dict[str, float]:
@@ -171,9 +172,13 @@ class WorkerType:
 
 
 class InstanceStatus(str, Enum):
-    """Whether the container or process of a worker is up; REQUESTED: its launch is in flight."""
+    """Whether the container or process of a worker is up.
+
+    REQUESTED: its launch is in flight. WARM: it is prepared, and was not told to join Ray yet.
+    """
 
     REQUESTED = "requested"
+    WARM = "warm"
     RUNNING = "running"
     EXITED = "exited"
 

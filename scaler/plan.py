@@ -15,6 +15,7 @@ from scaler.floors import keep_min_workers, keep_requested_resources
 from scaler.lifecycle import ActionKind, Worker, WorkerState
 from scaler.scale_down import drain_the_idle
 from scaler.scale_up import launch_for_demand
+from scaler.warm import keep_warm_workers, let_warm_workers_join
 
 if TYPE_CHECKING:
     from scaler.config import Policy
@@ -35,7 +36,9 @@ def plan(observation: Observation, policy: Policy, now: float) -> Plan:
     keep_min_workers(draft)
     keep_requested_resources(draft)
     launch_for_demand(draft)
+    let_warm_workers_join(draft)
     drain_the_idle(draft)
+    keep_warm_workers(draft)
     return Plan(tuple(draft.actions), tuple(draft.held), tuple(draft.infeasible), draft.demand_met)
 
 

@@ -16,7 +16,7 @@ import structlog
 from common.settings import SettingsError
 from scaler.config import Policy
 from scaler.decision import Action, Cause, Held, Infeasible, Observation, Plan
-from scaler.lifecycle import ActionKind
+from scaler.lifecycle import ActionKind, WorkerState
 from scaler.plan import plan
 
 log = structlog.get_logger()
@@ -72,17 +72,21 @@ def nonsense(proposed: object, observation: Observation, policy: Policy) -> str:
 def _unknown(proposed: Plan, observation: Observation, policy: Policy) -> str:
     workers = {worker.worker_id for worker in observation.workers}
     for action in proposed.actions:
-        if action.kind is ActionKind.LAUNCH and policy.worker_type(action.worker_type) is None:
-            return f"it launches worker type {action.worker_type!r}, which the policy does not have"
-        if action.kind is not ActionKind.LAUNCH and action.worker_id not in workers:
+        makes_one = action.kind in {ActionKind.LAUNCH, ActionKind.PREPARE}
+        if makes_one and policy.worker_type(action.worker_type) is None:
+            verb = "launches" if action.kind is ActionKind.LAUNCH else "prepares"
+            return f"it {verb} worker type {action.worker_type!r}, which the policy does not have"
+        if (action.worker_id or not makes_one) and action.worker_id not in workers:
             return f"it would {action.kind.value} {action.worker_id!r}, which is no worker"
     return ""
 
 
 def _too_many(proposed: Plan, observation: Observation, policy: Policy) -> str:
     removed = {action.worker_id for action in proposed.actions if action.kind is ActionKind.REMOVE}
-    there = sum(w.counts and w.worker_id not in removed for w in observation.workers)
-    launches = sum(action.kind is ActionKind.LAUNCH for action in proposed.actions)
+    warm = {worker.worker_id for worker in observation.workers if worker.state is WorkerState.WARM}
+    there = sum((w.counts or w.worker_id in warm) and w.worker_id not in removed for w in observation.workers)
+    makes_one = {ActionKind.LAUNCH, ActionKind.PREPARE}
+    launches = sum(action.kind in makes_one and action.worker_id not in warm for action in proposed.actions)
     if launches and there + launches > policy.max_workers:
         return f"it launches {launches} beside {there}, and max_workers is {policy.max_workers}"
     return ""

@@ -137,7 +137,11 @@ def _contradictions(
     if policy.min_workers > policy.max_workers:
         yield document.error(at_limits, f"{fewest} is more than {most}")
     for place, kind in zip(places, policy.worker_types, strict=True):
-        for key, value in (("min_workers", kind.min_workers), ("max_workers", kind.max_workers)):
+        for key, value in (
+            ("min_workers", kind.min_workers),
+            ("max_workers", kind.max_workers),
+            ("warm_workers", kind.warm_workers),
+        ):
             if value > policy.max_workers:
                 yield document.error((*place, key), f"{key_text((*place, key))}got {value}, wanted at most {most}")
     if (total := sum(kind.min_workers for kind in policy.worker_types)) > policy.max_workers:

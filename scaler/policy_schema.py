@@ -109,6 +109,9 @@ class WorkerTypeEntry(Entry):
     idle_timeout: float | None = Field(default=None, ge=0, description="idle seconds before a worker of it may go")
     priority: int = Field(default=0, description="the higher is preferred where all else is equal")
     max_launches: int | None = Field(default=None, ge=1, description="launches in flight at most; without it no limit")
+    warm_workers: int = Field(
+        default=0, ge=0, description="workers of this type prepared beforehand; they join at once when needed"
+    )
 
 
 class PolicyEntry(Entry):

@@ -44,8 +44,16 @@ class WorkerProvider(Protocol):
     def list(self) -> Sequence[Instance]:
         """Every worker of this cluster, exited ones too. Raises `ProviderUnavailableError`."""
 
+    def prepare(self, request: LaunchRequest) -> Instance:
+        """Start a warm worker: it does all that can be done beforehand, and joins when `launch` gets the same request.
+
+        Raises as `launch`.
+        """
+
     def launch(self, request: LaunchRequest) -> Instance:
-        """Start a worker. The same `worker_id` again returns the worker that is already there.
+        """Start a worker, or tell a warm one to join. The same `worker_id` again returns the worker that is there.
+
+        A warm worker that was prepared for another policy or cluster is replaced.
 
         Raises `LaunchFailedError` (nothing is left behind) or `ProviderUnavailableError`.
         """

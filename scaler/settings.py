@@ -49,6 +49,12 @@ class ScalerSettings(ClusterAddresses):
     )
     max_workers: int = Field(5, validation_alias="WATCHER_MAX_WORKERS", ge=0, description="most workers there may be")
     min_workers: int = Field(0, validation_alias="WATCHER_MIN_WORKERS", ge=0, description="fewest workers there may be")
+    warm_workers: int = Field(
+        0,
+        validation_alias="WATCHER_WARM_WORKERS",
+        ge=0,
+        description="workers prepared beforehand, which join at once when they are needed; they count in max_workers",
+    )
     max_launches: int | None = Field(
         None,
         validation_alias="WATCHER_MAX_LAUNCHES",
@@ -198,10 +204,10 @@ class ScalerSettings(ClusterAddresses):
 
     @model_validator(mode="after")
     def _bounds_fit(self) -> ScalerSettings:
-        if self.min_workers > self.max_workers:
-            raise ValueError(
-                f"WATCHER_MIN_WORKERS: got {self.min_workers}, wanted at most WATCHER_MAX_WORKERS ({self.max_workers})"
-            )
+        for variable, count in (("MIN", self.min_workers), ("WARM", self.warm_workers)):
+            if count > self.max_workers:
+                most = f"wanted at most WATCHER_MAX_WORKERS ({self.max_workers})"
+                raise ValueError(f"WATCHER_{variable}_WORKERS: got {count}, {most}")
         return self
 
     @property
@@ -216,6 +222,7 @@ class ScalerSettings(ClusterAddresses):
             min_workers=self.min_workers,
             max_workers=self.max_workers,
             idle_timeout=self.idle_timeout,
+            warm_workers=self.warm_workers,
         )
 
     @property

@@ -40,6 +40,8 @@ class ViewCollector:
         yield _gauge("rayscaler_workers", self._worker_counts(observation.workers))
         yield _gauge("rayscaler_max_workers", [((), policy.max_workers)])
         yield _gauge("rayscaler_min_workers", [((), policy.fewest)])
+        warm = [((kind.name,), kind.warm_workers) for kind in policy.worker_types]
+        yield _gauge("rayscaler_warm_workers", warm)
         up_wait, down_wait = scale_up_wait(observation, policy, now), scale_down_wait(observation, policy, now)
         yield _gauge("rayscaler_cooldown_remaining_seconds", [(("up",), up_wait), (("down",), down_wait)])
         yield from self._breakers(observation.launch_health, now)

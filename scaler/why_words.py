@@ -21,6 +21,7 @@ class Situation(str, Enum):
     """How things are where no rule holds anything back: beside `Cause`, the other half of the closed set."""
 
     BUSY = "busy"
+    WARM = "warm"
     JOINING = "joining"
     LEAVING = "leaving"
     OUT_OF_SIGHT = "out_of_sight"
@@ -144,7 +145,7 @@ def _for_what(waiting: Sequence[Waiting]) -> str:
 
 def _going_on(proposed: Plan, workers: Sequence[WorkerWhy]) -> str:
     """The workers in one sentence."""
-    launched = sum(action.kind is ActionKind.LAUNCH for action in proposed.actions)
+    launched = sum(action.kind is ActionKind.LAUNCH and not action.worker_id for action in proposed.actions)
     counts = Counter(_GROUPS.get(worker.cause, "idle") for worker in workers)
     counts["being launched"] = launched
     told = [f"{counts[group]} {group}" for group in _ORDER if counts[group]]
@@ -152,6 +153,7 @@ def _going_on(proposed: Plan, workers: Sequence[WorkerWhy]) -> str:
 
 
 _GROUPS: dict[Cause | Situation, str] = {
+    Situation.WARM: "warm",
     Situation.JOINING: "joining",
     Situation.BUSY: "busy",
     Situation.LEAVING: "leaving",
@@ -159,7 +161,7 @@ _GROUPS: dict[Cause | Situation, str] = {
     Cause.SNAPSHOT_UNAVAILABLE: "out of sight",
     Cause.PROVIDER_UNAVAILABLE: "out of sight",
 }
-_ORDER = ("being launched", "joining", "busy", "idle", "leaving", "out of sight")
+_ORDER = ("being launched", "joining", "busy", "idle", "warm", "leaving", "out of sight")
 
 
 def _verb(count: int, verb: str) -> str:

@@ -38,7 +38,8 @@ class _Scene:
     @cached_property
     def acted_on(self) -> dict[str, Action]:
         """What the plan does to which worker: it drains or removes them."""
-        return {action.worker_id: action for action in self.plan.actions if action.kind is not ActionKind.LAUNCH}
+        going = {ActionKind.DRAIN, ActionKind.REMOVE}
+        return {action.worker_id: action for action in self.plan.actions if action.kind in going}
 
     @cached_property
     def held_from_leaving(self) -> list[Held]:
@@ -75,6 +76,19 @@ def _acted_on(scene: _Scene, worker: Worker) -> Said:
         return None
     verb = "drained" if action.kind is ActionKind.DRAIN else "removed"
     return Situation.LEAVING, f"being {verb} ({action.reason})"
+
+
+def _warm(scene: _Scene, worker: Worker) -> Said:
+    if worker.state is not WorkerState.WARM:
+        return None
+    for action in scene.plan.actions:
+        if action.worker_id == worker.worker_id:
+            return Situation.JOINING, f"told to join ({action.reason})"
+    if worker.in_flight:
+        return Situation.WARM, "being prepared, to join at once when it is needed"
+    kind = scene.policy.worker_type(worker.worker_type)
+    kept = f" (warm_workers is {kind.warm_workers})" if kind else ""
+    return Situation.WARM, f"kept warm, joins at once when it is needed{kept}"
 
 
 def _joining(scene: _Scene, worker: Worker) -> Said:
@@ -156,6 +170,7 @@ def _may_go(_scene: _Scene, worker: Worker) -> Said:
 
 _RULES: tuple[Callable[[_Scene, Worker], Said], ...] = (
     _acted_on,
+    _warm,
     _joining,
     _on_its_way_out,
     _unknown,

@@ -50,13 +50,26 @@ class FakeProvider:
         self._called("list")
         return [worker for (cluster, _), worker in self.engine.workers.items() if cluster == self.cluster]
 
+    def prepare(self, request: LaunchRequest) -> Instance:
+        """Add a warm worker, or return the one with this id."""
+        self._called("prepare", request.worker_id)
+        key = (self.cluster, request.worker_id)
+        if key not in self.engine.workers:
+            self._admit(request)
+            started = self._started(request)
+            running = started.status is InstanceStatus.RUNNING
+            self.engine.workers[key] = replace(started, status=InstanceStatus.WARM) if running else started
+        return self.engine.workers[key]
+
     def launch(self, request: LaunchRequest) -> Instance:
-        """Add a worker, or return the one with this id."""
+        """Add a worker, tell a warm one to join, or return the one with this id."""
         self._called("launch", request.worker_id)
         key = (self.cluster, request.worker_id)
         if key not in self.engine.workers:
             self._admit(request)
             self.engine.workers[key] = self._started(request)
+        elif self.engine.workers[key].status is InstanceStatus.WARM:
+            self.engine.workers[key] = replace(self.engine.workers[key], status=InstanceStatus.RUNNING)
         return self.engine.workers[key]
 
     def remove(self, worker_id: str, grace_seconds: float) -> None:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 SLEEPS = "echo one; echo two; exec sleep 300"
 EXITS = "echo last words; exit 3"
 STUBBORN = "trap '' TERM; echo ready; while :; do sleep 0.2; done"
+WAITS = 'echo waiting; until [ -e "$RAY_WATCHER_JOIN_FILE" ]; do sleep 0.05; done; echo told; exec sleep 300'
 MISSING_IMAGE = "ray-watcher/missing:test"
 NO_PROGRAM = "/no/such/program"
 TYPE = WorkerType("default", num_cpus=1, object_store_memory=80_000_000)

@@ -19,6 +19,10 @@ REASON = "removed by the operator"
 DRAINED_GRACE_SECONDS = 5.0  # Ray has left already; only its launcher is still there
 DEAD_TIMEOUT_SECONDS = 10.0  # an idle node is gone about 10 ms after Ray accepted
 POLL_SECONDS = 0.05
+# It never held work, or holds none any more.
+HOLDS_NO_WORK = frozenset(
+    {WorkerState.WARM, WorkerState.TERMINATED, WorkerState.LAUNCH_FAILED, WorkerState.JOIN_TIMED_OUT}
+)
 
 
 @dataclass(frozen=True)
@@ -47,8 +51,8 @@ def drain(host: Host, cluster: RayCluster, seen: Roster, worker: Worker) -> Rele
 
     Raises `WatcherError` with Ray's reason where it is busy or Ray cannot be asked.
     """
-    if worker.state in {WorkerState.TERMINATED, WorkerState.LAUNCH_FAILED, WorkerState.JOIN_TIMED_OUT}:
-        cluster.provider.remove(worker.worker_id, DRAINED_GRACE_SECONDS)  # it never held work, or holds none now
+    if worker.state in HOLDS_NO_WORK:
+        cluster.provider.remove(worker.worker_id, DRAINED_GRACE_SECONDS)
         return Released(worker.worker_id)
     if seen.state is None or seen.head is None:
         raise WatcherError(

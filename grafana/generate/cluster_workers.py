@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from grafana.generate.panels import (
     BLUE,
     GREEN,
+    GREY,
     ORANGE,
     PURPLE,
     RED,
@@ -29,6 +30,7 @@ RATIO = Look("percentunit", steps=((0.8, ORANGE), (0.95, RED)), maximum=1, decim
 BOOKED = replace(RATIO, steps=((0.8, ORANGE),))
 AGE = Look("s", steps=((5, ORANGE), (10, RED)), decimals=1)
 STATES = {
+    "WARM": GREY,
     "REQUESTED": PURPLE,
     "ALLOCATED": YELLOW,
     "RUNNING": GREEN,
@@ -46,8 +48,8 @@ def workers() -> list[Builder[Panel]]:
         graph(
             About(
                 "Workers by state",
-                "The scaler's account: from REQUESTED over ALLOCATED (up) and RUNNING (joined Ray) to gone. "
-                "Dashed: WATCHER_MAX_WORKERS.",
+                "The scaler's account: from REQUESTED over ALLOCATED (up) and RUNNING (joined Ray) to gone; WARM: "
+                "prepared beforehand. Dashed: WATCHER_MAX_WORKERS.",
                 "RayLaunchesFailing",
             ),
             Query(

@@ -5,8 +5,12 @@ Their names are the lock: two launches of one index cannot both succeed, whoever
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
+import json
 import math
 import time
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 from scaler.errors import IndexTakenError, ProviderError
@@ -27,9 +31,11 @@ CLUSTER_LABEL = "ray-watcher.cluster"
 WORKER_ID_LABEL = "ray-watcher.worker-id"
 INDEX_LABEL = "ray-watcher.index"
 WORKER_TYPE_LABEL = "ray-watcher.worker-type"
+WARM_LABEL = "ray-watcher.warm"
 COMPOSE_SERVICE = "worker"  # as Compose names them
 # Where head and workers find the token; a file, since `docker inspect` shows variables to everyone.
 TOKEN_PATH = "/run/ray-watcher/ray-token"  # noqa: S105  # its place, not what it holds
+JOIN_PATH = "/run/ray-watcher/join"
 PROGRAM_PATH = f"/run/ray-watcher/{ray_start.PROGRAM.name}"
 # Where a worker's agents listen in its container: outside the ports that Ray's workers and the system give out.
 AGENT_PORTS = (8076, 8077, 8078, 8080)
@@ -131,14 +137,30 @@ class DockerProvider:
         """Every worker of this cluster, by one call, and two for each that ended."""
         return [self._instance(container) for container in self._engine.containers([self._ours, WORKER_ID_LABEL])]
 
+    def prepare(self, request: LaunchRequest) -> Instance:
+        """Start a worker that waits for a file in its container before it joins, or return the one with this id."""
+        return self._started(request, self._warm_spec(request))
+
     def launch(self, request: LaunchRequest) -> Instance:
-        """Start a worker, or return the one with this id."""
+        """Start a worker, tell a warm one to join, or return the one with this id."""
+        spec, found = self._spec(request), self._find(request.worker_id)
+        if found is None or not self._is_warm(found):
+            return self._started(request, spec)
+        if found.state == "running" and found.labels[WARM_LABEL] == _digest(spec):
+            self._engine.write(found.id, {**spec.files, JOIN_PATH: "join"})
+            with contextlib.suppress(ConflictError):  # a stranger has the name; it joins all the same
+                self._engine.rename(found.id, spec.name)
+            return self._instance(self._require(request.worker_id))
+        self._engine.remove(found.id, 0)
+        return self._started(request, spec)
+
+    def _started(self, request: LaunchRequest, spec: ContainerSpec) -> Instance:
         if found := self._find(request.worker_id):
             return self._instance(self._resumed(found))
         try:
-            self._engine.run(self._spec(request))
+            self._engine.run(spec)
         except ConflictError:
-            return self._instance(self._holder(request))
+            return self._instance(self._holder(request, spec.name))
         return self._instance(self._require(request.worker_id))
 
     def remove(self, worker_id: str, grace_seconds: float) -> None:
@@ -172,12 +194,12 @@ class DockerProvider:
         self._engine.start(found.id)
         return self._require(found.labels[WORKER_ID_LABEL])
 
-    def _holder(self, request: LaunchRequest) -> Container:
+    def _holder(self, request: LaunchRequest, name: str) -> Container:
         """The container that has the name we wanted, if it is this very worker.
 
         The engine takes a name some milliseconds before it lists the container that gets it.
         """
-        name, deadline = self._name(request.index), time.monotonic() + CREATION_SECONDS
+        deadline = time.monotonic() + CREATION_SECONDS
         while (holder := self._engine.named(name)) is None and time.monotonic() < deadline:
             time.sleep(0.05)
         if found := self._find(request.worker_id):
@@ -188,15 +210,22 @@ class DockerProvider:
             f"if it is not needed, remove it with `docker rm -f {name}`"
         )
 
-    def _name(self, index: int) -> str:
-        return container_name(self._cluster, f"worker-{index}")
+    def _warm_spec(self, request: LaunchRequest) -> ContainerSpec:
+        """A worker that waits; its name and label say so, and what it was prepared for."""
+        spec = self._spec(request)
+        return replace(
+            spec,
+            name=self._warm_name(request.index),
+            labels={**spec.labels, WARM_LABEL: _digest(spec)},
+            environment={**spec.environment, ray_start.JOIN_FILE_VARIABLE: JOIN_PATH},
+        )
 
     def _spec(self, request: LaunchRequest) -> ContainerSpec:
         worker, (host_cpus, host_memory) = request.worker_type, self._engine.capacity
         shm_size = shm_bytes(worker.object_store_memory, host_memory)
         files = self._files()
         return ContainerSpec(
-            name=self._name(request.index),
+            name=container_name(self._cluster, f"worker-{request.index}"),
             image=worker.image or self._image,
             command=self._command(request),
             network=self._network,
@@ -216,6 +245,13 @@ class DockerProvider:
     def _files(self) -> Mapping[str, str]:
         return {PROGRAM_PATH: ray_start.PROGRAM.read_text(encoding="utf-8"), **token_files(self._token())}
 
+    def _is_warm(self, container: Container) -> bool:
+        """Whether it was prepared, and not told to join yet: it is renamed then."""
+        return WARM_LABEL in container.labels and container.name == self._warm_name(_index(container.labels))
+
+    def _warm_name(self, index: int) -> str:
+        return container_name(self._cluster, f"warm-{index}")
+
     def _labels(self, request: LaunchRequest) -> Mapping[str, str]:
         return {
             CLUSTER_LABEL: self._cluster,
@@ -227,11 +263,12 @@ class DockerProvider:
 
     def _instance(self, container: Container) -> Instance:
         running = container.running(time.time())
+        up = InstanceStatus.WARM if self._is_warm(container) else InstanceStatus.RUNNING
         return Instance(
             worker_id=container.labels[WORKER_ID_LABEL],
             index=_index(container.labels),
             worker_type=container.labels.get(WORKER_TYPE_LABEL, ""),
-            status=InstanceStatus.RUNNING if running else InstanceStatus.EXITED,
+            status=up if running else InstanceStatus.EXITED,
             created_at=container.created_at,
             detail=container.name if running else self._why_ended(container),
         )
@@ -240,6 +277,12 @@ class DockerProvider:
         ended = container.status if container.exit_code is None else f"exit code {container.exit_code}"
         reason = self._engine.why_ended(container.id)
         return f"{container.name}: {ended}" + (f": {reason}" if reason else "")
+
+
+def _digest(spec: ContainerSpec) -> str:
+    """Equal for equal containers; what their files hold may change."""
+    text = json.dumps(asdict(replace(spec, files={})), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _index(labels: Mapping[str, str]) -> int:

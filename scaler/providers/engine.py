@@ -157,6 +157,11 @@ class Engine:
         with _told("start the container", LaunchFailedError):
             self._api.start(container_id)
 
+    def rename(self, container_id: str, name: str) -> None:
+        """Give the container another name. Raises `ConflictError` where another has it."""
+        with _told("rename the container"):
+            self._api.rename(container_id, name)
+
     def stop(self, container_id: str, grace_seconds: float) -> None:
         """Stop, forcibly after `grace_seconds`; fine where it has ended or is gone."""
         with contextlib.suppress(_GoneError), _told("stop the container"):

@@ -7,6 +7,7 @@ processes, can work on it at once: what has to be decided together (index, ports
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -27,7 +28,7 @@ from scaler.providers.local_node import LocalNode
 from scaler.settings import LOOPBACK_HOSTS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from scaler.settings import ScalerSettings
@@ -45,6 +46,21 @@ class Record:
     cluster: str
     created_at: float  # unix seconds
     node: LocalNode
+    prepared: str = ""  # of a warm worker: what it was prepared for
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a worker is started: its command, and the environment beyond what it inherits."""
+
+    command: tuple[str, ...]
+    environment: Mapping[str, str]
+
+    @property
+    def digest(self) -> str:
+        """Equal for equal recipes."""
+        text = json.dumps([self.command, sorted(self.environment.items())])
+        return hashlib.sha256(text.encode()).hexdigest()
 
 
 Command = Callable[[LaunchRequest, LocalNode], Sequence[str]]
@@ -83,11 +99,31 @@ class ProcessProvider:
         """Every worker of this cluster; reads a few small files for each."""
         return [self._instance(record) for record in self._records() if record.cluster == self._cluster]
 
+    def prepare(self, request: LaunchRequest) -> Instance:
+        """Start a worker that waits for a file in its directory before it joins, or return the one with this id."""
+        record, is_new = self._claimed(request, warm=True)
+        return self._started(request, record) if is_new else self._instance(record)
+
     def launch(self, request: LaunchRequest) -> Instance:
-        """Start a worker, or return the one with this id."""
+        """Start a worker, tell a warm one to join, or return the one with this id."""
         record, is_new = self._claimed(request)
-        if not is_new:
+        if is_new:
+            return self._started(request, record)
+        if not self._is_warm(record):
             return self._instance(record)
+        if self._is_as_prepared(request, record):
+            return self._told_to_join(record)
+        self._end(record, grace_seconds=0)
+        return self.launch(request)
+
+    def _told_to_join(self, record: Record) -> Instance:
+        try:
+            self._join_file(record).touch()
+        except OSError as error:  # removed meanwhile
+            raise LaunchFailedError(f"cannot tell {record.worker_id} to join: {error}") from error
+        return self._instance(record)
+
+    def _started(self, request: LaunchRequest, record: Record) -> Instance:
         try:
             self._start(request, record)
             self._require_record(record)
@@ -112,7 +148,7 @@ class ProcessProvider:
             raise ProviderError(f"no worker {worker_id} in {self._workers}")
         return self._process(worker_id).lines(tail=tail, follow=follow)
 
-    def _claimed(self, request: LaunchRequest) -> tuple[Record, bool]:
+    def _claimed(self, request: LaunchRequest, *, warm: bool = False) -> tuple[Record, bool]:
         """The record of the worker, and whether it was made now."""
         try:
             with exclusive(self._workers / ".lock", LOCK_SECONDS):
@@ -120,7 +156,7 @@ class ProcessProvider:
                 records = {record.worker_id: record for record in self._records()}
                 if found := records.get(request.worker_id):
                     return found, False
-                return self._claim(request, list(records.values())), True
+                return self._claim(request, list(records.values()), warm=warm), True
         except OSError as error:
             raise ProviderUnavailableError(f"cannot use {self._workers}: {error}") from error
 
@@ -133,7 +169,7 @@ class ProcessProvider:
             if directory.is_dir() and not (directory / "record.json").exists():
                 shutil.rmtree(directory, ignore_errors=True)
 
-    def _claim(self, request: LaunchRequest, others: Sequence[Record]) -> Record:
+    def _claim(self, request: LaunchRequest, others: Sequence[Record], *, warm: bool) -> Record:
         for other in others:
             if (other.cluster, other.index) == (self._cluster, request.index):
                 raise IndexTakenError(f"worker-{request.index} is {other.worker_id}; remove that one first")
@@ -141,7 +177,9 @@ class ProcessProvider:
             node = LocalNode.allot(avoid={port for other in others for port in other.node.ports})
         except OSError as error:
             raise LaunchFailedError(f"cannot start {request.worker_id}: {error}") from error
-        record = Record(request.worker_id, request.index, request.worker_type.name, self._cluster, time.time(), node)
+        prepared = self._recipe(request, node).digest if warm else ""
+        kind = request.worker_type.name
+        record = Record(request.worker_id, request.index, kind, self._cluster, time.time(), node, prepared)
         self._write(record)
         return record
 
@@ -151,16 +189,31 @@ class ProcessProvider:
         write_atomically(directory / "record.json", json.dumps(asdict(record), indent=1))
 
     def _start(self, request: LaunchRequest, record: Record) -> None:
-        command = self._command(request, record.node)
-        if shutil.which(command[0]) is None:
-            raise LaunchFailedError(f"cannot start {request.worker_id}: no program {command[0]}")
-        authentication = ray_start.authentication(str(self._token.path) if self._token.read() else None)
-        environment = {**ray_start.inherited(os.environ), **authentication, **ray_start.environment(request)}
+        recipe = self._recipe(request, record.node)
+        if shutil.which(recipe.command[0]) is None:
+            raise LaunchFailedError(f"cannot start {request.worker_id}: no program {recipe.command[0]}")
+        waits = {ray_start.JOIN_FILE_VARIABLE: str(self._join_file(record))} if record.prepared else {}
         try:
             record.node.prepare()
-            self._process(record.worker_id).start(command, environment)
+            environment = {**ray_start.inherited(os.environ), **recipe.environment, **waits}
+            self._process(record.worker_id).start(recipe.command, environment)
         except OSError as error:
             raise LaunchFailedError(f"cannot start {request.worker_id}: {error}") from error
+
+    def _recipe(self, request: LaunchRequest, node: LocalNode) -> Recipe:
+        authentication = ray_start.authentication(str(self._token.path) if self._token.read() else None)
+        environment = {**authentication, **ray_start.environment(request)}
+        return Recipe(tuple(self._command(request, node)), environment)
+
+    def _join_file(self, record: Record) -> Path:
+        return self._workers / record.worker_id / "join"
+
+    def _is_warm(self, record: Record) -> bool:
+        return bool(record.prepared) and not self._join_file(record).exists()
+
+    def _is_as_prepared(self, request: LaunchRequest, record: Record) -> bool:
+        running = self._process(record.worker_id).state().running
+        return running and record.prepared == self._recipe(request, record.node).digest
 
     def _require_record(self, record: Record) -> None:
         """What somebody removed while it was being started would live on, known to nobody."""
@@ -204,10 +257,13 @@ class ProcessProvider:
             worker_id=record.worker_id,
             index=record.index,
             worker_type=record.worker_type,
-            status=InstanceStatus.RUNNING if state.running else InstanceStatus.EXITED,
+            status=self._status(record) if state.running else InstanceStatus.EXITED,
             created_at=record.created_at,
             detail=_detail(state, process),
         )
+
+    def _status(self, record: Record) -> InstanceStatus:
+        return InstanceStatus.WARM if self._is_warm(record) else InstanceStatus.RUNNING
 
 
 def _read(path: Path) -> Record:

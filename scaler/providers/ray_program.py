@@ -6,8 +6,11 @@ version is different inside, this is plain `ray start`.
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
 import sys
+import time
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
@@ -21,6 +24,10 @@ OTHER_COMMANDS = ("ray.serve.scripts", "ray.util.state.state_cli", "ray.dashboar
 # `ray start` imports what its dashboard agent needs, half a second, to see whether it is installed.
 AGENT_NEEDS = "ray.dashboard.optional_deps"
 AGENT_PACKAGES = ("aiohttp", "aiohttp_cors", "grpc", "opencensus", "opentelemetry", "prometheus_client", "pydantic")
+
+AGENT_COMMAND = re.compile(r"^--\w+_agent_command=(?=.)")
+NICENESS = "10"
+POLL_SECONDS = 0.025
 
 
 def leave_out() -> None:
@@ -43,21 +50,41 @@ def port_file(raylet: Sequence[str]) -> tuple[Path, str] | None:
     return Path(flags["session_dir"], f"dashboard_agent_listen_port_{flags['node_id']}"), port[1]
 
 
-def announce_ports(services: Any) -> None:
-    """Have `services` (`ray._private.services`) write that file before it starts the raylet."""
+def yielding(command: Sequence[str]) -> list[str]:
+    """The command line of one of Ray's processes such that its agents leave the processor to what starts beside them.
+
+    They load for seconds, and would hold up the first task for as long. A task yields to them all the same: Ray runs
+    its workers at niceness 15.
+    """
+    nice = shutil.which("nice")
+    if nice is None:
+        return list(command)
+    if any(part.endswith("log_monitor.py") for part in command):
+        return [nice, "-n", NICENESS, *command]
+    return [AGENT_COMMAND.sub(rf"\g<0>{nice} -n {NICENESS} ", part) for part in command]
+
+
+def start_sooner(services: Any) -> None:
+    """Have `services` (`ray._private.services`) start each of the node's processes so."""
     start_process = services.start_ray_process
 
     def start(command: Sequence[str], *args: Any, **kwargs: Any) -> Any:
         if announced := port_file(command):
             path, port = announced
             path.write_text(port, encoding="ascii")
-        return start_process(command, *args, **kwargs)
+        return start_process(yielding(command), *args, **kwargs)
 
     services.start_ray_process = start
 
 
+def await_join(path: str) -> None:
+    """Wait until the file is there: a warm worker has done by then what can be done beforehand."""
+    while not os.path.exists(path):  # noqa: PTH110  # forty times a second
+        time.sleep(POLL_SECONDS)
+
+
 def main() -> None:
-    """`ray`, whose command is `start`."""
+    """`ray`, whose command is `start`; where RAY_WATCHER_JOIN_FILE names a file, not before that is there."""
     del sys.path[0]  # what lies beside this file is not for Ray
     if find_spec("ray") is None:
         sys.exit(f"error: Ray is not installed for {sys.executable}; install ray[serve]")
@@ -66,7 +93,9 @@ def main() -> None:
     from ray.scripts.scripts import main as ray
 
     if hasattr(services, "start_ray_process"):
-        announce_ports(services)
+        start_sooner(services)
+    if path := os.environ.pop("RAY_WATCHER_JOIN_FILE", ""):
+        await_join(path)
     ray()
 
 

@@ -26,6 +26,7 @@ PORT_FLAGS = (  # whose ports are told beforehand: a raylet waits for agents tha
     "--dashboard-agent-listen-port",
     "--metrics-export-port",
 )
+JOIN_FILE_VARIABLE = "RAY_WATCHER_JOIN_FILE"  # a warm worker joins once the file that it names is there
 JOIN_FLAGS = ("--block", "--disable-usage-stats")
 
 

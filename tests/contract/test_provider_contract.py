@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
-from provider_worlds import EXITS, NO_PROGRAM, STUBBORN, FakeWorld, ProcessWorld, eventually, request
+from provider_worlds import EXITS, NO_PROGRAM, STUBBORN, WAITS, FakeWorld, ProcessWorld, eventually, request
 
 from scaler.errors import IndexTakenError, LaunchFailedError, ProviderError
 from scaler.model import InstanceStatus
@@ -135,6 +135,64 @@ def test_a_launch_that_failed_can_be_repeated(world: World) -> None:
     with pytest.raises(LaunchFailedError):
         world.provider(NO_PROGRAM).launch(request())
     assert world.provider().launch(request()).status is InstanceStatus.RUNNING
+
+
+def lines(provider: WorkerProvider) -> list[str]:
+    return list(provider.logs("worker-1-abc123", tail=None, follow=False))
+
+
+def test_a_warm_worker_is_up_until_it_is_told_to_join(world: World) -> None:
+    provider = world.provider()
+    provider.prepare(request())
+    assert statuses(provider) == statuses(world.provider()) == {"worker-1-abc123": InstanceStatus.WARM}
+
+    launched = provider.launch(request())
+    assert statuses(world.provider()) == {"worker-1-abc123": InstanceStatus.RUNNING}
+    assert (provider.launch(request()), provider.prepare(request())) == (launched, launched)
+
+
+def test_a_warm_worker_goes_on_where_it_waited_once_it_is_told_to_join(world: World) -> None:
+    provider = world.provider(WAITS)
+    provider.prepare(request())
+    eventually(lambda: isinstance(world, FakeWorld) or lines(provider) == ["waiting"])
+    provider.launch(request())
+    eventually(lambda: isinstance(world, FakeWorld) or lines(provider) == ["waiting", "told"])
+
+
+def test_the_index_of_a_warm_worker_is_taken(world: World) -> None:
+    provider = world.provider()
+    provider.prepare(request(1, "aaaaaa"))
+    assert [worker.index for worker in provider.list()] == [1]
+    with pytest.raises(IndexTakenError):
+        provider.prepare(request(1, "bbbbbb"))
+
+
+def test_a_removed_warm_worker_leaves_nothing(world: World) -> None:
+    provider = world.provider()
+    provider.prepare(request())
+    provider.remove("worker-1-abc123", grace_seconds=2)
+    assert (list(provider.list()), world.leftovers("worker-1-abc123")) == ([], [])
+
+
+def test_a_warm_worker_that_ended_is_listed_as_ended(world: World) -> None:
+    provider = world.provider(EXITS)
+    provider.prepare(request())
+    eventually(lambda: statuses(provider) == {"worker-1-abc123": InstanceStatus.EXITED})
+
+
+def test_preparing_that_fails_leaves_nothing(world: World) -> None:
+    provider = world.provider(NO_PROGRAM)
+    with pytest.raises(LaunchFailedError):
+        provider.prepare(request())
+    assert (list(provider.list()), world.leftovers("worker-1-abc123")) == ([], [])
+
+
+def test_a_warm_worker_that_was_prepared_for_something_else_is_replaced(world: World) -> None:
+    world.provider("echo old; exec sleep 300").prepare(request())
+    now = world.provider("echo new; exec sleep 300")
+    now.launch(request())
+    assert statuses(now) == {"worker-1-abc123": InstanceStatus.RUNNING}
+    eventually(lambda: isinstance(world, FakeWorld) or lines(now) == ["new"])
 
 
 def test_another_clusters_workers_are_neither_listed_nor_removed(world: World) -> None:

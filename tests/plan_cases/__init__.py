@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from scaler.config import Policy
     from scaler.decision import Cause, Observation, Plan
 
-LAUNCH, DRAIN, REMOVE = ActionKind.LAUNCH, ActionKind.DRAIN, ActionKind.REMOVE
+PREPARE, LAUNCH, DRAIN, REMOVE = ActionKind.PREPARE, ActionKind.LAUNCH, ActionKind.DRAIN, ActionKind.REMOVE
 UP, DOWN = permits(Direction.UP), permits(Direction.DOWN)
 
 DEFAULT_POLICY = policy()

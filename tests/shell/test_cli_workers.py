@@ -116,6 +116,12 @@ def test_a_worker_that_ended_is_removed_without_asking_ray() -> None:
     assert (world.run("remove-worker", "1").exit_code, world.worker_ids(), world.drained) == (0, [], set())
 
 
+def test_a_warm_worker_is_removed_without_asking_ray() -> None:
+    world = World().with_head()
+    world.process.provider.prepare(LaunchRequest(worker_id(1), 1, WorkerType("default")))
+    assert (world.run("remove-worker", "1").exit_code, world.worker_ids(), world.drained) == (0, [], set())
+
+
 def test_an_unknown_worker_is_told_with_the_known_ones() -> None:
     result = World().with_head(workers=2).run("remove-worker", "7")
     assert result.exit_code == 4

@@ -120,8 +120,8 @@ def test_a_worker_knows_its_id_and_type_but_not_our_secrets(
     assert not [line for line in environment if line.startswith(("WATCHER_", "RAY_ADDRESS="))]
 
 
-def test_a_missing_ray_is_named_with_what_to_install(world: ProcessWorld) -> None:
-    with pytest.raises(LaunchFailedError, match=r"no program /no/such/program; install ray\[serve\]"):
+def test_a_missing_program_is_named(world: ProcessWorld) -> None:
+    with pytest.raises(LaunchFailedError, match="no program /no/such/program"):
         world.provider(NO_PROGRAM).launch(request())
 
 

@@ -10,7 +10,7 @@ from builders import NOW, alert, node, worker_name, worker_type
 from fakes import AtOnceExecutor, FakeClock
 from test_scaler_reconciler import World
 
-from scaler.decision import Action, Cause, Plan
+from scaler.decision import ACTION_CAUSES, Action, Plan
 from scaler.errors import JournalError, ProviderUnavailableError
 from scaler.lifecycle import ActionKind, WorkerState
 from scaler.loose_ends import UNSEEN
@@ -155,14 +155,15 @@ def test_killed_in_a_removal(world: World, how: object, monkeypatch: pytest.Monk
 
 def left_open(world: World, kind: ActionKind, worker_id: str) -> World:
     """A scaler that wrote down an intent and was gone; returns its successor."""
-    cause = {ActionKind.LAUNCH: Cause.PENDING_DEMAND, ActionKind.DRAIN: Cause.IDLE, ActionKind.REMOVE: Cause.DRAINED}
-    action = Action(kind, cause[kind], "why", "default", worker_id, "00")
+    action = Action(kind, ACTION_CAUSES[kind][0], "why", "default", worker_id, "00")
     decision = world.journal.record_decision("test", Plan((action,)), NOW)
     world.journal.intend(decision, action, worker_id, NOW)
     return successor(world)
 
 
 OUTCOMES = [
+    pytest.param(ActionKind.PREPARE, True, None, "done", "the worker is there", id="prepared after all"),
+    pytest.param(ActionKind.PREPARE, False, None, "failed", "there is no such worker", id="never prepared"),
     pytest.param(ActionKind.LAUNCH, True, None, "done", "the worker is there", id="launched after all"),
     pytest.param(ActionKind.LAUNCH, False, None, "failed", "there is no such worker", id="never launched"),
     pytest.param(ActionKind.DRAIN, True, NodeStatus.IDLE, "failed", "Ray still uses the worker", id="never drained"),

@@ -24,6 +24,7 @@ from scaler.reconciler import Alarm, Reconciler
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from scaler.config import Policy
     from scaler.model import Node
 
 
@@ -40,10 +41,11 @@ class World:
     removals: Any = None
     metrics: ScalerMetrics = field(default_factory=ScalerMetrics)
     alarm: Alarm = field(default_factory=Alarm)
+    policy: Policy = field(default_factory=policy)
     new_id: NewId = lambda index: f"worker-{index}-{index:06x}"  # the same in each run
 
     def __post_init__(self) -> None:
-        shared = {"provider": self.provider, "journal": self.journal, "policy": policy()}
+        shared = {"provider": self.provider, "journal": self.journal, "policy": self.policy}
         self.flights = Flights(
             **shared,  # type: ignore[arg-type]
             drainer=self.drainer,

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from scaler.providers.ray_program import announce_ports, port_file
+from scaler.providers.ray_program import port_file, start_sooner, yielding
 
 AGENT = "--dashboard_agent_command=python agent.py --node-id=ab --listen-port=8078 --node-manager-port=PLACEHOLDER"
 RAYLET = ["/ray/raylet", "--session_dir=/ray/session", "--node_id=ab", "--head", AGENT]
@@ -33,11 +33,40 @@ def test_the_port_is_there_before_the_raylet_starts(tmp_path: Path) -> None:
 
     def start_ray_process(command: list[str], process_type: str, *, fate_share: bool) -> str:
         seen.append((process_type, fate_share))
-        return (tmp_path / "dashboard_agent_listen_port_ab").read_text() if command == raylet else "started"
+        return (tmp_path / "dashboard_agent_listen_port_ab").read_text() if command[0] == "raylet" else "started"
 
     services = SimpleNamespace(start_ray_process=start_ray_process)
-    announce_ports(services)
+    start_sooner(services)
 
     assert services.start_ray_process(["log_monitor"], "log_monitor", fate_share=True) == "started"
     assert services.start_ray_process(raylet, "raylet", fate_share=False) == "8078"
     assert seen == [("log_monitor", True), ("raylet", False)]
+
+
+@pytest.mark.parametrize(
+    ("command", "yields"),
+    [
+        pytest.param(
+            ["python", "/ray/log_monitor.py"], ["/bin/nice", "-n", "10", "python", "/ray/log_monitor.py"], id="log"
+        ),
+        pytest.param(
+            ["raylet", "--dashboard_agent_command=python a.py", "--runtime_env_agent_command=python b.py", "--head"],
+            [
+                "raylet",
+                "--dashboard_agent_command=/bin/nice -n 10 python a.py",
+                "--runtime_env_agent_command=/bin/nice -n 10 python b.py",
+                "--head",
+            ],
+            id="agents, not the raylet",
+        ),
+        pytest.param(["raylet", "--dashboard_agent_command="], ["raylet", "--dashboard_agent_command="], id="no agent"),
+        pytest.param(["gcs_server", "--port=1"], ["gcs_server", "--port=1"], id="another process"),
+    ],
+)
+def test_agents_yield_to_what_starts_beside_them(
+    command: list[str], yields: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shutil.which", lambda _name: "/bin/nice")
+    assert yielding(command) == yields
+    monkeypatch.setattr("shutil.which", lambda _name: None)
+    assert yielding(command) == command

@@ -12,7 +12,7 @@ from test_scaler_plan_properties import POLICY, observations
 
 from scaler.decision import Cause, Held, Observation, Plan
 from scaler.explain import Explanation, explain
-from scaler.lifecycle import WorkerState
+from scaler.lifecycle import ActionKind, WorkerState
 from scaler.model import Direction, Strategy
 from scaler.plan import plan
 from scaler.why_waiting import SHAPES_EXPLAINED
@@ -134,6 +134,24 @@ def test_a_workers_reason_is_the_first_that_applies(changes: dict[str, object], 
     assert (found.cause, why in found.why) == (cause, True)
 
 
+@pytest.mark.parametrize(
+    ("changes", "waiting", "why"),
+    [
+        pytest.param({}, 0, "warm: kept warm, joins at once when it is needed (warm_workers is 1)", id="warm"),
+        pytest.param({"in_flight": ActionKind.PREPARE}, 0, "warm: being prepared", id="being-prepared"),
+        pytest.param({}, 1, "joining: told to join (1 x CPU:1 wait: 1 more worker", id="told-to-join"),
+        pytest.param({"worker_type": "gone"}, 0, "leaving: being removed (0 of type gone", id="too-many"),
+    ],
+)
+def test_a_warm_worker_says_what_it_is_for(changes: dict[str, object], waiting: int, why: str) -> None:
+    demands = (demand(waiting),) if waiting else ()
+    seen = observation(worker(1, WorkerState.WARM, **changes), demands=demands, up=PENDING)  # type: ignore[arg-type]
+    found = explained(seen, policy(worker_type(warm_workers=1)))
+
+    assert f"{found.workers[0].cause.value}: {found.workers[0].why}".startswith(why)
+    assert "1 worker: 1 " in found.summary[-1]
+
+
 def test_a_worker_that_pending_demand_needs_says_so() -> None:
     seen = observation(worker(1, idle=90), demands=(demand(1),), down=permits(Direction.DOWN))
 
@@ -190,7 +208,7 @@ def test_all_is_explained_whatever_the_cluster_looks_like(given_: Observation) -
 @given(observations())
 def test_who_leaves_is_who_the_plan_lets_go(given_: Observation) -> None:
     proposed = plan(given_, POLICY, NOW)
-    acted_on = {action.worker_id for action in proposed.actions if action.worker_id}
+    acted_on = {action.worker_id for action in proposed.actions if action.kind in (ActionKind.DRAIN, ActionKind.REMOVE)}
     told = {why.worker_id for why in explained(given_, POLICY).workers if why.cause is Situation.LEAVING}
 
     assert acted_on <= told

@@ -26,6 +26,12 @@ S, UP = WorkerState, InstanceStatus.RUNNING
         pytest.param(UP, NodeStatus.DEAD, None, 0, 500, S.TERMINATING, id="Ray let it go, its container is up"),
         pytest.param(UP, NodeStatus.DEAD, ActionKind.REMOVE, 0, 500, S.TERMINATING, id="its removal flies"),
         pytest.param(InstanceStatus.EXITED, None, None, None, 5, S.LAUNCH_FAILED, id="ended before it joined"),
+        pytest.param(InstanceStatus.REQUESTED, None, ActionKind.PREPARE, None, 0, S.WARM, id="being prepared"),
+        pytest.param(InstanceStatus.WARM, None, None, None, 999, S.WARM, id="warm for long is not late"),
+        pytest.param(InstanceStatus.WARM, None, ActionKind.LAUNCH, None, 9, S.ALLOCATED, id="just told to join"),
+        pytest.param(InstanceStatus.WARM, NodeStatus.IDLE, None, None, 9, S.RUNNING, id="joined, though named warm"),
+        pytest.param(InstanceStatus.WARM, None, None, 9, 500, S.RUNNING, id="joined once, though named warm"),
+        pytest.param(InstanceStatus.WARM, None, ActionKind.REMOVE, None, 9, S.TERMINATING, id="warm and removed"),
         pytest.param(InstanceStatus.EXITED, None, None, 0, 5, S.TERMINATED, id="ended after it joined"),
         pytest.param(InstanceStatus.EXITED, NodeStatus.RUNNING, None, None, 5, S.TERMINATED, id="killed just now"),
     ],
@@ -51,6 +57,23 @@ def test_a_workers_state_is_joined_from_all_views(
     )
 
     assert joined_view.state is state
+
+
+@pytest.mark.parametrize(("told", "state"), [(NOW - 5, S.ALLOCATED), (NOW - 121, S.JOIN_TIMED_OUT)])
+def test_a_warm_worker_has_the_join_timeout_from_when_it_was_told_to_join(told: float, state: WorkerState) -> None:
+    instance = Instance(worker_name(1), 1, "default", UP, created_at=NOW - 9_999)
+
+    (view,) = join_views(
+        [instance],
+        snapshot(),
+        last_seen={},
+        launched={worker_name(1): told},
+        flights={},
+        now=NOW,
+        join_timeout=120,
+    )
+
+    assert (view.state, view.created_at) == (state, told)
 
 
 def test_without_a_snapshot_nobody_is_called_late() -> None:

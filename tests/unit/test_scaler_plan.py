@@ -11,12 +11,14 @@ from plan_cases.limits import LIMITS
 from plan_cases.paused import PAUSE, PAUSED
 from plan_cases.removals import REMOVALS
 from plan_cases.requested import REQUESTED
+from plan_cases.warm import TWO_WARM, WARM
 
 from scaler.alerts import Permission
 from scaler.decision import ACTION_CAUSES, HELD_CAUSES, Cause
+from scaler.lifecycle import WorkerState
 from scaler.plan import plan
 
-CASES = (*LAUNCHES, *REMOVALS, *LIMITS, *FAILURES, *REQUESTED, *PAUSED)
+CASES = (*LAUNCHES, *REMOVALS, *LIMITS, *FAILURES, *REQUESTED, *PAUSED, *WARM)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.sentence)
@@ -73,6 +75,13 @@ def test_a_launch_says_what_waits_and_which_alert_permits_it() -> None:
     proposed = plan(observation(nodes=(head(),), demands=(demand(2),), up=UP), policy(), NOW)
 
     assert proposed.actions[0].reason == "2 x CPU:1 wait: 2 more workers, permitted by RayPendingTasks"
+
+
+def test_launches_are_served_by_warm_workers_first() -> None:
+    warm = worker(2, WorkerState.WARM)
+    proposed = plan(observation(worker(1), warm, demands=(demand(2),), up=UP), TWO_WARM, NOW)
+
+    assert [action.worker_id for action in proposed.actions] == [worker_name(2), ""]
 
 
 def test_a_gpu_demand_takes_the_gpu_type() -> None:

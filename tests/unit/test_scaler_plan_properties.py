@@ -17,12 +17,14 @@ from scaler.lifecycle import JOINING, LEAVING, ActionKind, Worker, WorkerState
 from scaler.model import Demand, Direction, NodeStatus, bundle
 from scaler.plan import plan
 
+LAUNCH, PREPARE = ActionKind.LAUNCH, ActionKind.PREPARE
 SHAPES = [{"CPU": 1.0}, {"CPU": 0.5}, {"CPU": 2.0}, {"CPU": 1.0, "GPU": 1.0}, {"GPU": 0.25}, {"custom": 1.0}]
 POLICY = policy(
-    worker_type(name="default", num_cpus=2, max_workers=4, min_workers=1),
+    worker_type(name="default", num_cpus=2, max_workers=4, min_workers=1, warm_workers=2),
     worker_type(name="gpu", num_cpus=1, num_gpus=1, max_workers=3),
     max_workers=6,
 )
+WARM_TYPES = (worker_type(name="default", warm_workers=2), worker_type(name="gpu", max_workers=6))
 
 HEALTHS = st.builds(
     LaunchHealth, st.integers(0, 5).map(lambda rounds: frozenset(range(rounds))), st.sampled_from([NOW - 5, NOW - 500])
@@ -77,12 +79,33 @@ def launches(proposed: Plan) -> list[str]:
 def test_there_are_never_more_workers_than_allowed(given_: Observation) -> None:
     proposed = plan(given_, POLICY, NOW)
     there = given_.workers  # whatever their state: until they are removed
-    launched = launches(proposed)
+    new = [
+        action.worker_type for action in proposed.actions if action.kind in (LAUNCH, PREPARE) and not action.worker_id
+    ]
 
-    assert not launched or len(there) + len(launched) <= POLICY.max_workers
+    assert not new or len(there) + len(new) <= POLICY.max_workers
     for kind in POLICY.worker_types:
         present = sum(w.worker_type == kind.name for w in there)
-        assert kind.name not in launched or present + launched.count(kind.name) <= kind.max_workers
+        assert kind.name not in new or present + new.count(kind.name) <= kind.max_workers
+
+
+@given(observations())
+def test_a_launch_that_names_a_worker_names_a_warm_one_of_its_type(given_: Observation) -> None:
+    ready = {w.worker_id: w.worker_type for w in given_.workers if w.state is WorkerState.WARM and not w.in_flight}
+    for action in plan(given_, POLICY, NOW).actions:
+        if action.kind is LAUNCH and action.worker_id:
+            assert ready[action.worker_id] == action.worker_type
+
+
+@given(observations())
+def test_no_worker_is_started_cold_while_a_warm_one_of_its_type_is_ready(given_: Observation) -> None:
+    proposed = plan(given_, POLICY, NOW)
+    named = {action.worker_id for action in proposed.actions}
+    ready = [w for w in given_.workers if w.state is WorkerState.WARM and not w.in_flight]
+    unused = {w.worker_type for w in ready if w.worker_id not in named}
+    cold = {action.worker_type for action in proposed.actions if action.kind is LAUNCH and not action.worker_id}
+
+    assert not unused & cold
 
 
 @given(observations())
@@ -183,6 +206,20 @@ def test_planning_again_after_applying_launches_nothing(waiting: tuple[Demand, .
     again = observation(*joining, nodes=(head(),), demands=waiting, up=permits(), demand_since=NOW - 9)
 
     assert launches(plan(again, POLICY, NOW + 100)) == []
+
+
+@given(st.integers(0, 6))
+def test_preparing_again_after_preparing_does_nothing(running: int) -> None:
+    there = [worker(index, worker_type="gpu") for index in range(1, running + 1)]
+    first = plan(observation(*there, nodes=(head(),)), replace(POLICY, worker_types=WARM_TYPES), NOW)
+    prepared = [
+        worker(running + number, WorkerState.WARM, worker_type=action.worker_type)
+        for number, action in enumerate(first.actions, start=1)
+    ]
+    again = observation(*there, *prepared, nodes=(head(),))
+
+    assert len(prepared) == min(2, POLICY.max_workers - running)
+    assert plan(again, replace(POLICY, worker_types=WARM_TYPES), NOW).actions == ()
 
 
 @given(observations())

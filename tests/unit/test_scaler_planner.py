@@ -15,7 +15,7 @@ from builders import NOW, demand, head, observation, permits, policy, worker, wo
 
 from common.settings import SettingsError
 from scaler.decision import Action, Cause, Plan
-from scaler.lifecycle import ActionKind
+from scaler.lifecycle import ActionKind, WorkerState
 from scaler.pauses import Pause
 from scaler.plan import plan
 from scaler.planner import guarded, load_planner
@@ -54,6 +54,16 @@ def test_a_custom_plan_is_followed() -> None:
         pytest.param(Plan([launch()]), "something other than a tuple of Action", id="a list"),
         pytest.param(Plan(("launch",)), "something other than a tuple of Action", id="words"),
         pytest.param(Plan((launch("gpu"),)), "worker type 'gpu', which the policy does not have", id="unknown type"),
+        pytest.param(
+            Plan((Action(ActionKind.PREPARE, Cause.BELOW_WARM_WORKERS, "mine", "gpu"),)),
+            "it prepares worker type 'gpu', which the policy does not have",
+            id="unknown type to prepare",
+        ),
+        pytest.param(
+            Plan((replace(launch(), worker_id="worker-9"),)),
+            "would launch 'worker-9', which is no worker",
+            id="no warm one",
+        ),
         pytest.param(Plan((launch(),) * 5), "launches 5 beside 1, and max_workers is 5", id="too many"),
         pytest.param(
             Plan((Action(ActionKind.REMOVE, Cause.IDLE, "mine", "default", "worker-9"),)),
@@ -68,6 +78,14 @@ def test_nonsense_is_told_and_the_built_in_plan_followed(returned: object, says:
     assert proposed.actions == BUILT_IN.actions
     assert proposed.held[0].cause is Cause.CUSTOM_PLANNER_FAILED
     assert says in proposed.held[0].reason
+
+
+@pytest.mark.parametrize(("warm", "followed"), [("", False), (worker_name(5), True)], ids=["cold", "warm"])
+def test_a_warm_worker_has_its_place_already(warm: str, *, followed: bool) -> None:
+    full = observation(*map(worker, range(1, 5)), worker(5, WorkerState.WARM))
+    mine = Plan((replace(launch(), worker_id=warm),))
+
+    assert (guarded(lambda _o, _p, _n: mine, "mine")(full, policy(), NOW) == mine) is followed
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import click
 from common.settings import load
 from scaler.decision import Cause
 from scaler.history import MOST_ENTRIES, Question, read_file
+from scaler.lifecycle import ActionKind
 from watcher import history_output, output
 from watcher.commands.options import json_option
 from watcher.errors import NotRunningError
@@ -54,7 +55,7 @@ class WorkerName(click.ParamType[str]):
 @click.option(
     "--since", type=Span(), default="1h", show_default=True, metavar="SPAN", help="How far back: 15m, 1h, 2d."
 )
-@click.option("--action", type=click.Choice(["launch", "drain", "remove"]), help="Only actions of this kind.")
+@click.option("--action", type=click.Choice([kind.value for kind in ActionKind]), help="Only actions of this kind.")
 @click.option(
     "--cause",
     type=click.Choice([cause.value for cause in Cause]),

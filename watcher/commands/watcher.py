@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 @setting("pending_threshold")
 @setting("max_workers")
 @setting("min_workers")
+@setting("warm_workers")
 @setting("cooldown")
 @setting("idle_timeout")
 @provider_option
