@@ -22,18 +22,23 @@ MOST_STEPS = 500  # no scenario has so many; one that does never ends
 
 @dataclass(frozen=True)
 class Scenario:
-    """`workers` are there; one of them may have died; then the alert in `direction` fires, and `tasks` are to run."""
+    """`workers` are there; one of them may have died; then the alert in `direction` fires, and `tasks` are to run.
+
+    `warm` more are to be kept warm, before and after.
+    """
 
     workers: int
     direction: Direction
     tasks: int
     one_has_died: bool = False
+    warm: int = 0
 
 
 SCENARIOS = {
     "two-are-launched": Scenario(0, Direction.UP, 2),
     "one-of-two-is-drained": Scenario(2, Direction.DOWN, 1),
     "one-of-two-has-died": Scenario(2, Direction.UP, 2, one_has_died=True),
+    "a-warm-one-joins-and-is-replaced": Scenario(0, Direction.UP, 1, warm=1),
 }
 
 
@@ -44,14 +49,19 @@ def after_a_kill(kind: str, scenario: Scenario, step: int) -> tuple[bool, list[s
         _set_the_scene(place, scenario)
         begin = NOW + 100
         first = in_a_process_of_its_own(
-            lambda: live(place, scenario.direction, scenario.tasks, ROUNDS, begin=begin, fate=Fate(step)).wrong
+            lambda: (
+                live(
+                    place, scenario.direction, scenario.tasks, ROUNDS, begin=begin, fate=Fate(step), warm=scenario.warm
+                ).wrong
+            )
         )
         begin += ROUNDS * ROUND_SECONDS
         second = in_a_process_of_its_own(
             lambda: judge(
                 place,
                 scenario.tasks,
-                live(place, scenario.direction, scenario.tasks, RECOVERY_ROUNDS, begin=begin),
+                live(place, scenario.direction, scenario.tasks, RECOVERY_ROUNDS, begin=begin, warm=scenario.warm),
+                scenario.warm,
             )
         )
         return first is None, [*(first or []), *(second or [])]
@@ -60,9 +70,11 @@ def after_a_kill(kind: str, scenario: Scenario, step: int) -> tuple[bool, list[s
 
 
 def _set_the_scene(place: Place, scenario: Scenario) -> None:
-    if scenario.workers:
-        told = in_a_process_of_its_own(lambda: live(place, Direction.UP, scenario.workers, 3, begin=NOW).wrong)
-        if told or len(place.living()) != scenario.workers:
+    if scenario.workers or scenario.warm:
+        told = in_a_process_of_its_own(
+            lambda: live(place, Direction.UP, scenario.workers, 3, begin=NOW, warm=scenario.warm).wrong
+        )
+        if told or len(place.living()) != scenario.workers + scenario.warm:
             raise RuntimeError(f"the scene was not set: {told}")
     if scenario.one_has_died:
         place.kill(min(place.living()))

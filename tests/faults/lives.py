@@ -93,19 +93,22 @@ class PretendedRay:
 
     def read(self) -> Snapshot:
         """What `/state` would say."""
-        living = sorted(self.place.living())
         drained = self.place.drained()
-        there = [worker_id for worker_id in living if worker_id not in drained]
+        there = self.joined()
         busy = self.busy()
         nodes = [node(worker_id, idle=0.0 if worker_id in busy else 61.0) for worker_id in there]
         nodes += [node(worker_id, status=NodeStatus.DEAD) for worker_id in drained]
         waiting = self.tasks - len(busy)
         return snapshot(head(), *nodes, demands=(demand_of(waiting),) if waiting else ())
 
+    def joined(self) -> list[str]:
+        """Workers that are nodes: those that live, were told to join and were not let go."""
+        absent = self.place.drained() | self.place.warm()
+        return [worker_id for worker_id in sorted(self.place.living()) if worker_id not in absent]
+
     def busy(self) -> set[str]:
         """Workers that run a task."""
-        drained = self.place.drained()
-        return set([worker_id for worker_id in sorted(self.place.living()) if worker_id not in drained][: self.tasks])
+        return set(self.joined()[: self.tasks])
 
     def drain_idle(self, node_id: str, reason: str) -> DrainReply:  # noqa: ARG002  # the port's signature
         """Let an idle worker go."""
@@ -132,7 +135,14 @@ class Told:
 
 
 def live(  # what a life is made of
-    place: Place, direction: Direction, tasks: int, rounds: int, *, begin: float, fate: Fate | None = None
+    place: Place,
+    direction: Direction,
+    tasks: int,
+    rounds: int,
+    *,
+    begin: float,
+    fate: Fate | None = None,
+    warm: int = 0,
 ) -> Told:
     """One life of a scaler, `rounds` looks long; what was wrong at any look."""
     fate, clock, told = fate or Fate(), FakeClock(begin), Told()
@@ -141,7 +151,7 @@ def live(  # what a life is made of
     fate.armed = True
     ray = PretendedRay(place, fate, tasks)
     with closing(SteppedJournal(place.journal, fate)) as journal, ExitStack() as young:
-        reconciler = _reconciler(place, ray, journal, clock)
+        reconciler = _reconciler(place, ray, journal, clock, warm)
         for look in range(rounds):
             now = clock.now()
             journal.absorb_alerts([alert(direction, starts_at=NOW, received_at=now)])
@@ -158,10 +168,9 @@ def live(  # what a life is made of
     return told
 
 
-def _reconciler(place: Place, ray: PretendedRay, journal: Journal, clock: FakeClock) -> Reconciler:
-    limits = policy(
-        worker_type(max_workers=MAX_WORKERS), max_workers=MAX_WORKERS, scale_up_cooldown=5, scale_down_cooldown=5
-    )
+def _reconciler(place: Place, ray: PretendedRay, journal: Journal, clock: FakeClock, warm: int) -> Reconciler:
+    kind = worker_type(max_workers=MAX_WORKERS, warm_workers=warm)
+    limits = policy(kind, max_workers=MAX_WORKERS, scale_up_cooldown=5, scale_down_cooldown=5)
     alarm, metrics, provider = Alarm(), ScalerMetrics(), place.provider(ray.fate.take)
     shared: dict[str, Any] = {"journal": journal, "policy": limits, "metrics": metrics, "clock": clock}
     flights = Flights(
@@ -188,16 +197,17 @@ def in_a_process_of_its_own(work: Callable[[], list[str]]) -> list[str] | None:
     return None if killed else list(json.loads(said))
 
 
-def judge(place: Place, tasks: int, told: Told) -> list[str]:
+def judge(place: Place, tasks: int, told: Told, warm: int = 0) -> list[str]:
     """What is wrong once everything has come to rest."""
     living, listed = set(place.living()), {worker.worker_id for worker in place.provider().list()}
-    told.check(len(living) == tasks, f"{len(living)} workers live, wanted {tasks}")
+    told.check(len(living) == tasks + warm, f"{len(living)} workers live, wanted {tasks + warm}")
+    told.check(len(place.warm()) == warm, f"{sorted(place.warm())} are warm, wanted {warm}")
     told.check(living == listed, f"{sorted(living)} live, {sorted(listed)} are listed")
     left = place.left()
     told.check(not left, f"something of {sorted(left)} is left")
     with closing(Journal(place.journal)) as journal:
         actions = journal.actions(1000)
-    launched = {record.worker_id for record in actions if record.action == "launch"}
+    launched = {record.worker_id for record in actions if record.action in {"launch", "prepare"}}
     told.check(living <= launched, f"not in the journal: {sorted(living - launched)}")
     told.check(all(record.outcome for record in actions), "an intent has no outcome")
     return told.wrong

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from builders import worker_type
 
 from common.detached import MARKER
-from scaler.model import LaunchRequest
+from scaler.model import InstanceStatus, LaunchRequest
 from scaler.providers.docker import CLUSTER_LABEL, WORKER_ID_LABEL, DockerProvider
 from scaler.providers.engine import Engine
 from scaler.providers.process import ProcessProvider
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 TINY_IMAGE = "ray-watcher/base:test"
 GONE_SECONDS = 5.0
-ENGINE_STEPS = ("create_container", "start", "stop", "remove_container")
+ENGINE_STEPS = ("create_container", "put_archive", "start", "rename", "stop", "remove_container")
 
 
 @dataclass
@@ -50,6 +50,10 @@ class Place(ABC):
     @abstractmethod
     def provider(self, step: Callable[[], None] = lambda: None) -> WorkerProvider:
         """The provider, whose workers sleep; `step` is called where Python itself does not tell of a step."""
+
+    def warm(self) -> set[str]:
+        """Ids of the workers that were not told to join yet."""
+        return {one.worker_id for one in self.provider().list() if one.status is InstanceStatus.WARM}
 
     @abstractmethod
     def living(self) -> Mapping[str, object]:
