@@ -165,6 +165,23 @@ def a_frozen_exporter_is_told_and_nothing_is_removed(session: Operator) -> None:
     eventually(lambda: status(session)["scaler"]["snapshot"]["usable"], "the exporter answers again")
 
 
+def warm(operator: Operator) -> set[str]:
+    """Workers that are prepared and have not joined."""
+    return {worker["worker_id"] for worker in ray_workers(operator) if worker["state"] == "WARM"}
+
+
+def a_warm_worker_joins_and_is_replaced(session: Operator) -> None:
+    session.run("stop-watcher")
+    session.run("start-watcher", "--warm-workers", "1", "--max-workers", "3", "--cooldown", "5")
+    [prepared] = eventually(lambda: warm(session), "a worker is prepared")
+
+    session.run("load", "--num-tasks", "3", "--seconds", "2")
+
+    actions = status(session)["scaler"]["actions"]
+    assert prepared in {a["worker_id"] for a in actions if a["action"] == "launch" and a["joined_at"]}
+    eventually(lambda: warm(session) - {prepared}, "the next one is prepared")
+
+
 def stopping_leaves_nothing_and_stopping_again_says_so(session: Operator) -> None:
     session.run("stop-watcher")
     assert "not running" in session.run("stop-watcher", exit_code=4).stderr
@@ -190,6 +207,7 @@ STORY = (
     what_is_not_there_is_told,
     a_killed_scaler_comes_back_and_knows_what_was,
     a_frozen_exporter_is_told_and_nothing_is_removed,
+    a_warm_worker_joins_and_is_replaced,
     stopping_leaves_nothing_and_stopping_again_says_so,
 )
 
