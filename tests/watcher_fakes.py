@@ -99,6 +99,7 @@ class World:
             read_state=self._state,
             drainer=self._drainer,
             image=lambda settings: self.image or settings.image,
+            provide_image=lambda settings, _progress: self.image or settings.image,
             programs=self.programs,
             program_containers=lambda _cluster: self.compose,
         )

@@ -39,24 +39,24 @@ def real_cluster(provider: str, settings: OperatorSettings) -> RayCluster:
     return ProcessCluster.from_settings(settings)
 
 
-def local_image(settings: OperatorSettings) -> str | None:
-    """The image of head and workers that the engine has; None where it has none.
+def image_of(settings: OperatorSettings) -> str:
+    """The image of head and workers; one that is not here is named all the same: the engine says that it is missing.
 
     RAY_IMAGE names it. Where that is unset and its default is not here, one of `build-image` will do.
     """
     from scaler.providers.engine import Engine
-    from watcher.images import default_tag
+    from watcher.images import image_here
 
-    engine = Engine()
-    built = [] if "image" in settings.model_fields_set else [default_tag()]
-    return next((image for image in (settings.image, *built) if engine.image_labels(image) is not None), None)
-
-
-def image_of(settings: OperatorSettings) -> str:
-    """The image to use; one that is not here is named all the same, and the engine says that it is missing."""
-    with contextlib.suppress(ProviderError, MissingError):
-        return local_image(settings) or settings.image
+    with contextlib.suppress(ProviderError):
+        return image_here(settings.image, Engine(), chosen="image" in settings.model_fields_set) or settings.image
     return settings.image
+
+
+def provide_image(settings: OperatorSettings, progress: Callable[[str], None]) -> str:
+    """The image to use, pulled or built where it is not here. Raises `MissingError`, `WatcherError`."""
+    from watcher import images
+
+    return images.provide_image(settings.image, progress, chosen="image" in settings.model_fields_set)
 
 
 def docker_answers() -> bool:
@@ -103,6 +103,7 @@ class Host:
     read_state: Callable[[HeadStatus], ClusterState] = read_gcs
     drainer: Callable[[HeadStatus], Drainer] = gcs_drainer
     image: Callable[[OperatorSettings], str] = image_of
+    provide_image: Callable[[OperatorSettings, Callable[[str], None]], str] = provide_image
     programs: Callable[[Stack], Sequence[Program]] = programs_of
     program_containers: Callable[[str], Sequence[ProgramContainer]] = program_containers
 

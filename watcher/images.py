@@ -6,6 +6,7 @@ comes by pip in the version that is installed here, so that head, workers and th
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import tempfile
 from importlib import metadata
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scaler.errors import ProviderError, ProviderUnavailableError
-from scaler.providers.engine import Engine
+from scaler.providers.engine import Engine, missing_image
 from watcher import debian
 from watcher.errors import MissingError, WatcherError
 
@@ -68,6 +69,38 @@ def build_ray_image(tag: str | None, progress: Callable[[str], None], engine: En
     except ProviderError as error:
         raise WatcherError(str(error)) from error
     return tag
+
+
+def provide_image(named: str, progress: Callable[[str], None], engine: Engine | None = None, *, chosen: bool) -> str:
+    """The image of head and workers, got where the engine lacks it: pulled, or built where no registry has it.
+
+    `named` is a user's own choice where `chosen`, which nothing takes the place of. `progress` gets a line at a time.
+    Raises `MissingError`, `WatcherError`.
+    """
+    engine = engine or Engine(IMPORT_TIMEOUT_SECONDS)
+    try:
+        if image := image_here(named, engine, chosen=chosen):
+            return image
+        progress(f"pulling {named}, which is not here yet; it is large")
+        for line in engine.pull(named):
+            progress(line)
+    except ProviderUnavailableError as error:
+        raise MissingError(str(error)) from error
+    except ProviderError as error:
+        if chosen:
+            raise MissingError(f"{missing_image(named)} ({error})") from error
+        progress(f"{error}; so one is built here")
+        return build_ray_image(None, progress, engine)
+    return named
+
+
+def image_here(named: str, engine: Engine, *, chosen: bool) -> str | None:
+    """The image that the engine has: `named`, or, unless a user has `chosen` that, one of `build-image`."""
+    names = [named]
+    if not chosen:
+        with contextlib.suppress(MissingError):  # no Ray here, so none was built
+            names.append(default_tag())
+    return next((name for name in names if engine.image_labels(name) is not None), None)
 
 
 def build_base(

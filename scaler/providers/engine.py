@@ -38,6 +38,7 @@ DEFAULT_SOCKET = "/var/run/docker.sock"
 CALL_TIMEOUT_SECONDS = 20  # the slowest ordinary call, a start, takes 0.3 s on an idle host
 PROBE_TIMEOUT_SECONDS = 3
 BUILD_TIMEOUT_SECONDS = 900  # between two lines of a build: a download of some hundred MB
+LAYER_ENDS = ("Already exists", "Pull complete")  # in the engine's words
 POOL_SIZE = 80  # calls at the same time; docker-py's default of 10 would throw connections away
 REMOVAL_SECONDS = 10.0
 NAMED_USER_ID = 1000  # of an image that names its user: `ray`, in Ray's own images
@@ -241,6 +242,16 @@ class Engine:
                 return found["Config"].get("Labels") or {}
         except _GoneError:
             return None
+
+    def pull(self, image: str) -> Iterator[str]:
+        """Fetch an image from its registry; yields a line for each layer. Raises `ProviderError` with the reason."""
+        doing = f"pull the image {image}"
+        with _told(doing):
+            for event in self._api.pull(image, stream=True, decode=True):
+                if "error" in event:
+                    raise ProviderError(f"cannot {doing}: {event['error'].strip()}")
+                if "progressDetail" not in event or event["status"] in LAYER_ENDS:
+                    yield " ".join(event[key] for key in ("id", "status") if key in event)
 
     def import_image(self, archive: BinaryIO, image: str, changes: Sequence[str]) -> None:
         """Make an image of one layer from a tar archive; `changes` are Dockerfile instructions."""

@@ -12,10 +12,11 @@ from watcher import output
 from watcher.demo.ground import Ground, forget_settings, make_ground
 from watcher.demo.run import run
 from watcher.demo.views import View, make_view
-from watcher.host import Host, local_image
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from watcher.host import Host
 
 
 @click.command()
@@ -43,7 +44,7 @@ def demo(host: Host, /, provider: str, *, keep: bool) -> None:
     ground = make_ground(provider)
     view = make_view(f"ray-watcher demo ({provider})")
     try:
-        ground = _with_image(ground, view)
+        ground = _with_image(ground, host, view)
         rows = _watched(ground, host, view, keep=keep)
     except BaseException:
         output.note(f"the demo's logs are in {ground.directory}")
@@ -58,16 +59,10 @@ def _watched(ground: Ground, host: Host, view: View, *, keep: bool) -> list[list
         view.close()
 
 
-def _with_image(ground: Ground, view: View) -> Ground:
+def _with_image(ground: Ground, host: Host, view: View) -> Ground:
     if ground.settings.provider != "docker":
         return ground
-    from watcher.images import build_ray_image
-
-    image = local_image(ground.settings)
-    if image is None:
-        view.step(f"no image {ground.settings.image} here; building one from this machine's own packages")
-        image = build_ray_image(None, view.step)
-    return ground.with_image(image)
+    return ground.with_image(host.provide_image(ground.settings, view.step))
 
 
 def _tell_end(ground: Ground, rows: list[list[str]], *, keep: bool) -> None:

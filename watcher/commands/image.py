@@ -15,7 +15,7 @@ def build_image(tag: str | None) -> None:
     """Build the Ray image here.
 
     Made of this machine's own Debian packages and Ray from PyPI, for head and workers.
-    start-ray uses it by itself where RAY_IMAGE is not set and its default is not in the engine.
+    start-ray does this by itself where RAY_IMAGE is not set and no registry has its default.
 
     \b
     Example:  ray-watcher build-image

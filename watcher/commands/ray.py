@@ -50,7 +50,7 @@ def start_ray(host: Host, /, num_workers: int, type_name: str | None, **given: A
     settings = load(OperatorSettings, **chosen(given))
     kind = worker_type_of(settings, type_name, given)
     _require_loopback(settings)
-    cluster = _cluster_to_start(host, settings)
+    cluster = _with_image(host, settings, _cluster_to_start(host, settings))
     output.note(f"starting a Ray head and {output.count(num_workers, 'worker')} ({cluster.provider.name}) ...")
     head = cluster.start_head(head_options(settings))  # where it fails, a head that is there is another command's
     try:
@@ -155,6 +155,14 @@ def _cluster_to_start(host: Host, settings: OperatorSettings) -> RayCluster:
         f"cluster '{settings.cluster}' is there already {where} ({cluster.provider.name}); "
         "stop it with: ray-watcher stop-ray"
     )
+
+
+def _with_image(host: Host, settings: OperatorSettings, cluster: RayCluster) -> RayCluster:
+    """The cluster with an image that is here, if it runs in containers."""
+    if cluster.provider.name != "docker":
+        return cluster
+    image = host.provide_image(settings, output.note)
+    return host.cluster("docker", settings.model_copy(update={"image": image}))
 
 
 def _is_elsewhere(host: Host, settings: OperatorSettings) -> bool:
