@@ -136,14 +136,30 @@ def load(model: type[Settings], **overrides: object) -> Settings:
         raise SettingsError("\n".join(_explain(model, detail) for detail in error.errors())) from None
 
 
+_WANTED = {
+    "bool_parsing": "true or false",
+    **dict.fromkeys(("byte_size", "byte_size_unit"), "a size such as 8GB"),
+    **dict.fromkeys(("float_parsing", "float_type"), "a number"),
+    **dict.fromkeys(("int_from_float", "int_parsing", "int_type"), "a whole number"),
+}
+"""What pydantic says less well, by its own names of the errors."""
+
+
+def wanted(detail: ErrorDetails) -> str:
+    """What a value has to be, to stand after `wanted`."""
+    if known := _WANTED.get(detail["type"]):
+        return known
+    said = detail["msg"].removeprefix("Value error, ").removeprefix("Input should be ").removeprefix("wants ")
+    return said.replace("String should match pattern", "text that matches")
+
+
 def _explain(model: type[EnvSettings], detail: ErrorDetails) -> str:
     name = str(detail["loc"][0]) if detail["loc"] else ""
-    wanted = detail["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
     if not name:
-        return wanted
+        return wanted(detail)
     field = model.model_fields.get(name) or next(
         (f for f in model.model_fields.values() if f.validation_alias == name), None
     )
     variable = field.validation_alias if field else name
     meaning = f" ({field.description})" if field and field.description else ""
-    return f"{variable}: got {detail['input']!r}, wanted {wanted.removeprefix('wants ')}{meaning}"
+    return f"{variable}: got {detail['input']!r}, wanted {wanted(detail)}{meaning}"

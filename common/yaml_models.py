@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from common.settings import wanted
+
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
@@ -17,7 +19,6 @@ Place = tuple[str | int, ...]
 Model = TypeVar("Model", bound=BaseModel)
 
 _WANTED = {
-    "byte_size": "a size such as 8GB",
     "invalid_key": "text; put it in quotes",
     "list_type": "a list",
     "dict_type": "keys and values",
@@ -51,8 +52,8 @@ def _explain(model: type[BaseModel], document: Document, place: Place, detail: E
         return document.error(where, f"{key_text(where)}is missing{_meaning(model, inside)}")
     if detail["type"] == "extra_forbidden":
         return document.error(where, f"{key_text(where)}is unknown; {_known(model, str(inside[-1]))}")
-    wanted = _WANTED.get(detail["type"], detail["msg"].removeprefix("Value error, ").removeprefix("Input should be "))
-    return document.error(where, f"{key_text(where)}got {detail['input']!r}, wanted {wanted}{_meaning(model, inside)}")
+    said = _WANTED.get(detail["type"]) or wanted(detail)
+    return document.error(where, f"{key_text(where)}got {detail['input']!r}, wanted {said}{_meaning(model, inside)}")
 
 
 def key_text(place: Place) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import click
 from pydantic import ByteSize, ConfigDict, TypeAdapter, ValidationError
 
-from common.settings import SettingsError
+from common.settings import SettingsError, wanted
 from scaler.policy_file import policy_from
 from watcher.settings import field, variable
 
@@ -93,8 +93,7 @@ def _checked(info: FieldInfo, value: str | None) -> Any:
     try:
         return checked.validate_python(value)
     except ValidationError as error:
-        wanted = error.errors()[0]["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
-        raise click.BadParameter(f"got {value!r}, wanted {wanted.removeprefix('wants ')}") from None
+        raise click.BadParameter(f"got {value!r}, wanted {wanted(error.errors()[0])}") from None
 
 
 def _metavar(info: FieldInfo) -> str:
