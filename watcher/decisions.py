@@ -24,7 +24,7 @@ def parts(decision: Mapping[str, Any]) -> list[Part]:
     """All of a decision; its actions first, those of one kind and cause together."""
     held = [Part(f"hold {entry['count']}", entry["cause"], entry["reason"]) for entry in decision["held"]]
     impossible = [
-        Part(f"impossible {entry['count']}", str(entry["shape"]), entry["reason"]) for entry in decision["infeasible"]
+        Part(f"impossible {entry['count']}", entry["cause"], entry["reason"]) for entry in decision["infeasible"]
     ]
     return [*_actions(decision["actions"]), *held, *impossible]
 

@@ -6,6 +6,7 @@ import contextlib
 import os
 import sys
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from common import processes
@@ -17,10 +18,11 @@ from watcher.fetch import answers
 from watcher.settings import variable
 from watcher.stack import write_token
 from watcher.supervisord import SilentError
-from watcher.tail import last_lines
+from watcher.tail import last_lines, size
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from watcher.stack import Stack
     from watcher.supervisord import Program
@@ -29,6 +31,7 @@ READY_TIMEOUT_SECONDS = 30.0  # all four are up in about 3 s on 2 idle cores
 STOP_SECONDS = 20.0  # all are told at once, and killed after their own 10 s
 ORPHAN_GRACE_SECONDS = 5.0  # for programs whose supervisord was killed
 POLL_SECONDS = 0.1
+ALREADY = "the watcher is running already; stop it with: ray-watcher stop-watcher"
 CULPRIT_LINES = 12  # of the log of a program that did not start
 GONE = frozenset({"STOPPED", "BACKOFF", "EXITED", "FATAL", "UNKNOWN"})  # not on the way to RUNNING
 LISTEN_VARIABLES = {
@@ -47,12 +50,13 @@ def start(stack: Stack, programs: Sequence[Program]) -> None:
     """
     with _alone(stack):
         if stack.supervisor.state().running:
-            raise AlreadyRunningError("the watcher is running already; stop it with: ray-watcher stop-watcher")
+            raise AlreadyRunningError(ALREADY)
         _end(stack)  # the programs of a supervisord that was killed: they hold the ports
         _require_free_ports(stack)
+        logs = {program.name: Log(stack.log(program.name), size(stack.log(program.name))) for program in programs}
         try:
             _launch(stack, programs)
-            _await_ready(stack, programs)
+            _await_ready(stack, programs, logs)
         except BaseException:
             _end(stack)
             raise
@@ -106,18 +110,29 @@ def _launch(stack: Stack, programs: Sequence[Program]) -> None:
     stack.supervisor.start(command, {**os.environ, **stack.environment})
 
 
-def _await_ready(stack: Stack, programs: Sequence[Program]) -> None:
+@dataclass(frozen=True)
+class Log:
+    """The log of a program, which goes on from earlier runs at `begin`."""
+
+    path: Path
+    begin: int
+
+    def after(self, message: str) -> str:
+        """The message, and this run's last lines."""
+        return "\n".join([message, f"last lines of {self.path}:", *last_lines(self.path, CULPRIT_LINES, self.begin)])
+
+
+def _await_ready(stack: Stack, programs: Sequence[Program], logs: Mapping[str, Log]) -> None:
     """All answer, and have been up for the second after which supervisord calls them RUNNING."""
     deadline = time.monotonic() + READY_TIMEOUT_SECONDS
-    while waiting := _not_ready(stack, programs):
+    while waiting := _not_ready(stack, programs, logs):
         if time.monotonic() > deadline:
             names = ", ".join(program.name for program in waiting)
-            message = f"{names} not ready after {READY_TIMEOUT_SECONDS:g} s"
-            raise TimedOutError(_with_log(stack, waiting[0].name, message))
+            raise TimedOutError(logs[waiting[0].name].after(f"{names} not ready after {READY_TIMEOUT_SECONDS:g} s"))
         time.sleep(POLL_SECONDS)
 
 
-def _not_ready(stack: Stack, programs: Sequence[Program]) -> list[Program]:
+def _not_ready(stack: Stack, programs: Sequence[Program], logs: Mapping[str, Log]) -> list[Program]:
     """Raises `WatcherError` where one of them, or supervisord itself, has ended."""
     if not stack.supervisor.state().running:
         raise WatcherError(
@@ -129,10 +144,5 @@ def _not_ready(stack: Stack, programs: Sequence[Program]) -> list[Program]:
         return list(programs)  # it has not opened its socket yet; the deadline bounds this
     for program in states.values():
         if program.state in GONE:
-            raise WatcherError(_with_log(stack, program.name, f"{program.name} did not start: {program.detail}"))
+            raise WatcherError(logs[program.name].after(f"{program.name} did not start: {program.detail}"))
     return [one for one in programs if states[one.name].state != "RUNNING" or not answers(one.ready_url)]
-
-
-def _with_log(stack: Stack, program: str, message: str) -> str:
-    log = stack.log(program)
-    return "\n".join([message, f"last lines of {log}:", *last_lines(log, CULPRIT_LINES)])

@@ -14,10 +14,19 @@ if TYPE_CHECKING:
 POLL_SECONDS = 0.2
 
 
-def last_lines(path: Path, count: int) -> list[str]:
-    """The last `count` lines; none where there is no file."""
+def size(path: Path) -> int:
+    """Bytes of a file; 0 where there is none."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
+def last_lines(path: Path, count: int, begin: int = 0) -> list[str]:
+    """The last `count` lines, of what stands from the byte `begin` on; none where there is no file."""
     try:
         with path.open("rb") as log:
+            log.seek(begin if begin <= size(path) else 0)  # rotated meanwhile: all of it is new
             return [_text(line) for line in deque(log, maxlen=count)]
     except FileNotFoundError:
         return []

@@ -70,6 +70,12 @@ def test_the_status_lists_them_and_says_who_does_not_answer(world: World) -> Non
     assert shown["logs"]["scaler"] == ["scaler starts", "scaler listens"]
 
 
+def test_one_that_compose_runs_is_running_already(world: World) -> None:
+    result = world.run("start-watcher")
+
+    assert (result.exit_code, "running already; stop it with: ray-watcher stop-watcher" in result.stderr) == (3, True)
+
+
 def test_people_see_the_same(world: World) -> None:
     shown = world.run("watcher-status")
 

@@ -73,6 +73,7 @@ def test_the_watchers_life(stack: Stack, world: World) -> None:
 
     again = world.run("start-watcher")
     assert (again.exit_code, "ray-watcher stop-watcher" in again.stderr) == (3, True)
+    assert "starting" not in again.stderr
 
     document = json.loads(world.run("watcher-status", "--json").stdout)
     assert document["running"] is True
@@ -185,10 +186,13 @@ def test_two_commands_at_once_do_not_meddle(stack: Stack, world: World, verb: st
 
 def test_a_program_that_does_not_start_takes_the_others_with_it_and_shows_its_log(stack: Stack) -> None:
     world = World(programs=lambda stack: small_programs(stack, broken="scaler")).with_head()
+    stack.directory.mkdir(parents=True)
+    stack.log("scaler").write_text("of an earlier run\n", encoding="utf-8")
     result = world.run("start-watcher")
     assert result.exit_code == 1
     assert "scaler did not start" in result.stderr
     assert "no such setting" in result.stderr
+    assert "of an earlier run" not in result.stderr
     assert stack.supervisor.members() == []
 
 

@@ -76,8 +76,10 @@ def test_one_worker_is_told_by_name() -> None:
 
 
 def test_what_can_never_run_is_part_of_a_decision() -> None:
-    shape = {"shape": "GPU:8", "count": 1, "reason": "no worker type has it"}
-    assert [(part.what, part.cause) for part in parts(decision(infeasible=[shape]))] == [("impossible 1", "GPU:8")]
+    shape = {"shape": "GPU:8", "count": 1, "cause": "no_worker_type_fits", "reason": "GPU:8 fits on no worker type"}
+    assert [(part.what, part.cause) for part in parts(decision(infeasible=[shape]))] == [
+        ("impossible 1", "no_worker_type_fits")
+    ]
 
 
 @pytest.mark.parametrize(

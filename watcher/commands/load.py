@@ -49,7 +49,9 @@ def load(
     """  # noqa: D301  # \b is click's
     settings = load_settings(OperatorSettings)
     api = settings.ray_dashboard_metric_api
-    output.note(f"submitting {num_tasks} tasks of {num_cpus:g} CPU, {num_gpus:g} GPU and {seconds:g} s ...")
+    output.note(
+        f"submitting {output.count(num_tasks, 'task')} of {num_cpus:g} CPU, {num_gpus:g} GPU and {seconds:g} s ..."
+    )
     job = loads.submit(api, loads.Load(num_tasks, num_cpus, num_gpus, seconds), host.token(settings))
     if not wait:
         output.say(job.submission_id)

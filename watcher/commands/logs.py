@@ -70,5 +70,9 @@ def _program_lines(host: Host, settings: OperatorSettings, program: str, tail: i
         for found in host.program_containers(settings.cluster):
             if found.name == program:
                 return found.lines(tail=tail, follow=follow)
+        if program not in stack.listens:
+            raise NotRunningError(
+                f"{program} runs with docker compose only, and none of cluster '{settings.cluster}' is"
+            )
         raise NotRunningError(f"{program} has no log in {stack.directory}: the watcher has not run there")
     return tail_file(log, tail, follow=follow)

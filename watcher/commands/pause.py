@@ -26,6 +26,18 @@ WAYS = ("up", "down", "both")
 CLOCK = "%H:%M"
 MOMENTS = (CLOCK, "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M")
 
+
+class Moment(click.DateTime):
+    """A local time, with or without its day."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The time as `datetime`; of the year 1900 where no day is given."""
+        try:
+            return super().convert(value, param, ctx)
+        except click.BadParameter:
+            return self.fail(f"got {value!r}, wanted for example 18:30 or 2026-01-02T18:30", param, ctx)
+
+
 direction = click.argument("direction", type=click.Choice(WAYS), default="both")
 
 
@@ -33,9 +45,7 @@ direction = click.argument("direction", type=click.Choice(WAYS), default="both")
 @direction
 @click.option("--reason", required=True, metavar="TEXT", help="Why; everyone who asks reads it.")
 @click.option("--for", "span", type=Span(), metavar="SPAN", help="For how long: 30m, 2h, 1d.")
-@click.option(
-    "--until", type=click.DateTime(MOMENTS), metavar="TIME", help="Until when, local time: 18:30, 2026-01-02T18:30."
-)
+@click.option("--until", type=Moment(MOMENTS), metavar="TIME", help="Until when, local time: 18:30, 2026-01-02T18:30.")
 @click.pass_obj
 def pause(host: Host, /, direction: str, reason: str, span: float | None, until: datetime | None) -> None:
     """Hold scaling in a direction.

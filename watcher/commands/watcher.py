@@ -11,7 +11,7 @@ from common.settings import load
 from scaler.policy_file import policy_from
 from watcher import output, stack_control
 from watcher.commands.options import chosen, json_option, provider_option, setting
-from watcher.errors import NotRunningError
+from watcher.errors import AlreadyRunningError, NotRunningError
 from watcher.settings import OperatorSettings, variable
 from watcher.stack import stack_of
 from watcher.watcher_status import document, document_of_containers, show
@@ -33,9 +33,9 @@ if TYPE_CHECKING:
 @provider_option
 @click.pass_obj
 def start_watcher(host: Host, /, **given: Any) -> None:
-    """Start exporter, Prometheus, scaler ...
+    """Start the watcher's four programs.
 
-    The watcher is four programs that supervisord keeps running: exporter, Prometheus, Alertmanager and scaler.
+    Exporter, Prometheus, Alertmanager and scaler are kept running by supervisord.
     New workers are of the size that WATCHER_NUM_CPUS, WATCHER_NUM_GPUS and WATCHER_OBJECT_STORE_MEMORY say.
     All programs listen on loopback only. If one of them does not become ready, all are stopped again.
 
@@ -45,6 +45,8 @@ def start_watcher(host: Host, /, **given: Any) -> None:
     settings = load(OperatorSettings, **chosen(given))
     settings.bearer_token()  # a mistake there, or in the policy, is better told now than in the scaler's log
     policy = policy_from(settings)
+    if _runs(host, settings):
+        raise AlreadyRunningError(stack_control.ALREADY)
     stack = _stack(host, settings)
     output.note("starting exporter, Prometheus, Alertmanager and scaler ...")
     stack_control.start(stack, host.programs(stack))
@@ -100,6 +102,12 @@ def stop_if_running(host: Host, settings: OperatorSettings) -> bool:
     if stopped:
         output.say("stopped: the watcher")
     return stopped
+
+
+def _runs(host: Host, settings: OperatorSettings) -> bool:
+    """Whether it is there already, as processes or as containers."""
+    containers = host.program_containers(settings.cluster)
+    return stack_of(settings).supervisor.state().running or any(program.running for program in containers)
 
 
 def _stop(host: Host, settings: OperatorSettings) -> bool:
