@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from provider_worlds import MISSING_IMAGE, NO_PROGRAM, SLEEPS, TYPE, request
+from provider_worlds import MISSING_IMAGE, NO_PROGRAM, SLEEPS, TYPE, eventually, request
 
 from scaler.errors import LaunchFailedError, ProviderUnavailableError
 from scaler.model import InstanceStatus, LaunchRequest
@@ -66,7 +66,7 @@ def test_more_cpus_than_the_host_has_are_ray_s_business_not_the_engine_s(docker_
 def test_a_program_that_is_missing_in_the_image_shows_as_exit_code_127(docker_world: DockerWorld) -> None:
     provider = docker_world.provider("exec /no/such/program")
     provider.launch(request())
-    list(provider.logs("worker-1-abc123", tail=None, follow=True))
+    eventually(lambda: provider.list()[0].status is InstanceStatus.EXITED)
     [ended] = provider.list()
     assert "exit code 127" in ended.detail
     assert "/no/such/program" in ended.detail
