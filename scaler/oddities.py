@@ -29,7 +29,7 @@ class Case(str, Enum):
 
 
 RULES = {
-    Case.ADOPTED: "no launch of this journal made it; it counts, and goes when it is idle, like any other",
+    Case.ADOPTED: "started by hand, or before this journal; it counts, and goes when it is idle, like any other",
     Case.DANGLING: "in Ray, but its container or process is gone; its room is not counted, Ray notices within 30 s",
     Case.STUCK: "up, but not in Ray for the join timeout; it is removed",
     Case.LEFTOVER: "its container or process has ended; it is removed",
