@@ -104,11 +104,13 @@ class _Teller:
         self._gangs += tuple(part.gangs)
         before, self._before = self._before, self._plan(without_joining=False)
         cause, why = self._news(part, before, self._before)
+        partly = False
         if self._joining:
             alone_before, self._alone_before = self._alone_before, self._plan(without_joining=True)
-            if _weight(self._alone_before) - _weight(alone_before) > _weight(self._before) - _weight(before):
+            partly = _weight(self._alone_before) - _weight(alone_before) > _weight(self._before) - _weight(before)
+            if partly:
                 cause, why = self._told_with_joining(cause, why)
-        return Waiting(part.shape, part.count, cause, why)
+        return Waiting(part.shape, part.count, cause, why, partly)
 
     def _plan(self, *, without_joining: bool) -> Plan:
         """The plan for the demand so far."""

@@ -32,12 +32,13 @@ class Situation(str, Enum):
 
 @dataclass(frozen=True)
 class Waiting:
-    """`count` requests of one shape, and what they wait for."""
+    """`count` requests of one shape, and what they wait for; `partly`: some of them fit on workers that are joining."""
 
     shape: str
     count: int
     cause: Cause | Situation
     why: str
+    partly: bool = False
 
 
 @dataclass(frozen=True)
@@ -111,13 +112,16 @@ _HELD_WORDS = {
 
 
 def _held(waiting: Sequence[Waiting]) -> Iterator[str]:
-    held = Counter[Cause]()
+    held, partly = Counter[Cause](), set[Cause]()
     for shape in waiting:
         if isinstance(shape.cause, Cause) and shape.cause not in (*PASSING, Cause.NO_WORKER_TYPE_FITS):
             held[shape.cause] += shape.count
+            partly |= {shape.cause} if shape.partly else set()
     for cause, many in held.most_common():
-        why = _HELD_WORDS.get(cause, f"and are held back by {cause.value.replace('_', ' ')}")
-        yield f"{plural(many, 'request')} {_verb(many, 'wait')} {why}."
+        known = _HELD_WORDS.get(cause)
+        some = ", some of them" if cause in partly else "" if known else ","
+        why = known or f"held back by {cause.value.replace('_', ' ')}"
+        yield f"{plural(many, 'request')} {_verb(many, 'wait')}{some} {why}."
 
 
 def _failures(observation: Observation) -> Iterator[str]:

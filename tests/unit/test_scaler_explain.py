@@ -28,7 +28,7 @@ def explained(observed: Observation, limits: object = None) -> Explanation:
 EXPECTED = {
     "nothing waits": ("Nothing is wrong: nothing waits.", {}, ["busy", "not_idle_long_enough"]),
     "a burst during the cooldown": (
-        "12 requests wait until the cooldown ends.",
+        "12 requests wait, some of them until the cooldown ends.",
         {"CPU:1": Cause.COOLDOWN},
         ["busy", "joining", "joining"],
     ),
