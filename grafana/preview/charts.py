@@ -149,10 +149,17 @@ def _sparkline(box: Box, shown: Answered, one: Series) -> None:
     axes.set_ylim(0, max(float(values.max()), NOTHING) * 1.1)
 
 
+def moments() -> dates.AutoDateLocator:
+    """Three to six of the times that an axis shows."""
+    locator = dates.AutoDateLocator(minticks=3, maxticks=6)
+    locator.intervald[dates.MINUTELY] = [1, 2, 5, 10, 15, 30]  # its own have no 2, and leave one label for 7 minutes
+    return locator
+
+
 def _time_axes(box: Box, shown: Answered, left: float = 0.48) -> Axes:
     axes = box.axes(left, 0.46, 0.14, 0.4)
     axes.set_xlim(shown.steps[0], shown.steps[-1])
-    axes.xaxis.set_major_locator(dates.AutoDateLocator(minticks=2, maxticks=5))
+    axes.xaxis.set_major_locator(moments())
     axes.xaxis.set_major_formatter(dates.DateFormatter("%H:%M:%S"))
     return axes
 
@@ -240,7 +247,7 @@ def _timeline(box: Box, shown: Answered) -> None:
     if not shown.series:
         _nothing(box)
         return
-    axes = _time_axes(box, shown, left=1.6)
+    axes = _time_axes(box, shown, left=1.75)
     step = shown.moment.step / 86400
     for row, one in enumerate(reversed(shown.series)):
         for when, value in one.points:

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from matplotlib.figure import Figure
 
 from grafana.panel_data import Moment, Prometheus, Series, dashboard
+from grafana.preview.charts import moments
 from grafana.preview.page import picture
 from grafana.preview.theme import written
 
@@ -65,6 +67,15 @@ class Answering(Prometheus):
         labels = dict.fromkeys(("shape", "worker", "stage", "alertname", "job", "cause"), "it") | {"le": "1"}
         points = [(moment.start + number * moment.step, value) for number, value in enumerate(self.values)]
         return [Series(labels, target.get("legendFormat", "it"), tuple(points))] if points else []
+
+
+@pytest.mark.parametrize("minutes", [1, 2, 3, 5, 7, 10, 30, 60, 120])
+def test_a_span_of_time_has_three_to_six_labels(minutes: int) -> None:
+    axes = Figure().add_axes((0, 0, 1, 1))
+    axes.set_xlim(MOMENT.start / 86400, (MOMENT.start + 60 * minutes) / 86400)
+    axes.xaxis.set_major_locator(moments())
+
+    assert 3 <= len(axes.get_xticks()) <= 6
 
 
 @pytest.mark.parametrize("name", ["cluster", "scaler"])
