@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import threading
 import time
@@ -116,7 +117,10 @@ def run(settings: ScalerSettings) -> None:
         metrics.registry.register(ViewCollector(lambda: reconciler.view, policy, clock))
         levels.read()  # before anything is decided: the journal may be of long ago
         threading.Thread(target=levels.run, args=(stop, settings.check_interval), name="levels", daemon=True).start()
-        reconciler.run(stop, settings.check_interval)
+        reconciler.run(stop, settings.check_interval, lease.keep)
+        if not lease.held:
+            log.error("the lease's file was deleted, and another scaler was quicker; ending", acts=lease.holder)
+            os.kill(os.getpid(), signal.SIGTERM)  # whoever restarts it gets one that stands by
 
     threading.Thread(target=lead, name="reconcile", daemon=True).start()
     log.info("scaler listens", address=settings.listen, provider=provider.name, max_workers=policy.max_workers)

@@ -1,7 +1,8 @@
 """Who acts for a cluster: a lock on a file beside its journal, which the kernel gives back when its holder dies.
 
 However it dies: there is nothing to time out, and never are there two. A holder that is stopped (SIGSTOP) or hangs
-keeps the lease: nobody can know that it will not go on.
+keeps the lease: nobody can know that it will not go on. A file can be deleted under its holder, though, so the holder
+asks before each decision whether it is still the one that the path names.
 """
 
 from __future__ import annotations
@@ -33,6 +34,14 @@ class Lease:
         """Until it is ours, which is a moment after its holder's end. Raises `OSError`."""
         if not self.held:
             self._acquire(fcntl.LOCK_EX)
+
+    def keep(self) -> bool:
+        """Whether it is still ours: where its file was deleted it is taken anew, unless another was quicker."""
+        if self.held and not (self._file and self._names(self._file)):
+            self.close()
+            with contextlib.suppress(OSError):
+                self.take()
+        return self.held
 
     @property
     def holder(self) -> str:

@@ -26,7 +26,7 @@ from scaler.samples import Sampler
 from scaler.stages import StageTracker
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from scaler.config import Policy
     from scaler.flights import Flights
@@ -219,10 +219,13 @@ class Reconciler:
 
     # --- the loop -------------------------------------------------------------------------------------
 
-    def run(self, stop: threading.Event, check_interval: float) -> None:
-        """Begin, then reconcile until `stop` is set: when the alarm rings, and every `check_interval` seconds."""
+    def run(self, stop: threading.Event, check_interval: float, leads: Callable[[], bool] = lambda: True) -> None:
+        """Begin, then reconcile when the alarm rings, and every `check_interval` seconds.
+
+        Until `stop` is set, or this scaler no longer `leads`, which is asked before anything is decided.
+        """
         self._has_begun = False
-        while not stop.is_set():
+        while not stop.is_set() and leads():
             self._reconcile_safely(self._alarm.answer())
             self._alarm.wait(min(BUSY_INTERVAL_SECONDS, check_interval) if self._busy() else check_interval)
 

@@ -392,6 +392,12 @@ def test_an_unexpected_error_does_not_stop_the_loop(world: World) -> None:
     assert world.metrics.registry.get_sample_value("rayscaler_reconcile_errors_total") == 2
 
 
+def test_a_scaler_that_no_longer_leads_decides_nothing(world: World) -> None:
+    world.reconciler.run(threading.Event(), check_interval=5, leads=lambda: False)
+
+    assert world.journal.decisions(1) == []
+
+
 def test_after_a_restart_the_world_is_adopted(world: World) -> None:
     joined_worker(world)
     successor = World(provider=world.provider, reader=world.reader, journal=world.journal)

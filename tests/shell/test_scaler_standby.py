@@ -170,6 +170,23 @@ def test_a_first_one_that_is_frozen_keeps_the_lease(start: Callable[..., Scaler]
     eventually(lambda: second.leader() == "1.0")
 
 
+def test_one_whose_lease_was_deleted_and_taken_by_another_ends_before_it_decides_again(
+    start: Callable[..., Scaler], tmp_path: Path
+) -> None:
+    first = start(WATCHER_CHECK_INTERVAL="0.2")
+    eventually(lambda: first.get("/-/ready")[0] == 200)
+    first.process.send_signal(signal.SIGSTOP)
+    (tmp_path / "journal" / "default.lock").unlink()
+    second = start()
+    eventually(lambda: second.get("/-/ready")[0] == 200)
+
+    first.process.send_signal(signal.SIGCONT)
+
+    assert first.process.wait(20) == 0
+    assert "the lease's file was deleted, and another scaler was quicker" in first.log()
+    assert second.leader() == "1.0"
+
+
 def test_one_that_stands_by_can_be_told_to_end(start: Callable[..., Scaler]) -> None:
     first, second = pair(start)
 
@@ -213,6 +230,19 @@ def test_a_lease_is_one_scalers_until_it_is_given_back(tmp_path: Path) -> None:
     assert (first.take(), second.take(), second.holder) == (True, False, f"process {os.getpid()}")
     first.close()
     assert second.take()
+    second.close()
+
+
+def test_a_lease_whose_file_was_deleted_is_kept_unless_another_was_quicker(tmp_path: Path) -> None:
+    path = tmp_path / "lease"
+    first, second = Lease(path), Lease(path)
+    first.take()
+    path.unlink()
+
+    assert (first.keep(), second.take()) == (True, False)
+
+    path.unlink()
+    assert (second.take(), first.keep(), second.keep()) == (True, False, True)
     second.close()
 
 
