@@ -35,9 +35,9 @@ receivers:
 """
 
 
-def told(text: str, *alerts: ScalingAlert, expiry: float = 300) -> list[str]:
+def told(text: str, *alerts: ScalingAlert, expiry: float = 300, receiver: str = "ray-watcher") -> list[str]:
     document = yaml_lines.parse(text, "a.yml", as_text=True)
-    found = route.route_findings(document, alerts or (UP, DOWN), listen=LISTEN, expiry=expiry)
+    found = route.route_findings(document, alerts or (UP, DOWN), listen=LISTEN, expiry=expiry, receiver=receiver)
     return list(dict.fromkeys(f"{one.line}: {one.severity.value}: {one.message}" for one in found))
 
 
@@ -248,3 +248,15 @@ def test_a_matcher_says_yes_no_or_perhaps(matchers: str, reached: list[str]) -> 
 )
 def test_durations_are_prometheus_own(text: str, seconds: float | None) -> None:
     assert route.duration_seconds(text) == seconds
+
+
+def test_a_receiver_that_the_scaler_does_not_look_for_in_alertmanagers_list_is_told() -> None:
+    renamed = GOOD.replace("ray-watcher", "scaling")
+
+    [said] = told(renamed)
+
+    assert said.startswith(
+        "10: warning: name: got 'scaling', but of Alertmanager's list the scaler takes up alerts for"
+    )
+    assert "'ray-watcher' only (ALERTMANAGER_RECEIVER)" in said
+    assert told(renamed, receiver="scaling") == []

@@ -82,8 +82,13 @@ def check_files(files: Files, settings: ScalerSettings) -> Report:
     documents = [document for path in paths if (document := reading.read(path, as_text=True))]
     alerts = _check_rules(reading, documents, names)
     if document := reading.read(files.alertmanager, as_text=True):
-        expiry = settings.alert_expiry
-        reading.findings += route.route_findings(document, alerts, listen=settings.listen, expiry=expiry)
+        reading.findings += route.route_findings(
+            document,
+            alerts,
+            listen=settings.listen,
+            expiry=settings.alert_expiry,
+            receiver=settings.alertmanager_receiver,
+        )
     return Report(
         policy=shown(files.policy) if files.policy else None,
         worker_types=tuple(sorted(names or ())),

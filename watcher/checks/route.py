@@ -73,11 +73,11 @@ class Webhook:
 
 
 def route_findings(
-    document: Document, alerts: Sequence[ScalingAlert], *, listen: str, expiry: float
+    document: Document, alerts: Sequence[ScalingAlert], *, listen: str, expiry: float, receiver: str = SCALER_RECEIVER
 ) -> Iterator[Finding]:
     """What keeps `alerts` from the scaler at `listen`, which forgets one after `expiry` seconds without news.
 
-    Without alerts, any with `ray_scale` is meant.
+    Without alerts, any with `ray_scale` is meant. Of Alertmanager's list the scaler takes up those for `receiver`.
     """
     yield from document.problems
     content = document.value if isinstance(document.value, dict) else {}
@@ -92,6 +92,7 @@ def route_findings(
             yield from _pace_findings(document, branch)
             yield from _repeat_findings(document, branch, expiry)
             yield from _webhook_findings(document, hook)
+            yield from _receiver_findings(document, hook, receiver)
         if not heard:
             unheard.setdefault(branches[-1].place, (branches[-1], []))[1].append(alert.name)
     for branch, names in unheard.values():
@@ -159,6 +160,15 @@ def _webhook_findings(document: Document, hook: Webhook) -> Iterator[Finding]:
         yield document.warning(
             (*hook.place, "max_alerts"),
             f"max_alerts is {hook.content['max_alerts']}: the scaler never hears of the rest",
+        )
+
+
+def _receiver_findings(document: Document, hook: Webhook, receiver: str) -> Iterator[Finding]:
+    if hook.receiver != receiver:
+        yield document.warning(
+            (*hook.place[:2], "name"),
+            f"name: got {hook.receiver!r}, but of Alertmanager's list the scaler takes up alerts for {receiver!r} only "
+            "(ALERTMANAGER_RECEIVER), so a webhook that is lost is not made good",
         )
 
 
