@@ -107,7 +107,7 @@ class ScalerSettings(ClusterAddresses):
     provider: Literal["auto", "docker", "process"] = Field(
         "auto",
         validation_alias="WATCHER_PROVIDER",
-        description="where workers run; auto: Docker if an engine answers, else processes",
+        description="where workers run; auto: Docker if an engine answers when the scaler starts, else processes",
     )
     cluster: str = Field(
         "default",
