@@ -98,11 +98,11 @@ def kill(processes: Processes) -> list[psutil.Process]:
 def free_ports(count: int, avoid: Collection[int] = ()) -> list[int]:
     """`count` distinct ports that nothing listens on now and that are not in `avoid`.
 
-    Two callers that know of each other pass each other's ports in `avoid`; the random order keeps those
-    apart that do not. Raises `OSError` where the host has not enough of them.
+    Two callers that know of each other pass each other's ports in `avoid`; the random order, which no seed repeats,
+    keeps those apart that do not. Raises `OSError` where the host has not enough of them.
     """
     candidates = list(range(LOWEST_PORT, HIGHEST_PORT))
-    random.shuffle(candidates)
+    random.SystemRandom().shuffle(candidates)
     found: list[int] = []
     for port in candidates:
         if len(found) == count:
