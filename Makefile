@@ -1,6 +1,7 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check unit chaos fuzz golden preview images env bench bench-smoke lock
+.PHONY: help setup demo test test-all check unit chaos fuzz golden preview images env bench bench-smoke lock
 VENV := .venv/bin
+BELOW = $(VENV)/pytest -m "not e2e" --numprocesses auto --maxprocesses 4 --dist loadfile
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -12,10 +13,17 @@ demo: ## the whole loop on this machine, in under two minutes (ARGS="--provider 
 	@scripts/setup $(if $(findstring docker,$(ARGS)),docker,demo)
 	@$(VENV)/ray-watcher demo $(ARGS)
 
-test: ## everything: lint, types, rules, unit and end-to-end tests
+test: ## lint, types, imports, and all tests but the longest repetitions (ARGS="tests/unit -k plan" for some)
 	@scripts/setup test
 	@$(MAKE) --no-print-directory check
-	$(VENV)/pytest $(ARGS)
+	$(if $(ARGS),$(VENV)/pytest $(ARGS),$(BELOW))
+	$(if $(ARGS),,$(VENV)/pytest -m "e2e and not full")
+
+test-all: ## the longest repetitions too: Serve with processes, a kill at every single step, the guide's own cluster
+	@scripts/setup test
+	@$(MAKE) --no-print-directory check
+	$(BELOW)
+	$(VENV)/pytest -m e2e
 
 check: ## lint, types, import directions
 	$(VENV)/ruff check .
@@ -23,8 +31,8 @@ check: ## lint, types, import directions
 	$(VENV)/mypy
 	$(VENV)/lint-imports
 
-unit: ## the tests that start nothing (seconds)
-	$(VENV)/pytest -m "not e2e" $(ARGS)
+unit: ## all tests below end-to-end (two minutes)
+	$(BELOW) $(ARGS)
 
 chaos: ## break the running programs on purpose and check what must hold (ARGS="--minutes 60 --seed 1")
 	@scripts/setup test

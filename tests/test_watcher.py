@@ -1,7 +1,8 @@
 """The guide's integration test: real tasks on a live cluster make the watcher add workers.
 
 `python tests/test_watcher.py` uses the cluster and watcher that run here, and starts its own (processes, free ports)
-where there is none. Under plain pytest it is always its own, so that `make test` puts no load on anyone's cluster.
+where there is none. Under plain pytest it is always its own, so that `make test-all` puts no load on anyone's cluster.
+`make test` runs it on the cluster of tests/e2e/test_guide.py.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from common.processes import free_ports
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.e2e, pytest.mark.full, pytest.mark.timeout(240)]
 PROGRAM = str(Path(sys.executable).with_name("ray-watcher"))
 BOUND_SECONDS = 120.0  # for any one command
 TASKS = 6

@@ -33,7 +33,14 @@ def place(tmp_path: Path) -> Iterator[ProcessPlace]:
 
 @pytest.mark.e2e
 @pytest.mark.parametrize("scenario", SCENARIOS)
-@pytest.mark.parametrize(("provider", "every"), [("process", 1), pytest.param("docker", 6, marks=pytest.mark.docker)])
+@pytest.mark.parametrize(
+    ("provider", "every"),
+    [
+        pytest.param("process", 1, marks=pytest.mark.full),
+        ("process", 4),
+        pytest.param("docker", 6, marks=pytest.mark.docker),
+    ],
+)
 def test_no_step_is_a_bad_one_to_be_killed_at(scenario: str, provider: str, every: int) -> None:
     done = subprocess.run(
         [sys.executable, str(FAULTS / "killing.py"), scenario, provider, str(every)],
