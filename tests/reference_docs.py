@@ -78,8 +78,8 @@ def _cause_table() -> str:
 def cli_page() -> str:
     """The help of every verb."""
     parts = [f"# Command line\n\n{NOTE}\n`python scripts/infra.py VERB` is the same as `ray-watcher VERB`.\n"]
-    parts += [f"## {name}\n\n```\n{_help(command, name)}\n```\n" for name, command in cli.commands.items()]
-    return "\n".join([parts[0], f"```\n{_help(cli, 'ray-watcher')}\n```\n", *parts[1:]])
+    parts += [f"## {name}\n\n```text\n{_help(command, name)}\n```\n" for name, command in cli.commands.items()]
+    return "\n".join([parts[0], f"```text\n{_help(cli, 'ray-watcher')}\n```\n", *parts[1:]])
 
 
 def _help(command: click.Command, name: str) -> str:

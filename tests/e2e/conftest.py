@@ -43,6 +43,8 @@ def operator(provider: str, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         "WATCHER_CLUSTER": f"e2e-{provider}",
         "WATCHER_NETWORK": f"e2e-{provider}",
         "WATCHER_OBJECT_STORE_MEMORY": "100MB",
+        "WATCHER_CHECK_INTERVAL": "2",
+        "WATCHER_COOLDOWN": "3",
         "WATCHER_IDLE_TIMEOUT": "4",
         "WATCHER_SCALE_DOWN_COOLDOWN": "1",
     }

@@ -1,4 +1,4 @@
-"""`ray-watcher demo`, interrupted half-way as a user would: nothing of it goes on."""
+"""`ray-watcher demo`, interrupted early or half-way as a user would: nothing of it goes on."""
 
 from __future__ import annotations
 
@@ -17,12 +17,18 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
 STOPPING_SECONDS = 60
 
 
-@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM], ids=lambda signum: signum.name)
+@pytest.mark.parametrize(
+    ("signum", "step"),
+    [
+        pytest.param(signal.SIGINT, "a burst of", id="Ctrl-C while tasks wait"),
+        pytest.param(signal.SIGTERM, "a Ray head", id="told to end while the head starts"),
+    ],
+)
 def test_an_interrupted_demo_stops_all_it_started_and_says_where_its_logs_are(
-    tmp_path: Path, signum: signal.Signals
+    tmp_path: Path, signum: signal.Signals, step: str
 ) -> None:
     with subprocess.Popen(
-        [PROGRAM, "demo"],
+        ["env", "--default-signal=INT", PROGRAM, "demo"],  # whoever runs us in the background ignores Ctrl-C
         env={**os.environ, "TMPDIR": str(tmp_path)},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -33,7 +39,7 @@ def test_an_interrupted_demo_stops_all_it_started_and_says_where_its_logs_are(
         said = ""
         for line in demo.stdout:
             said += line
-            if "a burst of" in line:
+            if step in line:
                 demo.send_signal(signum)
         assert demo.wait(STOPPING_SECONDS) == 130, said
     assert "nothing of the demo is left" in said

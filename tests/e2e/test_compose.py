@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import shutil
 import subprocess
@@ -14,14 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
+from command_blocks import block, follow
 from compose_golden import ADDRESSES
 from operating import Operator
 
 from common.processes import free_ports
-from scaler.providers.engine import Engine
-from watcher.images import IMPORT_TIMEOUT_SECONDS
 from watcher.monitoring import SHIPPED_DIRECTORY, rendered
-from watcher.stand_ins import build_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -52,11 +49,18 @@ class Stack:
     """The stack as somebody with Docker sees it. `secrets` are texts that must be nowhere."""
 
     environment: dict[str, str]
+    env_file: Path
     secrets: set[str] = field(default_factory=set)
 
     def compose(self, *arguments: str) -> str:
         """Output of `docker compose ARGUMENTS`, which has to succeed."""
-        return self._run([compose_program(), "--env-file", "/dev/null", *arguments])  # not the developer's own .env
+        return self._run([compose_program(), "--env-file", str(self.env_file), *arguments])  # not the developer's own
+
+    def follow(self, beginning: str, instead: dict[str, str] | None = None) -> None:
+        """What docs/compose.md says, with our own .env."""
+        ours = {"docker compose": f"docker compose --env-file {self.env_file}"}
+        home = {"HOME": str(self.env_file.parent)}
+        follow(block("docs/compose.md", beginning), self.environment | home, ours | (instead or {}))
 
     def docker(self, *arguments: str) -> str:
         """Output of `docker ARGUMENTS`, which has to succeed."""
@@ -139,11 +143,12 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         rendered(SHIPPED_DIRECTORY / "prometheus.yml", "prometheus.yml", replace(ADDRESSES, cluster=NAME))
     )
     prometheus.chmod(0o644)  # Prometheus is another user; only the file is mounted
-    with contextlib.closing(Engine(IMPORT_TIMEOUT_SECONDS)) as engine:
-        images = build_all(engine, lambda _line: None)
+    home = tmp_path_factory.mktemp("home")
+    plugins = home / ".docker" / "cli-plugins"
+    plugins.mkdir(parents=True)
+    (plugins / "docker-compose").symlink_to(compose_program())
     someone = Stack(
         {
-            **images,
             **dict(zip(PORTS, map(str, free_ports(len(PORTS))), strict=True)),
             "COMPOSE_PROJECT_NAME": NAME,
             "WATCHER_CLUSTER": NAME,
@@ -159,13 +164,16 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
             "WATCHER_IDLE_TIMEOUT": "4",
             "WATCHER_SCALE_DOWN_COOLDOWN": "1",
             "WATCHER_CHECK_INTERVAL": "2",
-        }
+        },
+        home / "env",
     )
     yield someone
     someone.compose("--profile", "socket-proxy", "down", "--volumes", "--remove-orphans")
 
 
 def all_services_come_up_in_order(stack: Stack) -> None:
+    env_file = str(stack.env_file)
+    stack.follow("make env\nmake images", {"make env": f"make env ENV_FILE={env_file}", ">> .env": f">> {env_file}"})
     stack.compose("up", "--detach", "--wait", EVERYTHING)
 
     services = stack.services()
@@ -229,11 +237,11 @@ def no_program_can_read_what_is_for_another(stack: Stack) -> None:
 
 
 def load_brings_workers_and_they_go_when_idle(stack: Stack) -> None:
-    load = stack.load(tasks=6, seconds=4)
+    load = stack.load(tasks=4, seconds=3)
     eventually(stack.workers, "workers are launched")
     assert "worker" in stack.compose("ps", "--all", "--format", "{{.Service}}").split()
 
-    assert finished(load, tasks=6)
+    assert finished(load, tasks=4)
     eventually(lambda: not stack.workers(), "idle workers go")
 
 
@@ -263,9 +271,9 @@ def a_restarted_head_is_a_new_cluster_that_scales_as_well(stack: Stack) -> None:
     stack.compose("restart", "ray-head")
     stack.compose("up", "--detach", "--wait", EVERYTHING)
 
-    load = stack.load(tasks=6, seconds=4)
+    load = stack.load(tasks=4, seconds=3)
     eventually(stack.workers, "workers are launched")
-    assert finished(load, tasks=6)
+    assert finished(load, tasks=4)
 
 
 def the_scaler_works_behind_the_proxy(stack: Stack) -> None:
@@ -273,8 +281,8 @@ def the_scaler_works_behind_the_proxy(stack: Stack) -> None:
     stack.environment |= {"COMPOSE_PROFILES": "socket-proxy"}
     stack.compose("up", "--detach", "--wait", EVERYTHING, "socket-proxy")
 
-    load = stack.load(tasks=6, seconds=4)
-    assert finished(load, tasks=6)
+    load = stack.load(tasks=4, seconds=3)
+    assert finished(load, tasks=4)
     eventually(lambda: not stack.workers(), "idle workers go")
 
 
@@ -323,12 +331,14 @@ def down_takes_the_workers_with_it(stack: Stack) -> None:
     eventually(stack.workers, "workers are launched")
     no_secret_is_shown_anywhere(stack)
 
-    stack.compose("--profile", "socket-proxy", "down", "--volumes", "--remove-orphans")
+    stack.follow("docker compose down --remove-orphans")
 
     load.communicate(timeout=30)
     assert load.returncode != 0  # its head is gone
     assert stack.containers() == {}
     assert not stack.docker("network", "ls", "-q", "--filter", f"name={NAME}").split()
+    assert stack.docker("volume", "ls", "-q", "--filter", f"name={NAME}").split()
+    stack.compose("down", "--volumes")
     assert not stack.docker("volume", "ls", "-q", "--filter", f"name={NAME}").split()
 
 

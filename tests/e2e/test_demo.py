@@ -7,7 +7,7 @@ import re
 import time
 
 import pytest
-from operating import Operator
+from command_blocks import ROOT, block, follow
 
 from scaler.providers.docker import CLUSTER_LABEL
 from scaler.providers.engine import Engine
@@ -26,6 +26,7 @@ STEPS = [
     "first drained",
     "all removed",
 ]
+COMMANDS = {"process": block("README.md", "make demo"), "docker": 'make demo ARGS="--provider docker"'}
 BOUND_SECONDS = {"process": 120, "docker": 240}  # the promise is two minutes; the image may have to be built
 
 
@@ -43,11 +44,15 @@ def of_demos() -> set[str]:
         return found | {str(network["Name"]) for network in networks}
 
 
+def test_readme_has_the_demo_with_containers() -> None:
+    assert f"`{COMMANDS['docker']}`" in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
 def test_the_demo_runs_the_whole_loop_and_leaves_nothing(provider: str) -> None:
     before = of_demos() if provider == "docker" else set()
     started = time.monotonic()
 
-    said = Operator().says("demo", "--provider", provider)
+    said = follow(COMMANDS[provider])
 
     steps = timeline(said)
     assert sorted(steps) == sorted(STEPS)

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import shlex
+import json
 import threading
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
+from command_blocks import block, follow
 
 from common.processes import free_ports
 from common.settings import load
-from watcher.load import ENDED
 from watcher.settings import OperatorSettings
 
 if TYPE_CHECKING:
@@ -26,11 +25,19 @@ if TYPE_CHECKING:
     from common.ray_auth import RayToken
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
-APPLICATION = Path(__file__).parents[2] / "examples" / "serve_app.py"
 CLIENTS, MAX_REPLICAS = 8, 3  # eight requests at a time, at a target of two each, are more than three replicas' work
 BOUND_SECONDS, LOOK_SECONDS = 60.0, 0.2
 # Serve's proxy tells its controller how much waits every 10 s; the rest of the loop takes less.
 QUICK = {"env_vars": {"RAY_SERVE_HANDLE_AUTOSCALING_METRIC_PUSH_INTERVAL_S": "1"}}
+
+
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param("process", marks=pytest.mark.full), pytest.param("docker", marks=pytest.mark.docker)],
+)
+def provider(request: pytest.FixtureRequest) -> str:
+    """Where head and workers run. Replicas, alerts and the planner are the same with both."""
+    return str(request.param)
 
 
 @dataclass
@@ -59,31 +66,17 @@ class Story:
 
 @dataclass(frozen=True)
 class Dashboard:
-    """Ray's dashboard: where jobs go, and what Serve says of itself."""
+    """Ray's dashboard: what Serve says of itself."""
 
     api: str
     token: RayToken
 
-    def run(self, entrypoint: list[str]) -> None:
-        """Run a driver inside the cluster, with the cluster's own Python, and wait until it has ended well."""
-        body = {"entrypoint": shlex.join(entrypoint), "runtime_env": QUICK}
-        job = f"jobs/{self._ask('POST', 'jobs/', json=body)['submission_id']}"
-        deadline = time.monotonic() + BOUND_SECONDS
-        while (status := self._ask("GET", job)["status"]) not in ENDED:
-            assert time.monotonic() < deadline, f"the driver is still {status} after {BOUND_SECONDS:g} s"
-            time.sleep(LOOK_SECONDS)
-        assert status == "SUCCEEDED", self._ask("GET", f"{job}/logs")["logs"]
-
     def replicas(self, *states: str) -> list[str]:
         """The worker id of each replica in one of `states` (of all without): "" on the head, or where not placed."""
-        document = self._ask("GET", "serve/applications/")
-        deployments = document["applications"]["default"]["deployments"].values()
+        reply = requests.get(f"{self.api}/serve/applications/", headers=self.token.headers(), timeout=60)
+        deployments = reply.json()["applications"]["default"]["deployments"].values()
         replicas = [replica for deployment in deployments for replica in deployment["replicas"]]
         return [r.get("node_instance_id") or "" for r in replicas if not states or r["state"] in states]
-
-    def _ask(self, method: str, path: str, **body: Any) -> Any:
-        headers = self.token.headers()
-        return requests.request(method, f"{self.api}/{path}", headers=headers, timeout=60, **body).json()
 
 
 @contextlib.contextmanager
@@ -123,14 +116,23 @@ def test_requests_bring_replicas_replicas_bring_workers_and_all_go_again(
     operator: Operator, provider: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (port,) = free_ports(1)
-    operator.run("start-ray", "--num-cpus", "1", "--serve-port", str(port))
-    operator.run("start-watcher", "--check-interval", "2", "--max-workers", str(MAX_REPLICAS), "--cooldown", "2")
     for variable, value in operator.environment.items():
         monkeypatch.setenv(variable, value)
     settings = load(OperatorSettings)
     dashboard = Dashboard(settings.ray_dashboard_metric_api, settings.ray_token)
-    own_port = [] if provider == "docker" else [str(port)]  # in a container it is 8000, published as `port`
-    dashboard.run(["python", "-c", APPLICATION.read_text(encoding="utf-8"), *own_port])
+    arguments = "" if provider == "docker" else f" {port}"  # in a container it is 8000, published as `port`
+    said = follow(
+        block("docs/serve.md", "ray-watcher start-ray"),
+        operator.environment | {"WATCHER_MAX_WORKERS": str(MAX_REPLICAS)},
+        {
+            "--serve-port 8000": f"--serve-port {port}",
+            "PATH=...": f"PATH={settings.ray_token_file}",
+            "http://localhost:8265": settings.ray_dashboard_metric_api.removesuffix("/api"),
+            "-- python serve_app.py": f"--runtime-env-json '{json.dumps(QUICK)}' -- python serve_app.py{arguments}",
+            "localhost:8000": f"127.0.0.1:{port}",
+        },
+    )
+    assert said.endswith('{"result":"processed"}')
     assert dashboard.replicas("RUNNING") == [""]
 
     story = Story()

@@ -49,15 +49,15 @@ def test_links_lead_to_files(document: Path) -> None:
 
 
 def test_make_targets_in_documents_exist() -> None:
-    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE))
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE))
     for document in DOCUMENTS:
-        used = set(re.findall(r"(?:^|`)make ([a-z]+)", document.read_text(encoding="utf-8"), flags=re.MULTILINE))
+        used = set(re.findall(r"(?:^|`)make ([a-z-]+)", document.read_text(encoding="utf-8"), flags=re.MULTILINE))
         assert used <= targets, document.name
 
 
 def test_ci_runs_readmes_test_command() -> None:
     assert "make test" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
-    assert re.search(r"```\nmake demo\n```.*```\nmake test\n```", README, flags=re.DOTALL)
+    assert re.search(r"```bash\nmake demo\n```.*```bash\nmake test\n```", README, flags=re.DOTALL)
 
 
 @pytest.mark.parametrize(
