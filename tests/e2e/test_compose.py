@@ -174,12 +174,12 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 def all_services_come_up_in_order(stack: Stack) -> None:
     env_file = str(stack.env_file)
     stack.follow("make env\nmake images", {"make env": f"make env ENV_FILE={env_file}", ">> .env": f">> {env_file}"})
-    stack.compose("up", "--detach", "--wait", EVERYTHING)
-
     services = stack.services()
     order = sorted(services, key=lambda name: services[name]["State"]["StartedAt"])
     assert order == ["secrets", "ray-head", *PROGRAMS]
-    health = {name: one["State"].get("Health", {}).get("Status") for name, one in services.items()}
+
+    stack.compose("up", "--detach", "--wait", EVERYTHING)
+    health = {name: one["State"].get("Health", {}).get("Status") for name, one in stack.services().items()}
     assert health == {"secrets": None} | dict.fromkeys(order[1:], "healthy")
 
 
@@ -259,11 +259,11 @@ def the_command_line_sees_it(stack: Stack) -> None:
 
 
 def every_program_can_be_restarted_under_load(stack: Stack) -> None:
-    load = stack.load(tasks=12, seconds=5)
+    load = stack.load(tasks=9, seconds=5)
     for program in PROGRAMS:
         stack.compose("restart", program)
 
-    assert finished(load, tasks=12)
+    assert finished(load, tasks=9)
     stack.compose("up", "--detach", "--wait", EVERYTHING)
 
 
@@ -331,7 +331,8 @@ def down_takes_the_workers_with_it(stack: Stack) -> None:
     eventually(stack.workers, "workers are launched")
     no_secret_is_shown_anywhere(stack)
 
-    stack.follow("docker compose down --remove-orphans")
+    at_once = "--remove-orphans --timeout 3"  # busy workers have half a minute otherwise
+    stack.follow("docker compose down --remove-orphans", {"--remove-orphans": at_once})
 
     load.communicate(timeout=30)
     assert load.returncode != 0  # its head is gone
