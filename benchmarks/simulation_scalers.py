@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from benchmarks.simulation_alerts import Rule, Timing
 from scaler.alerts import Alert, Permission
 from scaler.decision import Observation
-from scaler.greedy import Room, Way
+from scaler.greedy import Line, Room, Way
 from scaler.lifecycle import ActionKind, Worker, WorkerState
 from scaler.model import Demand, Direction, Node, NodeStatus, Snapshot, bundle
 from scaler.plan import plan
@@ -212,11 +212,12 @@ class RayAutoscaler:
         ]
         joining = Counter({kind: cluster.joining})
         groups = [*present, Slots(fresh(kind), cluster.joining)] if cluster.joining else present
-        outcome = Way(as_ray_orders, as_ray_scores, joining).run(demands, (), groups, [kind], room)
+        way = Way(Line(demands, as_ray_orders), as_ray_scores, joining)
+        outcome = way.run((), groups, [fresh(kind)], room)
         untouched = sum(
             group.count for group in outcome.workers if not group.slot.worker_type and group.slot.free == total
         )
-        return Decision(len(outcome.launched()), tuple(expired[:untouched]))
+        return Decision(outcome.launched.total(), tuple(expired[:untouched]))
 
 
 @dataclass

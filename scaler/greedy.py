@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections import Counter, deque
-from dataclasses import dataclass, replace
+from collections import Counter
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from scaler.model import Demand, Gang, ResourceBundle, Strategy, WorkerType, bundle
-from scaler.slots import Slot, Slots, fresh
+from scaler.slots import Slot, Slots
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from scaler.preferences import Order, Score
+    from scaler.slots import Taken
 
 RESCORED_GROUPS = 50  # so many different workers are compared for each step; more are filled in one fixed order
 
@@ -57,137 +59,148 @@ class Outcome:
     gangs_left: tuple[Gang, ...]
     joining: Counter[WorkerType]
 
-    def launched(self) -> tuple[WorkerType, ...]:
+    @cached_property
+    def launched(self) -> Counter[WorkerType]:
         """The workers beyond the joining ones."""
         counts = Counter[WorkerType]()
         for group in self.workers:
             if group.slot.worker_type:
                 counts[group.slot.worker_type] += group.count
-        return tuple((counts - self.joining).elements())
+        return counts - self.joining
 
+    @cached_property
+    def unserved(self) -> int:
+        """How many requests found no place."""
+        return sum(demand.count for demand in self.demands_left) + sum(gang.count for gang in self.gangs_left)
+
+    @cached_property
     def cost(self) -> tuple[float, ...]:
         """Requests unserved, workers, GPUs and CPUs left over: the first difference decides."""
         new = [group for group in self.workers if group.slot.worker_type]
-        unserved = sum(d.count for d in self.demands_left) + sum(g.count for g in self.gangs_left)
         gpus, cpus = (sum(g.slot.free.get(name, 0.0) * g.count for g in new) for name in ("GPU", "CPU"))
-        return (unserved, len(self.launched()), gpus, cpus)
+        return (self.unserved, self.launched.total(), gpus, cpus)
+
+
+class Line:
+    """Requests in the order in which they are taken; with `spread` a worker takes one.
+
+    Remembers what a worker takes, for several ways ask the same.
+    """
+
+    def __init__(self, demands: Iterable[Demand], order: Order, *, spread: bool = False) -> None:
+        self.order, self._at_most = order, 1 if spread else None
+        self.demands = sorted((demand for demand in demands if demand.count), key=order)
+        self.totals = _sum((demand.shape, demand.count) for demand in self.demands)
+        self._known: dict[tuple[Slot, tuple[int, ...]], tuple[Slot, Taken]] = {}
+
+    def served_by(self, slot: Slot, counts: Sequence[int]) -> tuple[Slot, Taken]:
+        """A worker after taking what fits where `counts` of each demand wait, and how many of which it took."""
+        key = slot, tuple(counts)
+        if key not in self._known:
+            self._known[key] = slot.filled(self.demands, counts, at_most=self._at_most)
+        return self._known[key]
 
 
 @dataclass(frozen=True)
 class Way:
     """One greedy way: in which order requests are taken, and which worker is the best for them."""
 
-    order: Order
+    line: Line
     score: Score
-    joining: Counter[WorkerType]
+    joining: Counter[WorkerType] = field(default_factory=Counter)
 
-    def run(
-        self,
-        demands: Sequence[Demand],
-        gangs: Sequence[Gang],
-        present: Sequence[Slots],
-        worker_types: Sequence[WorkerType],
-        room: Room,
-    ) -> Outcome:
-        """Gangs whole or not at all, then the rest; into `present` first, then into what `room` allows."""
+    def run(self, gangs: Sequence[Gang], present: Sequence[Slots], empty: Sequence[Slot], room: Room) -> Outcome:
+        """Gangs whole or not at all, then the rest; into `present` first, then into as many `empty` as have `room`."""
         workers, gangs_left = list(present), []
         for gang in gangs:
+            spread = gang.strategy is Strategy.STRICT_SPREAD
+            bundles = _Queue(Line(requests_of(gang), self.line.order, spread=spread), self.score)
             trial = room.copy()
-            served, left = self.serve(requests_of(gang), workers, worker_types, trial, spread=_is_spread(gang))
-            if left:
+            served = bundles.fill(workers) + bundles.launch(empty, trial)
+            if bundles.left:
                 gangs_left.append(gang)
             else:
                 workers, room = served, trial
-        workers, demands_left = self.serve(demands, workers, worker_types, room)
-        return Outcome(workers, tuple(demands_left), tuple(gangs_left), self.joining)
-
-    def serve(
-        self,
-        demands: Iterable[Demand],
-        workers: Sequence[Slots],
-        worker_types: Sequence[WorkerType],
-        room: Room,
-        *,
-        spread: bool = False,
-    ) -> tuple[list[Slots], list[Demand]]:
-        """All workers afterwards, old and new, and the demand that found no place. Uses up `room`."""
-        left, at_most = sorted((d for d in demands if d.count), key=self.order), 1 if spread else None
-        used, left = self._use(workers, left, at_most)
-        new, left = self._launch(worker_types, room, left, at_most)
-        return used + new, left
-
-    def _use(
-        self, workers: Sequence[Slots], left: list[Demand], at_most: int | None
-    ) -> tuple[list[Slots], list[Demand]]:
-        """Fill workers that are there, the best first."""
-        done: list[Slots] = []
-        pool = deque(sorted(workers, key=lambda group: group.slot.free.get("GPU", 0.0) > 0))
-        while left and pool:
-            window = [pool.popleft() for _ in range(len(pool) if len(pool) <= RESCORED_GROUPS else 1)]
-            best = self._best(window, left, at_most)
-            if best is None:
-                done += window
-                continue
-            done.append(Slots(best.slot, best.times))
-            pool.extendleft(group for group in reversed(window) if group is not best.group)
-            if best.group.count > best.times:
-                pool.append(replace(best.group, count=best.group.count - best.times))
-            left = best.leaves(left)
-        return [*done, *pool], left
-
-    def _launch(
-        self, worker_types: Sequence[WorkerType], room: Room, left: list[Demand], at_most: int | None
-    ) -> tuple[list[Slots], list[Demand]]:
-        """Fill new workers, the best first, until the demand or the room is used up."""
-        done: list[Slots] = []
-        while left:
-            pool = [Slots(fresh(kind), room.of(kind.name)) for kind in worker_types if room.of(kind.name)]
-            best = self._best(pool, left, at_most)
-            if best is None or (kind := best.group.slot.worker_type) is None:
-                break
-            room.take(kind.name, best.times)
-            done.append(Slots(best.slot, best.times))
-            left = best.leaves(left)
-        return done, left
-
-    def _best(self, pool: Sequence[Slots], left: Sequence[Demand], at_most: int | None) -> _Step | None:
-        """The best worker for what is left, as often in a row as it stays the best."""
-        options = []
-        for group in pool:
-            slot, taken = group.slot.filled(left, at_most=at_most)
-            if any(taken):
-                options.append((group, slot, taken))
-        if not options:
-            return None
-        totals = _sum((demand.shape, demand.count) for demand in left) if len(options) > 1 else {}
-
-        def score(option: tuple[Slots, Slot, tuple[int, ...]]) -> tuple[float, ...]:
-            group, slot, taken = option
-            return self.score(group.slot, slot, list(zip(left, taken, strict=True)), totals)
-
-        group, slot, taken = max(options, key=score) if len(options) > 1 else options[0]
-        repeats = (d.count // n for _, _, counts in options for d, n in zip(left, counts, strict=True) if n)
-        return _Step(group, slot, taken, min(group.count, *repeats))
+        queue = _Queue(self.line, self.score)
+        workers = queue.fill(workers) + queue.launch(empty, room)
+        return Outcome(workers, queue.left, tuple(gangs_left), self.joining)
 
 
 @dataclass(frozen=True)
 class _Step:
-    """`times` workers of `group`, each of which takes `taken` and is `slot` then."""
+    """What a worker takes, how it is then, and how good that is."""
 
-    group: Slots
-    slot: Slot
-    taken: tuple[int, ...]
-    times: int
+    after: Slot
+    taken: Taken
+    score: tuple[float, ...]
 
-    def leaves(self, left: Sequence[Demand]) -> list[Demand]:
-        """What is left of the demand after this step."""
-        rest = []
-        for demand, taken in zip(left, self.taken, strict=True):
-            if not taken:
-                rest.append(demand)
-            elif count := demand.count - taken * self.times:
-                rest.append(Demand(demand.shape, count, demand.selectors))
-        return rest
+
+class _Queue:
+    """How much of a line still waits, while workers are filled with it."""
+
+    def __init__(self, line: Line, score: Score) -> None:
+        self._line, self._score = line, score
+        self._counts = [demand.count for demand in line.demands]
+        self._steps: dict[Slot, _Step] = {}
+
+    @property
+    def left(self) -> tuple[Demand, ...]:
+        """What has found no place yet."""
+        left = zip(self._line.demands, self._counts, strict=True)
+        return tuple(Demand(demand.shape, count, demand.selectors) for demand, count in left if count)
+
+    def fill(self, workers: Sequence[Slots]) -> list[Slots]:
+        """Fill workers that are there, the best first; of very many the first as they come. Returns all of them."""
+        ordered = sorted(workers, key=lambda group: group.slot.free.get("GPU", 0.0) > 0)
+        many, few = ordered[:-RESCORED_GROUPS], ordered[-RESCORED_GROUPS:]
+        return [filled for group in many for filled in self._fill_best_first([group])] + self._fill_best_first(few)
+
+    def launch(self, empty: Sequence[Slot], room: Room) -> list[Slots]:
+        """Fill new workers, the best first, until the demand or the room is used up. Returns those."""
+        done: list[Slots] = []
+        while best := self._best([Slots(slot, count) for slot in empty if (count := room.of(slot.kind))]):
+            group, step = best
+            done.append(Slots(step.after, self._take(step, group.count)))
+            room.take(group.slot.kind, done[-1].count)
+        return done
+
+    def _fill_best_first(self, workers: list[Slots]) -> list[Slots]:
+        done: list[Slots] = []
+        while best := self._best(workers):
+            group, step = best
+            done.append(Slots(step.after, self._take(step, group.count)))
+            workers = [other for other in workers if other is not group]
+            if rest := group.count - done[-1].count:
+                workers.append(Slots(group.slot, rest))
+        return done + workers
+
+    def _best(self, workers: Sequence[Slots]) -> tuple[Slots, _Step] | None:
+        """The best worker for what is left, and what it takes; None where nothing fits."""
+        if not any(self._counts):
+            return None
+        options = [(group, step) for group in workers if (step := self._step(group.slot)).taken]
+        return max(options, key=lambda option: option[1].score, default=None)
+
+    def _step(self, slot: Slot) -> _Step:
+        """What a worker takes; what it would have taken before, as long as there is that much left."""
+        step = self._steps.get(slot)
+        if step is None or not self._has(step.taken):
+            after, taken = self._line.served_by(slot, self._counts)
+            step = self._steps[slot] = _Step(after, taken, self._score(slot, after, self._line.totals))
+        return step
+
+    def _has(self, taken: Taken) -> bool:
+        for index, count in taken:  # noqa: SIM110  # all() takes twice as long, and this is where the time goes
+            if self._counts[index] < count:
+                return False
+        return True
+
+    def _take(self, step: _Step, at_most: int) -> int:
+        """Take a step as often in a row as it stays the best; returns how often."""
+        times = min(at_most, *(self._counts[index] // count for index, count in step.taken))
+        for index, count in step.taken:
+            self._counts[index] -= count * times
+        return times
 
 
 def requests_of(gang: Gang) -> tuple[Demand, ...]:
@@ -197,10 +210,6 @@ def requests_of(gang: Gang) -> tuple[Demand, ...]:
     whole = _sum((part.shape, part.count) for part in gang.bundles)
     selectors = tuple(selector for part in gang.bundles for selector in part.selectors)
     return (Demand(bundle(whole), 1, selectors),)
-
-
-def _is_spread(gang: Gang) -> bool:
-    return gang.strategy is Strategy.STRICT_SPREAD
 
 
 def _sum(shapes: Iterable[tuple[ResourceBundle, int]]) -> dict[str, float]:

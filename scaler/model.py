@@ -45,7 +45,7 @@ class Strategy(str, Enum):
     STRICT_SPREAD = "STRICT_SPREAD"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, order=True)
 class LabelConstraint:
     """A node's label `key` has to be `in` (or `not_in`) `values`."""
 
