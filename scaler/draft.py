@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,8 @@ from scaler.model import NodeStatus, Snapshot
 from scaler.slots import Slot, fresh
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from scaler.config import Policy
 
 
@@ -67,6 +70,15 @@ class Draft:
     infeasible: list[Infeasible] = field(default_factory=list)
     demand_met: bool = True
     settling: bool = False  # a burst that has just begun is given a second to show its size
+    _staying: dict[str, Worker] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._staying = {worker.worker_id: worker for worker in self.observation.workers if worker.counts}
+
+    def remove(self, worker: Worker, cause: Cause, reason: str) -> None:
+        """Remove a worker."""
+        self.actions.append(Action(ActionKind.REMOVE, cause, reason, worker.worker_type, worker.worker_id))
+        self._staying.pop(worker.worker_id, None)
 
     def hold(self, cause: Cause, count: int, reason: str, worker_id: str = "") -> None:
         """Say that `count` workers or requests are held back; nothing to say for none."""
@@ -87,10 +99,9 @@ class Draft:
         return [action for action in self.actions if action.kind is ActionKind.LAUNCH]
 
     @property
-    def staying(self) -> list[Worker]:
+    def staying(self) -> Collection[Worker]:
         """Workers that count and that this plan does not remove."""
-        removed = {action.worker_id for action in self.actions if action.kind is ActionKind.REMOVE}
-        return [w for w in self.observation.workers if w.counts and w.worker_id not in removed]
+        return self._staying.values()
 
     @property
     def ready(self) -> list[Worker]:
@@ -102,11 +113,12 @@ class Draft:
 
         One that ended has its place until it is removed: what it started may outlive it for a moment.
         """
-        there = [worker.worker_type for worker in self.observation.workers if worker not in self.ready]
-        names = there + [launch.worker_type for launch in self.launches]
+        ready = {worker.worker_id for worker in self.ready}
+        taken = Counter(w.worker_type for w in self.observation.workers if w.worker_id not in ready)
+        taken.update(launch.worker_type for launch in self.launches)
         return Room(
-            self.policy.max_workers - len(names),
-            {kind.name: kind.max_workers - names.count(kind.name) for kind in self.policy.worker_types},
+            self.policy.max_workers - taken.total(),
+            {kind.name: kind.max_workers - taken[kind.name] for kind in self.policy.worker_types},
         )
 
     def slots(

@@ -70,9 +70,10 @@ def _within_flights(draft: Draft, kinds: Sequence[str], reason: str) -> list[str
     """As many as may be in flight beside those that are; what is too much is held."""
     flying = Counter(worker.worker_type for worker in draft.staying if worker.state in JOINING)
     flying.update(action.worker_type for action in draft.launches)
+    there = sum(worker.state is WorkerState.RUNNING for worker in draft.staying)
     names, held = list[str](), Counter[tuple[Cause, str]]()
     for name in kinds:
-        if limit := _flight_limit(draft, name, flying):
+        if limit := _flight_limit(draft, name, flying, there):
             held[limit] += 1
         else:
             names.append(name)
@@ -82,7 +83,7 @@ def _within_flights(draft: Draft, kinds: Sequence[str], reason: str) -> list[str
     return names
 
 
-def _flight_limit(draft: Draft, name: str, flying: Counter[str]) -> tuple[Cause, str] | None:
+def _flight_limit(draft: Draft, name: str, flying: Counter[str], there: int) -> tuple[Cause, str] | None:
     """What forbids one more launch of this type beside those in flight, None where nothing does."""
     policy, kind = draft.policy, draft.policy.worker_type(name)
     if flying[name] and draft.health(name).state(draft.now) is BreakerState.HALF_OPEN:
@@ -92,7 +93,6 @@ def _flight_limit(draft: Draft, name: str, flying: Counter[str]) -> tuple[Cause,
     if policy.max_launches is not None and flying.total() >= policy.max_launches:
         return Cause.LAUNCHES_IN_FLIGHT, f"{policy.max_launches} may be in flight at once (max_launches)"
     if policy.upscaling_speed is not None:
-        there = sum(worker.state is WorkerState.RUNNING for worker in draft.staying)
         most = max(1, math.ceil(policy.upscaling_speed * there))
         if flying.total() >= most:
             return Cause.UPSCALING_SPEED, f"{most} may be in flight while {there} are there (upscaling_speed)"

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from scaler.decision import Action, Cause, Held, Observation, Plan
+from scaler.decision import Cause, Held, Observation, Plan
 from scaler.draft import Draft, sized_like_present_nodes
 from scaler.floors import keep_min_workers, keep_requested_resources
-from scaler.lifecycle import ActionKind, Worker, WorkerState
+from scaler.lifecycle import WorkerState
 from scaler.scale_down import drain_the_idle
 from scaler.scale_up import launch_for_demand
 from scaler.warm import keep_warm_workers, let_warm_workers_join
@@ -54,14 +54,14 @@ def _remove_the_ended(draft: Draft) -> None:
         if worker.state in _ENDED and worker.in_flight is None:
             cause, why = _ENDED[worker.state]
             ended_by_itself = worker.detail and worker.state is not WorkerState.TERMINATING
-            draft.actions.append(_remove(worker, cause, f"{why}: {worker.detail}" if ended_by_itself else why))
+            draft.remove(worker, cause, f"{why}: {worker.detail}" if ended_by_itself else why)
 
 
 def _remove_the_stuck(draft: Draft) -> None:
     for worker in draft.observation.workers:
         if worker.state is WorkerState.JOIN_TIMED_OUT and worker.in_flight is None:
             reason = f"it has not been in Ray for {draft.policy.join_timeout:g} s"
-            draft.actions.append(_remove(worker, Cause.JOIN_TIMED_OUT, reason))
+            draft.remove(worker, Cause.JOIN_TIMED_OUT, reason)
 
 
 def _remove_the_long_drained(draft: Draft) -> None:
@@ -80,8 +80,4 @@ def _remove_the_long_drained(draft: Draft) -> None:
             draft.hold(Cause.STILL_BUSY, 1, reason, worker.worker_id)
         else:
             reason = f"it has been draining for {draft.now - since:.0f} s and nothing runs on it"
-            draft.actions.append(_remove(worker, Cause.DRAIN_TIMED_OUT, reason))
-
-
-def _remove(worker: Worker, cause: Cause, reason: str) -> Action:
-    return Action(ActionKind.REMOVE, cause, reason, worker.worker_type, worker.worker_id)
+            draft.remove(worker, Cause.DRAIN_TIMED_OUT, reason)

@@ -6,19 +6,22 @@ Never on a stale snapshot, never the head, never a busy worker, never below min_
 from __future__ import annotations
 
 from collections import Counter
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from scaler.binpack import unplaced
 from scaler.decision import Action, Cause
 from scaler.draft import scale_down_wait
 from scaler.lifecycle import LEAVING, ActionKind, Worker, WorkerState
-from scaler.model import Node, NodeStatus, Snapshot
+from scaler.model import Node, NodeStatus
 from scaler.sentences import plural
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from scaler.draft import Draft
+    from scaler.model import Demand, Gang, Snapshot
+    from scaler.slots import Slot
 
 
 def drain_the_idle(draft: Draft) -> None:
@@ -59,54 +62,65 @@ def _may_go(draft: Draft, worker: Worker, node: Node) -> bool:
 
 
 def _drain(draft: Draft, snapshot: Snapshot, idle: Iterable[tuple[Worker, Node]], permitted: str) -> None:
-    staying = Counter(worker.worker_type for worker in draft.staying if worker.state is not WorkerState.DRAINING)
-    leaving: frozenset[str] = frozenset()
+    departures = _Departures(draft, snapshot)
     for worker, node in idle:
-        if stays := _why_it_stays(draft, snapshot, worker, staying, leaving):
+        if stays := departures.why_it_stays(worker, node):
             cause, why = stays
             draft.hold(cause, 1, f"{worker.worker_id} stays: {why}", worker.worker_id)
         else:
-            leaving |= {node.node_id}
-            staying[worker.worker_type] -= 1
+            departures.add(worker, node)
             reason = f"idle for {node.idle_seconds:.0f} s, {permitted}"
             draft.actions.append(
                 Action(ActionKind.DRAIN, Cause.IDLE, reason, worker.worker_type, worker.worker_id, node.node_id)
             )
 
 
-def _why_it_stays(
-    draft: Draft, snapshot: Snapshot, worker: Worker, staying: Counter[str], leaving: frozenset[str]
-) -> tuple[Cause, str] | None:
-    """What forbids to drain one more idle worker beside those in `leaving` (node ids), None where nothing does."""
-    policy, kind = draft.policy, draft.policy.worker_type(worker.worker_type)
-    if kind and staying[kind.name] <= kind.min_workers:
-        return Cause.MIN_WORKERS, f"min_workers is {kind.min_workers}"
-    if staying.total() <= policy.min_workers:
-        return Cause.MIN_WORKERS, f"min_workers is {policy.min_workers}"
-    on_their_way = len(leaving) + sum(other.state in LEAVING for other in draft.observation.workers)
-    if policy.disruption_budget is not None and on_their_way >= policy.disruption_budget:
-        return Cause.DISRUPTION_BUDGET, f"{plural(on_their_way, 'worker')} leave already (disruption_budget)"
-    without = leaving | ({worker.node.node_id} if worker.node else set())
-    if _places_less(draft, snapshot, leaving, without):
-        return Cause.DEMAND_NEEDS_IT, "pending demand fits on it"
-    if _holds_less(draft, snapshot, leaving, without):
-        return Cause.REQUESTED_RESOURCES, "request_resources asks for what it has"
-    return None
+class _Departures:
+    """Workers that leave, one after the other as long as nothing forbids it."""
+
+    def __init__(self, draft: Draft, snapshot: Snapshot) -> None:
+        self._policy = draft.policy
+        self._staying = Counter(w.worker_type for w in draft.staying if w.state is not WorkerState.DRAINING)
+        self._on_their_way = sum(worker.state in LEAVING for worker in draft.observation.workers)
+        self._gone: frozenset[str] = frozenset()  # node ids
+        self._pending = _Need(snapshot.demands, snapshot.gangs, partial(draft.slots, snapshot))
+        self._requested = _Need(snapshot.constraints, (), partial(draft.slots, snapshot, as_if_empty=True))
+
+    def add(self, worker: Worker, node: Node) -> None:
+        """One more leaves."""
+        self._gone |= {node.node_id}
+        self._staying[worker.worker_type] -= 1
+        self._on_their_way += 1
+
+    def why_it_stays(self, worker: Worker, node: Node) -> tuple[Cause, str] | None:
+        """What forbids to drain one more idle worker, None where nothing does."""
+        policy, kind = self._policy, self._policy.worker_type(worker.worker_type)
+        if kind and self._staying[kind.name] <= kind.min_workers:
+            return Cause.MIN_WORKERS, f"min_workers is {kind.min_workers}"
+        if self._staying.total() <= policy.min_workers:
+            return Cause.MIN_WORKERS, f"min_workers is {policy.min_workers}"
+        if policy.disruption_budget is not None and self._on_their_way >= policy.disruption_budget:
+            leaving = plural(self._on_their_way, "worker")
+            return Cause.DISRUPTION_BUDGET, f"{leaving} leave already (disruption_budget)"
+        if self._pending.loses(node.node_id, self._gone):
+            return Cause.DEMAND_NEEDS_IT, "pending demand fits on it"
+        if self._requested.loses(node.node_id, self._gone):
+            return Cause.REQUESTED_RESOURCES, "request_resources asks for what it has"
+        return None
 
 
-def _places_less(draft: Draft, snapshot: Snapshot, leaving: frozenset[str], without: frozenset[str]) -> bool:
-    """Whether pending demand that has room now would have none."""
+class _Need:
+    """Requests that must not lose their room when nodes go."""
 
-    def waits(gone: frozenset[str]) -> int:
-        return unplaced(snapshot.demands, snapshot.gangs, draft.slots(snapshot, gone))
+    def __init__(
+        self, demands: Sequence[Demand], gangs: Sequence[Gang], slots: Callable[[frozenset[str]], Sequence[Slot]]
+    ) -> None:
+        """`slots` gives the room there is without these nodes."""
+        self._count = sum(demand.count for demand in demands) + sum(gang.count for gang in gangs)
+        self._unplaced = cache(lambda gone: unplaced(demands, gangs, slots(gone)))
 
-    return snapshot.pending > 0 and waits(without) > waits(leaving)
-
-
-def _holds_less(draft: Draft, snapshot: Snapshot, leaving: frozenset[str], without: frozenset[str]) -> bool:
-    """Whether the cluster could no longer hold what request_resources asks for."""
-
-    def misses(gone: frozenset[str]) -> int:
-        return unplaced(snapshot.constraints, (), draft.slots(snapshot, gone, as_if_empty=True))
-
-    return bool(snapshot.constraints) and misses(without) > misses(leaving)
+    def loses(self, node_id: str, gone: frozenset[str]) -> bool:
+        """Whether less of it would find room without this node, beside those that are gone."""
+        if not self._count or self._unplaced(gone) == self._count:
+            return False
+        return bool(self._unplaced(gone | {node_id}) > self._unplaced(gone))

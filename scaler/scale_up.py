@@ -100,6 +100,8 @@ def _tell_waiting(draft: Draft, left: Sequence[Demand | Gang], kinds: Sequence[W
 
 def _tell_misfits(draft: Draft, snapshot: Snapshot, misfits: Sequence[Demand | Gang], kinds: list[WorkerType]) -> None:
     """What no permitted type can hold waits for an alert, for a node that is here, or is infeasible."""
+    if not misfits:
+        return
     empty = [Slot(node.total, node.total, node.labels) for node in snapshot.nodes if node.alive]
     for misfit in misfits:
         if waits_for_a_resting_type(draft, misfit, kinds):

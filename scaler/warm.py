@@ -41,10 +41,8 @@ def let_warm_workers_join(draft: Draft) -> None:
     in_the_way = [worker for worker in draft.ready if worker.worker_id in warm[worker.worker_type]][:too_many]
     types = ", ".join(sorted({launch.worker_type for launch in launches}))
     draft.actions = [action for action in draft.actions if action.kind is not ActionKind.LAUNCH]
-    draft.actions += [
-        Action(ActionKind.REMOVE, Cause.MAKES_ROOM, f"it makes room for type {types}", one.worker_type, one.worker_id)
-        for one in in_the_way
-    ]
+    for worker in in_the_way:
+        draft.remove(worker, Cause.MAKES_ROOM, f"it makes room for type {types}")
     reason = f"{launches[0].reason}; {plural(len(in_the_way), 'warm worker')} of another type make room first"
     draft.hold(Cause.MAKES_ROOM, len(launches), reason)
     draft.demand_met = False
@@ -72,9 +70,7 @@ def keep_warm_workers(draft: Draft) -> None:
         if not room.take(worker.worker_type) or wanted[worker.worker_type] < 0:
             kept = kinds[worker.worker_type].warm_workers if worker.worker_type in kinds else 0
             reason = f"{kept} of type {worker.worker_type} are to be kept warm, in {draft.policy.max_workers} places"
-            draft.actions.append(
-                Action(ActionKind.REMOVE, Cause.WARM_SURPLUS, reason, worker.worker_type, worker.worker_id)
-            )
+            draft.remove(worker, Cause.WARM_SURPLUS, reason)
     for kind in draft.policy.worker_types:
         missing = min(wanted[kind.name], room.of(kind.name))
         if missing > 0 and _may_prepare(draft, kind, missing):
