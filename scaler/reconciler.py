@@ -67,7 +67,7 @@ class Alarm:
         return trigger
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # one for each reconcile, known by its identity
 class View:
     """The last reconcile, for status page and metrics; and how long the last scale-up's stages took (seconds)."""
 

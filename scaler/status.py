@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from scaler.breaker import HEALTHY
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from scaler.alerts import Alert
     from scaler.config import Policy
     from scaler.decision import Observation
+    from scaler.explain import Explanation
     from scaler.journal import Journal
     from scaler.lifecycle import Worker
     from scaler.pauses import Pause
@@ -48,7 +50,7 @@ def status(  # noqa: PLR0913  # what it tells of, each once
     `standby` names the process that acts where this one stands by; `reread` is how Alertmanager's list was read.
     """
     observation = view.observation
-    explained = explain(observation, view.plan, policy, view.at, planner)
+    explained = _explained(view, policy, planner)
     return {
         "version": STATUS_VERSION,
         "time": now,
@@ -84,6 +86,12 @@ def status(  # noqa: PLR0913  # what it tells of, each once
         **_written_down(journal),
         "policy": asdict(policy),
     }
+
+
+@lru_cache(maxsize=1)
+def _explained(view: View, policy: Policy, planner: Planner) -> Explanation:
+    """An explanation costs several plans: one for each view, however often it is asked for."""
+    return explain(view.observation, view.plan, policy, view.at, planner)
 
 
 def _written_down(journal: Journal) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from scaler.errors import JournalError
 from scaler.flights import Flights
 from scaler.journal import Journal
 from scaler.metrics import CATALOG, ScalerMetrics
+from scaler.plan import plan
 from scaler.reconciler import Alarm, Reconciler
 from scaler.view_metrics import ViewCollector
 from scaler.webhook import ScalerApi, create_app
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from flask.testing import FlaskClient
+
+    from scaler.config import Policy
+    from scaler.decision import Observation, Plan
 
 NOTIFICATION = {
     "version": "4",
@@ -191,6 +195,24 @@ def test_the_status_says_what_waits_what_is_held_and_what_was_done(site: Site) -
     ]
     assert status["decisions"][0]["actions"][0]["cause"] == "pending_demand"
     assert json.dumps(status)
+
+
+def test_the_status_is_explained_once_for_each_reconcile(site: Site) -> None:
+    asked: list[Observation] = []
+
+    def planner(observation: Observation, policy: Policy, now: float) -> Plan:
+        asked.append(observation)
+        return plan(observation, policy, now)
+
+    site.reconciler.planner = planner
+    site.reconciler.reconcile("test")
+    site.client.get("/api/v1/status")
+    before = len(asked)
+
+    site.client.get("/api/v1/status")
+    site.client.get("/")
+
+    assert 1 < before == len(asked)
 
 
 def test_the_page_shows_the_same(site: Site) -> None:
