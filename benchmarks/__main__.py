@@ -21,6 +21,7 @@ BENCHMARKS = (
     "exporter_tasks",
     "exporter_nodes",
     "planner",
+    "day",
 )  # each a module here, in the page's order; a new one is one more line
 
 ROOT = Path(__file__).parent.parent
