@@ -7,7 +7,7 @@ ARG BUILD_BASE=${BASE}
 FROM ${BUILD_BASE} AS build
 COPY deploy/exporter.lock /tmp/requirements.lock
 RUN python3 -m venv /tmp/pip \
- && /tmp/pip/bin/pip install --no-cache-dir --disable-pip-version-check --progress-bar off --require-hashes --no-deps \
+ && /tmp/pip/bin/pip install --no-cache-dir --disable-pip-version-check --quiet --require-hashes --no-deps \
     --target /opt/app -r /tmp/requirements.lock
 COPY common /opt/app/common
 COPY exporter /opt/app/exporter
