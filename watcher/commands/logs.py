@@ -72,7 +72,7 @@ def _program_lines(host: Host, settings: OperatorSettings, program: str, tail: i
                 return found.lines(tail=tail, follow=follow)
         if program not in stack.listens:
             raise NotRunningError(
-                f"{program} runs with docker compose only, and none of cluster '{settings.cluster}' is"
+                f"{program} runs with docker compose only, and there is none of cluster '{settings.cluster}'"
             )
         raise NotRunningError(f"{program} has no log in {stack.directory}: the watcher has not run there")
     return tail_file(log, tail, follow=follow)
