@@ -111,14 +111,20 @@ GOALS: dict[Size, float] = {(100_000, 5, 0): 20.0, (1_000_000, 100, 5_000): 1_00
 
 def _headlines(found: dict[Size, dict[str, float | int | None]]) -> list[Headline]:
     peer = "Ray's ResourceDemandScheduler"
-    compared = max((size for size, one in found.items() if one["ray"] is not None), default=None)
+    ratios = {size: one["ray"] / (one["ours"] or 1.0) for size, one in found.items() if one["ray"] is not None}
+    largest, closest = max(ratios, default=None), min(ratios, key=ratios.__getitem__, default=None)
     made = []
     for size, one in found.items():
-        if size in GOALS or size == compared:
-            what = f"Packing {size[0]:,} requests of {size[1]} shapes on {size[2]:,} nodes"
-            theirs = one["ray"]
+        what = "Packing {:,} requests of {} shapes on {:,} nodes".format(*size)
+        if size in GOALS or size == largest:
             made.append(
-                Headline(what, one["ours"] or 0.0, "ms", peer if theirs else "", theirs or None, most=GOALS.get(size))
+                Headline(what, one["ours"] or 0.0, "ms", peer if one["ray"] else "", one["ray"], most=GOALS.get(size))
+            )
+        if size == closest:
+            made.append(
+                Headline(
+                    f"{what}, where Ray's comes closest", one["ours"] or 0.0, "ms", peer, one["ray"], least_ratio=1
+                )
             )
     return made
 
