@@ -37,7 +37,8 @@ def main() -> None:
         chosen = settings.load(ExporterSettings)
         listening = serving.bind(chosen.listen)
         thresholds = Thresholds(chosen.pending_threshold, chosen.cpu_threshold, chosen.idle_timeout)
-        app = application(snapshots(chosen).latest, thresholds, HostCpu(time.monotonic).ratio, time.time)
+        latest, host_cpu = snapshots(chosen).latest, HostCpu(time.monotonic)
+        app = application(latest, thresholds, host_cpu.ratio, time.time, shared=SHARED_SECONDS)
         serving.serve(app, listening)
     except (settings.SettingsError, serving.AddressInUseError) as error:
         serving.fail(str(error))

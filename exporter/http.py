@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from flask import Flask, Response, jsonify, render_template_string, request
 from prometheus_client import CollectorRegistry, ProcessCollector
-from prometheus_client.exposition import choose_encoder
 
 from exporter.cluster import to_json
 from exporter.collector import ClusterCollector
+from exporter.exposition import Exposition
 from exporter.page import LANDING_PAGE
 
 if TYPE_CHECKING:
@@ -24,12 +24,17 @@ def application(
     thresholds: Thresholds,
     host_cpu_ratio: Callable[[], float | None],
     now: Callable[[], float],
+    shared: float = 0.0,
 ) -> Flask:
-    """The WSGI application. `latest` never raises and answers within a second; `now` is in unix seconds."""
+    """The WSGI application. `latest` never raises and answers within a second; `now` is in unix seconds.
+
+    Scrapers that are less than `shared` seconds apart get the same text.
+    """
     app = Flask("exporter")
     registry = CollectorRegistry()
     registry.register(ClusterCollector(latest, thresholds, host_cpu_ratio))
     ProcessCollector(registry=registry)
+    exposition = Exposition(registry, now, shared)
 
     @app.get("/")
     def landing_page() -> str:
@@ -38,8 +43,8 @@ def application(
 
     @app.get("/metrics")
     def metrics() -> Response:
-        encode, content_type = choose_encoder(request.headers.get("Accept", ""))
-        return Response(encode(registry), content_type=content_type)
+        text, content_type = exposition.text(request.headers.get("Accept", ""))
+        return Response(text, content_type=content_type)
 
     @app.get("/state")
     def state() -> tuple[Response, int]:

@@ -74,6 +74,22 @@ def test_a_fault_while_scraping_still_says_that_we_are_down() -> None:
     assert "raycluster_up 0.0" in app.test_client().get("/metrics").get_data(as_text=True)
 
 
+def test_scrapers_of_the_same_moment_share_one_text_and_later_ones_do_not() -> None:
+    reads, seconds = [], [NOW]
+
+    def latest() -> View:
+        reads.append(seconds[0])
+        return UP
+
+    scraper = application(latest, THRESHOLDS, lambda: None, lambda: seconds[0], shared=0.1).test_client()
+    for apart in (0, 0.05, 0.06, -5):  # the last: the clock was set back
+        seconds[0] += apart
+        scraper.get("/metrics")
+    scraper.get("/metrics", headers={"Accept": "application/openmetrics-text; version=1.0.0"})
+
+    assert len(reads) == 4  # two, one after the clock's step, one in the other format
+
+
 def test_reasons_on_the_page_are_text_and_never_markup() -> None:
     view = type(DOWN)(state=None, problems={"gcs": "<script>alert(1)</script>"})
 
