@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ def bundle(resources: Mapping[str, float]) -> ResourceBundle:
     return tuple(sorted((name, float(amount)) for name, amount in resources.items() if amount))
 
 
+@lru_cache(maxsize=4096)
 def in_placement_group(resource: str) -> bool:
     """Whether `resource` is Ray's name for a share of a placement group, `CPU_group_0_<id>` or `CPU_group_<id>`.
 
@@ -139,7 +141,7 @@ class ClusterState:
     )
     session: str = ""
 
-    @property
+    @cached_property
     def alive(self) -> tuple[Node, ...]:
         """The nodes that are not dead."""
         return tuple(node for node in self.nodes if node.alive)

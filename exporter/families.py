@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
@@ -38,8 +38,7 @@ class Thresholds:
     idle_seconds: float
 
 
-@dataclass(frozen=True)
-class Sample:
+class Sample(NamedTuple):
     """One value of a family; `labels` in the order of its catalog entry."""
 
     family: str
@@ -131,9 +130,9 @@ def _sums(state: ClusterState) -> tuple[Mapping[str, float], Mapping[str, float]
     capacity: dict[str, float] = defaultdict(float)
     used: dict[str, float] = defaultdict(float)
     for node in state.alive:
-        for name in node.total:
+        for name, amount in node.total.items():
             if not name.startswith("node:") and not in_placement_group(name):
-                capacity[name] += node.total[name]
+                capacity[name] += amount
                 used[name] += node.used(name)
     return capacity, used
 
