@@ -18,10 +18,12 @@ from benchmarks.pages import CHARTS, page, readme_with
 from benchmarks.report import Record, Report, record_from_json, report_from_json, to_json
 
 BENCHMARKS = (
+    "demand_to_work",
     "exporter_tasks",
     "exporter_nodes",
     "planner",
     "day",
+    "idle",
 )  # each a module here, in the page's order; a new one is one more line
 
 ROOT = Path(__file__).parent.parent

@@ -1,4 +1,4 @@
-"""A real Ray head of our own and drivers on it, started by the product and stopped at the end."""
+"""Real Ray heads of our own and drivers on them, started by the product and stopped at the end."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,10 +18,21 @@ from common.detached import MARKER
 from common.processes import free_ports, marked_below
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
 
 PROGRAM = str(Path(sys.executable).with_name("ray-watcher"))
+VERB_SECONDS = 180.0
+ANSWER_SECONDS = 200.0  # `benchmarks.ray_driver` has a bound of its own, which is shorter
 END_SECONDS = 20.0
+LISTENING = {
+    "RAY_GCS_ADDRESS": "127.0.0.1:{}",
+    "RAY_HEAD_ADDRESS": "127.0.0.1:{}",
+    "RAY_DASHBOARD_METRIC_API": "http://127.0.0.1:{}/api",
+    "WATCHER_EXPORTER_LISTEN": "127.0.0.1:{}",
+    "WATCHER_LISTEN": "127.0.0.1:{}",
+    "WATCHER_PROMETHEUS_LISTEN": "127.0.0.1:{}",
+    "WATCHER_ALERTMANAGER_LISTEN": "127.0.0.1:{}",
+}
 
 
 @dataclass(frozen=True)
@@ -45,45 +57,61 @@ class Driver:
 
     def tell(self, line: str) -> str:
         """One command; what it answers."""
-        if self.program.stdin is None or self.program.stdout is None:
+        self.send(line)
+        return self.answer()
+
+    def send(self, line: str) -> None:
+        """One command, whose answer is asked for later."""
+        if self.program.stdin is None:
             raise LookupError("a driver is started with pipes")
         self.program.stdin.write(f"{line}\n")
         self.program.stdin.flush()
-        return self.answer()
 
     def answer(self) -> str:
-        """Its next line. Raises `OSError` where it has ended."""
+        """Its next line. Raises `OSError` where it has ended; it is ended where it takes too long."""
+        watchdog = threading.Timer(ANSWER_SECONDS, self.program.kill)
+        watchdog.start()
         said = self.program.stdout.readline() if self.program.stdout else ""
+        watchdog.cancel()
         if not said:
             raise OSError(f"the Ray driver ended with {self.program.wait()}")
         return said.strip()
 
 
 @contextlib.contextmanager
+def ground(**variables: str) -> Iterator[dict[str, str]]:
+    """The environment of an operator with ports, a directory and a cluster of their own, and no settings but these."""
+    with tempfile.TemporaryDirectory(prefix="raybench") as directory:
+        listening = zip(LISTENING.items(), free_ports(len(LISTENING)), strict=True)
+        yield {
+            **foreign(os.environ),
+            **{name: text.format(port) for (name, text), port in listening},
+            "WATCHER_STATE_DIR": directory,
+            "WATCHER_CLUSTER": f"bench-{Path(directory).name[8:].lower().replace('_', '-')}",
+            "WATCHER_OBJECT_STORE_MEMORY": "100MB",
+            **variables,
+        }
+
+
+def foreign(environ: Mapping[str, str]) -> dict[str, str]:
+    """What of an environment is no setting of ours or of Ray's."""
+    return {name: value for name, value in environ.items() if not name.startswith(("WATCHER_", "RAY_"))}
+
+
+@contextlib.contextmanager
 def head() -> Iterator[Head]:
     """A head with one CPU as processes of this machine, with ports and a directory of its own."""
-    gcs, client, dashboard = free_ports(3)
-    with tempfile.TemporaryDirectory(prefix="raybench") as directory:
-        environment = {
-            **os.environ,
-            "RAY_GCS_ADDRESS": f"127.0.0.1:{gcs}",
-            "RAY_HEAD_ADDRESS": f"127.0.0.1:{client}",
-            "RAY_DASHBOARD_METRIC_API": f"http://127.0.0.1:{dashboard}/api",
-            "RAY_AUTH_MODE": "disabled",
-            "WATCHER_STATE_DIR": directory,
-            "WATCHER_PROVIDER": "process",
-            "WATCHER_CLUSTER": "bench",
-            "WATCHER_OBJECT_STORE_MEMORY": "100MB",
-        }
-        _ray_watcher("start-ray", environment)
+    with ground(WATCHER_PROVIDER="process", RAY_AUTH_MODE="disabled") as environment:
+        ray_watcher(environment, "start-ray")
         try:
-            yield Head(f"127.0.0.1:{gcs}", dashboard, _processes(directory))
+            dashboard = int(environment["RAY_DASHBOARD_METRIC_API"].rpartition(":")[2].partition("/")[0])
+            yield Head(environment["RAY_GCS_ADDRESS"], dashboard, processes_below(environment["WATCHER_STATE_DIR"]))
         finally:
-            _ray_watcher("stop-ray", environment)
+            ray_watcher(environment, "stop-ray")
 
 
-def _processes(directory: str) -> tuple[psutil.Process, ...]:
-    """All of the head's; some hide their environment, hence by the sessions of those that show it."""
+def processes_below(directory: str) -> tuple[psutil.Process, ...]:
+    """All that were started for it: some of Ray's hide their environment, hence by the sessions of the others."""
     sessions = {os.getsid(process.pid) for process in marked_below(MARKER, directory)}
     return tuple(process for process in psutil.process_iter() if _session(process.pid) in sessions)
 
@@ -94,16 +122,24 @@ def _session(pid: int) -> int | None:
     return None
 
 
-def _ray_watcher(verb: str, environment: dict[str, str]) -> None:
-    subprocess.run([PROGRAM, verb], env=environment, stdout=sys.stderr, timeout=120, check=True)  # noqa: S603  # ours
+def ray_watcher(environment: Mapping[str, str], *arguments: str) -> None:
+    """One verb of the command line, which has to succeed."""
+    subprocess.run([PROGRAM, *arguments], env=environment, stdout=sys.stderr, timeout=VERB_SECONDS, check=True)  # noqa: S603  # ours
 
 
 @contextlib.contextmanager
-def driver(gcs_address: str) -> Iterator[Driver]:
-    """A driver, connected; its tasks end with it."""
-    command = [sys.executable, "-W", "ignore", "-m", "benchmarks.ray_driver", gcs_address]
+def driver(
+    gcs_address: str, environment: Mapping[str, str] | None = None, command: Sequence[str] | None = None
+) -> Iterator[Driver]:
+    """A driver, connected; its tasks end with it. `command` runs it elsewhere than in this Python."""
+    here = (sys.executable, "-W", "ignore", "-m", "benchmarks.ray_driver")
     with subprocess.Popen(  # noqa: S603  # ours
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        [*(command or here), gcs_address],
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
     ) as program:
         connected = Driver(program)
         try:

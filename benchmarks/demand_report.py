@@ -1,0 +1,136 @@
+"""What `benchmarks.demand_to_work` found, as a report. Pure."""
+
+from __future__ import annotations
+
+import statistics
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from benchmarks.demand_trials import STAGES, Trial, median
+from benchmarks.report import Headline, Report, Table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from benchmarks.report import Cell
+
+OURS, WARM, DOCKER = "ours", "ours, one warm standby", "ours, Docker"
+RAY, FAST = "Ray's autoscaler v2", "Ray's autoscaler v2, demand every 100 ms"
+FLOOR = "docker run"
+WARM_MOST_SECONDS, WARM_MOST_OF_RAYS = 2.0, 0.6
+ABOVE_FLOOR_SECONDS = 1.0
+DOCUMENTED = {
+    "metric": "the demand is in Prometheus",
+    "alert": "the alert fires",
+    "webhook": "the scaler has heard of it",
+    "decision": "the launch is decided",
+    "launch": "the worker's process or container is up",
+    "join": "the worker is in Ray",
+    "task": "the task's first line runs",
+}
+OURS_IS = (
+    "Ours is the shipped configuration, but that trials can follow each other: no cooldown, idle workers go after 2 s,"
+    " object stores of 100 MB. While a head is full, RayHighCpuUtilization fires and permits scaling too, so the scaler"
+    " may see the demand by itself before the alert that tasks wait."
+)
+RAYS_IS = (
+    "Ray's is a head as `ray.cluster_utils.AutoscalingCluster` starts it: autoscaler v2, its in-process provider, a"
+    " loop of 1 s (Ray's default is 5 s), otherwise Ray's settings. That provider starts a raylet from the"
+    " autoscaler's own process, without a `ray start`."
+)
+SIDE_BY_SIDE = (
+    "All clusters are up at the same time, tried in turn, each at rest (its head alone) before its trial; before each,"
+    " 0.5 to 1.5 s pass at random. One trial of each came before and is not counted. `benchmarks.idle` says what the"
+    " others cost meanwhile."
+)
+
+
+@dataclass
+class Found:
+    """All trials by whose they are, stages of ours, and workers of each launch for many tasks."""
+
+    trials: dict[str, list[Trial]] = field(default_factory=dict)
+    stages: dict[str, list[dict[str, float]]] = field(default_factory=dict)
+    launches: dict[str, list[int]] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+def report(found: Found, workers: int, tasks: int) -> Report:
+    """`workers` were launched at once in the bursts, for `tasks` in the last of them."""
+    return Report(
+        name="demand_to_work",
+        title="Demand to running work",
+        headlines=(*_single(found), *_docker(found), *_bursts(found, workers, tasks)),
+        tables=(_trials(found), _stages(found), _launches(found, workers)),
+        notes=(OURS_IS, RAYS_IS, SIDE_BY_SIDE, *found.notes),
+    )
+
+
+def _single(found: Found) -> list[Headline]:
+    rays = median(found.trials[RAY])
+    mine = median(found.trials[OURS])
+    rows = [
+        Headline("From demand to running work", mine, "s", RAY, rays, least_ratio=1.0),
+        Headline("The same", mine, "s", FAST, median(found.trials[FAST])),
+    ]
+    if WARM in found.trials:
+        warm = median(found.trials[WARM])
+        most, ratio = WARM_MOST_SECONDS, 1 / WARM_MOST_OF_RAYS
+        rows.append(Headline("The same with one warm standby", warm, "s", RAY, rays, most=most, least_ratio=ratio))
+    return rows
+
+
+def _docker(found: Found) -> list[Headline]:
+    if DOCKER not in found.trials:
+        return []
+    mine, floor = median(found.trials[DOCKER]), median(found.trials[FLOOR])
+    return [
+        Headline("From demand to running work in Docker", mine, "s", FLOOR, floor),
+        Headline("The same, above that floor", mine - floor, "s", most=ABOVE_FLOOR_SECONDS),
+    ]
+
+
+def _bursts(found: Found, workers: int, tasks: int) -> list[Headline]:
+    mine, rays = (median(found.trials[f"{name}, {workers} at once"]) for name in (OURS, RAY))
+    launches = {name: len(of) for name, of in found.launches.items()}
+    what = f"Launch decisions for {tasks:,} tasks at once"
+    return [
+        Headline(f"{workers} tasks at once, until all run on {workers} new workers", mine, "s", RAY, rays),
+        Headline(what, launches[OURS], "", RAY, launches[RAY], most=1),
+    ]
+
+
+def _trials(found: Found) -> Table:
+    rows = tuple(
+        (name, len(trials), median(trials), _least(trials), _most(trials), max(trial.nodes for trial in trials))
+        for name, trials in found.trials.items()
+    )
+    columns = ("Cluster", "Trials", "Median s", "Fastest s", "Slowest s", "Workers")
+    return Table("From demand to running work", columns, rows)
+
+
+def _least(trials: Sequence[Trial]) -> float:
+    return min(trial.seconds for trial in trials)
+
+
+def _most(trials: Sequence[Trial]) -> float:
+    return max(trial.seconds for trial in trials)
+
+
+def _stages(found: Found) -> Table:
+    names = tuple(found.stages)
+
+    def row(stage: str) -> tuple[Cell, ...]:
+        return f"{stage}: {DOCUMENTED[stage]}", *(_stage(found.stages[name], stage) for name in names)
+
+    return Table("Ours by stages, median seconds of each", ("Until", *names), tuple(map(row, STAGES)))
+
+
+def _stage(trials: Sequence[dict[str, float]], stage: str) -> float:
+    return statistics.median(trial[stage] for trial in trials)
+
+
+def _launches(found: Found, workers: int) -> Table:
+    columns = ("Cluster", "Decisions", "Workers of each", "Workers", "Most there may be")
+    rows = tuple((name, len(of), " + ".join(map(str, of)), sum(of), workers) for name, of in found.launches.items())
+    return Table("Many tasks at once", columns, rows)

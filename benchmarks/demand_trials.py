@@ -1,0 +1,110 @@
+"""One trial: tasks submitted on a full cluster, until the last of them runs on a new worker; and its stages."""
+
+from __future__ import annotations
+
+import json
+import random
+import statistics
+import sys
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from watcher.demo.timeline import UP_ALERT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from benchmarks.ray_ground import Driver
+
+REST_SECONDS = 90.0  # the bound; a worker goes some three seconds after its task
+LOOK_SECONDS = 0.2
+SETTLE_SECONDS = 0.5
+STAGES = ("metric", "alert", "webhook", "decision", "launch", "join", "task")
+
+
+class Cluster(Protocol):
+    """What a trial needs of a cluster that scales."""
+
+    @property
+    def driver(self) -> Driver:
+        """Of tasks on it."""
+
+    def at_rest(self) -> bool:
+        """Whether it is as it was before the first trial."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """When tasks were submitted and began, in unix seconds of one clock, and on how many nodes."""
+
+    submitted: float
+    began: float  # the last of them
+    nodes: int
+
+    @property
+    def seconds(self) -> float:
+        """From demand to running work."""
+        return self.began - self.submitted
+
+
+def trial_from(answer: str) -> Trial:
+    """What a driver told."""
+    told = json.loads(answer)
+    return Trial(told["submitted"], max(at for at, _ in told["began"]), len({node for _, node in told["began"]}))
+
+
+def run_trial(cluster: Cluster, tasks: int = 1, help_it: Callable[[], object] = lambda: None) -> Trial:
+    """`tasks` on the cluster once it is at rest, at a random moment of everyone's intervals; then `help_it`."""
+    await_rest(cluster)
+    time.sleep(SETTLE_SECONDS + random.random())  # noqa: S311  # a moment, no secret
+    cluster.driver.send(f"run {tasks}")
+    help_it()
+    return trial_from(cluster.driver.answer())
+
+
+def await_rest(cluster: Cluster) -> None:
+    """Raises `TimeoutError`."""
+    deadline = time.monotonic() + REST_SECONDS
+    while not cluster.at_rest():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"the workers of the last trial did not go within {REST_SECONDS:g} s")
+        time.sleep(LOOK_SECONDS)
+
+
+def stages(
+    trial: Trial,
+    samples: Iterable[tuple[float, float]],
+    alerts: Iterable[Mapping[str, Any]],
+    launches: Sequence[Mapping[str, Any]],
+) -> dict[str, float]:
+    """Seconds of each of `STAGES`, which add up to the trial.
+
+    By what Prometheus stored of waiting tasks, the scaler's alerts while it ran, and what the scaler wrote down of its
+    launches, of which the first counts. A scaler that looks by itself may decide before the alert: what came after
+    the decision is no part of the way to it, and counts nothing. Where nothing was launched for it (a standby took it
+    over), all after the webhook is "task".
+    """
+    alert = next((one for one in alerts if one["name"] == UP_ALERT), {})
+    launch = min(launches, key=lambda one: float(one["started_at"]), default={})
+    decided = launch.get("started_at") or trial.began
+    seen = next((at for at, waiting in sorted(samples) if waiting and at >= trial.submitted), None)
+    before = (min(at or decided, decided) for at in (seen, alert.get("starts_at"), alert.get("received_at")))
+    after = (launch.get(name) for name in ("started_at", "finished_at", "joined_at"))
+    took, last = [], trial.submitted
+    for moment in (*before, *after, trial.began):
+        at = min(max(last, moment or last), trial.began)
+        took.append(at - last)
+        last = at
+    return dict(zip(STAGES, took, strict=True))
+
+
+def median(trials: Sequence[Trial]) -> float:
+    """Seconds."""
+    return statistics.median(trial.seconds for trial in trials)
+
+
+def say(text: str) -> None:
+    """Progress, for people."""
+    sys.stderr.write(f"  {text}\n")
+    sys.stderr.flush()

@@ -1,0 +1,68 @@
+"""The floor of any scaler on Docker: somebody who knows the demand at once and says `docker run`."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmarks.demand_trials import await_rest, run_trial
+from common.ray_auth import MODE_VARIABLE
+from scaler.providers.docker import GCS_PORT, container_name, shm_bytes
+from scaler.providers.engine import docker_answers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from benchmarks.demand_trials import Trial
+    from benchmarks.product import Product
+
+OBJECT_STORE_BYTES = 100_000_000
+START_SECONDS, STOP_SECONDS = 30.0, 60.0
+
+
+def docker_is_here() -> bool:
+    """Whether there are an engine and the command `docker`."""
+    return shutil.which("docker") is not None and docker_answers()
+
+
+def floor_trial(product: Product, image: str) -> Trial:
+    """One task while the scaler is paused; its worker is run by hand, at the same moment."""
+    await_rest(product)
+    name = container_name(product.cluster, "floor")
+    with _paused(product):
+        try:
+            return run_trial(product, help_it=lambda: _docker_run(product, name, image))
+        finally:
+            _docker("stop", name, seconds=STOP_SECONDS)
+
+
+@contextlib.contextmanager
+def _paused(product: Product) -> Iterator[None]:
+    product.tell("pause", "up", "--reason", "benchmark of the floor")
+    try:
+        yield
+    finally:
+        product.tell("resume", "up")
+
+
+def _docker_run(product: Product, name: str, image: str) -> None:
+    """What the provider starts, said by hand; the token as a variable, for a file would have to be put inside."""
+    environment = product.environment
+    token = (Path(environment["WATCHER_STATE_DIR"]) / "ray-token" / product.cluster).read_text(encoding="utf-8")
+    _docker(
+        *("run", "--detach", "--rm", "--name", name, "--network", environment["WATCHER_NETWORK"]),
+        *("--shm-size", str(shm_bytes(OBJECT_STORE_BYTES, 0))),
+        *("--env", f"{MODE_VARIABLE}=token", "--env", f"RAY_AUTH_TOKEN={token.strip()}"),
+        image,
+        *("ray", "start", f"--address={container_name(product.cluster, 'head')}:{GCS_PORT}", "--block"),
+        *("--disable-usage-stats", "--num-cpus=1", "--num-gpus=0", f"--object-store-memory={OBJECT_STORE_BYTES}"),
+        seconds=START_SECONDS,
+    )
+
+
+def _docker(*arguments: str, seconds: float) -> None:
+    subprocess.run(["docker", *arguments], stdout=sys.stderr, timeout=seconds, check=True)  # noqa: S603, S607  # as a user
