@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.command import run
-from benchmarks.demand_report import DOCKER, FAST, FLOOR, OURS, RAY, WARM, Found, report
+from benchmarks.demand_report import DOCKER, FAST, FLOOR, OURS, PLAIN, RAY, WARM, Found, report
 from benchmarks.demand_trials import await_rest, run_trial, say, stages
 from benchmarks.docker_floor import docker_is_here, floor_trial
 from benchmarks.product import product
@@ -42,7 +42,7 @@ class Sizes:
     """How many trials of each kind."""
 
     cold: int = 10
-    fast_every: int = 2  # rounds
+    peer_every: int = 2  # rounds, where it is one peer more
     warm: int = 10
     docker: int = 5
     bursts: int = 2
@@ -50,7 +50,7 @@ class Sizes:
     tasks: int = 1_000
 
 
-SMOKE = Sizes(cold=1, fast_every=1, warm=1, docker=1, bursts=1, workers=2, tasks=20)
+SMOKE = Sizes(cold=1, peer_every=1, warm=1, docker=1, bursts=1, workers=2, tasks=20)
 
 
 @dataclass
@@ -65,7 +65,7 @@ class Bench:
         for number in range(self.sizes.cold):
             self._single(OURS, ours, number)
             self._keep(RAY, run_trial(rays), number)
-            if number % self.sizes.fast_every == 0:
+            if number % self.sizes.peer_every == 0:
                 self._keep(FAST, run_trial(fast), number)
 
     def bursts(self, ours: Product, rays: RayAutoscaler) -> None:
@@ -106,6 +106,8 @@ class Bench:
             for number in range(self.sizes.docker):
                 self._single(DOCKER, ours, number)
                 self._keep(FLOOR, floor_trial(ours, image), number)
+                if number % self.sizes.peer_every == 0:
+                    self._keep(PLAIN, floor_trial(ours, image, plain=True), number)
 
     def _single(self, name: str, ours: Product, number: int) -> None:
         made = run_trial(ours)

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 REST_SECONDS = 90.0  # the bound; a worker goes some three seconds after its task
 LOOK_SECONDS = 0.2
-SETTLE_SECONDS = 0.5
+SETTLE_SECONDS = 0.3
+BEGAN = time.monotonic()
 STAGES = ("metric", "alert", "webhook", "decision", "launch", "join", "task")
 
 
@@ -105,6 +106,6 @@ def median(trials: Sequence[Trial]) -> float:
 
 
 def say(text: str) -> None:
-    """Progress, for people."""
-    sys.stderr.write(f"  {text}\n")
+    """Progress, for people, with the seconds since the start."""
+    sys.stderr.write(f"{time.monotonic() - BEGAN:6.1f}  {text}\n")
     sys.stderr.flush()

@@ -1,4 +1,8 @@
-"""The floor of any scaler on Docker: somebody who knows the demand at once and says `docker run`."""
+"""The floor of any scaler on Docker: somebody who knows the demand at once and says `docker run`.
+
+Said with the provider's own start of Ray it is what seeing, deciding and launching cost ours; with a plain `ray start`
+it is what somebody has who starts workers by hand.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,9 @@ from typing import TYPE_CHECKING
 
 from benchmarks.demand_trials import await_rest, run_trial
 from common.ray_auth import MODE_VARIABLE
-from scaler.providers.docker import GCS_PORT, container_name, shm_bytes
+from scaler.model import LaunchRequest, WorkerType
+from scaler.providers import ray_start
+from scaler.providers.docker import GCS_PORT, PROGRAM_PATH, container_name, ray_command, shm_bytes
 from scaler.providers.engine import docker_answers
 
 if TYPE_CHECKING:
@@ -29,13 +35,13 @@ def docker_is_here() -> bool:
     return shutil.which("docker") is not None and docker_answers()
 
 
-def floor_trial(product: Product, image: str) -> Trial:
-    """One task while the scaler is paused; its worker is run by hand, at the same moment."""
+def floor_trial(product: Product, image: str, *, plain: bool = False) -> Trial:
+    """One task while the scaler is paused; its worker is run by hand, at the same moment, `plain` by `ray start`."""
     await_rest(product)
     name = container_name(product.cluster, "floor")
     with _paused(product):
         try:
-            return run_trial(product, help_it=lambda: _docker_run(product, name, image))
+            return run_trial(product, help_it=lambda: _docker_run(product, name, image, plain=plain))
         finally:
             _docker("stop", name, seconds=STOP_SECONDS)
 
@@ -49,17 +55,20 @@ def _paused(product: Product) -> Iterator[None]:
         product.tell("resume", "up")
 
 
-def _docker_run(product: Product, name: str, image: str) -> None:
+def _docker_run(product: Product, name: str, image: str, *, plain: bool) -> None:
     """What the provider starts, said by hand; the token as a variable, for a file would have to be put inside."""
     environment = product.environment
     token = (Path(environment["WATCHER_STATE_DIR"]) / "ray-token" / product.cluster).read_text(encoding="utf-8")
+    network, head = environment["WATCHER_NETWORK"], f"{container_name(product.cluster, 'head')}:{GCS_PORT}"
+    request = LaunchRequest(name, 0, WorkerType("floor", object_store_memory=OBJECT_STORE_BYTES))
+    command = ["ray", *ray_start.arguments(request, head)] if plain else ray_command(head, network)(request)
     _docker(
-        *("run", "--detach", "--rm", "--name", name, "--network", environment["WATCHER_NETWORK"]),
+        *("run", "--detach", "--rm", "--name", name, "--network", network),
         *("--shm-size", str(shm_bytes(OBJECT_STORE_BYTES, 0))),
         *("--env", f"{MODE_VARIABLE}=token", "--env", f"RAY_AUTH_TOKEN={token.strip()}"),
+        *("--volume", f"{ray_start.PROGRAM}:{PROGRAM_PATH}:ro"),
         image,
-        *("ray", "start", f"--address={container_name(product.cluster, 'head')}:{GCS_PORT}", "--block"),
-        *("--disable-usage-stats", "--num-cpus=1", "--num-gpus=0", f"--object-store-memory={OBJECT_STORE_BYTES}"),
+        *command,
         seconds=START_SECONDS,
     )
 

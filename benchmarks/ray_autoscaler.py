@@ -21,8 +21,9 @@ from typing import TYPE_CHECKING, Any
 from benchmarks.ray_ground import driver, foreign
 from common.detached import Detached
 from common.processes import free_ports
-from scaler.providers.local_node import LocalNode, ray_program
+from scaler.providers.local_node import LocalNode
 from watcher.ray_head import knows_head
+from watcher.ray_process import ray_program
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

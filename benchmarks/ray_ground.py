@@ -146,5 +146,6 @@ def driver(
             connected.answer()
             yield connected
         finally:
-            with contextlib.suppress(BrokenPipeError):
+            with contextlib.suppress(BrokenPipeError, subprocess.TimeoutExpired):
                 program.communicate(timeout=END_SECONDS)
+            program.kill()  # one that has ended is none to kill
