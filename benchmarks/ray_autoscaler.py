@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import psutil
+
 from benchmarks.ray_ground import driver, foreign
 from common.detached import Detached
 from common.processes import free_ports
@@ -27,8 +29,6 @@ from watcher.ray_process import ray_program
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-
-    import psutil
 
     from benchmarks.ray_ground import Driver
 
@@ -75,13 +75,19 @@ class RayAutoscaler:
 
     def at_rest(self) -> bool:
         """Whether there is the head alone, in Ray and as processes."""
-        raylets = sum(process.name() == "raylet" for process in self.head.processes)
-        return raylets == 1 and self.driver.tell("nodes") == "1"
+        return sum(map(_is_raylet, self.head.processes)) == 1 and self.driver.tell("nodes") == "1"
 
     def launches(self) -> list[int]:
         """How many workers each launch so far asked for."""
         logs = sorted(self.head.directory.glob("session_latest/logs/monitor.log*"))
         return launches("".join(log.read_text(encoding="utf-8", errors="replace") for log in logs))
+
+
+def _is_raylet(process: psutil.Process) -> bool:
+    try:
+        return process.name() == "raylet"
+    except psutil.NoSuchProcess:
+        return False
 
 
 def launches(log: str) -> list[int]:

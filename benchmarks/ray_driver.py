@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
 import time
 from typing import TYPE_CHECKING, Any
@@ -106,17 +107,14 @@ def _all(holding: Sequence[Any]) -> None:
 
 def main(address: str) -> None:
     """Obey until standard input ends."""
+    answers = os.fdopen(os.dup(1), "w", buffering=1, encoding="utf-8")
+    os.dup2(2, 1)  # Ray has things to say, too
     ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
     obeying = Obeying()
-    _say("ready")
+    answers.write("ready\n")
     for line in sys.stdin:
         verb, *arguments = line.split()
-        _say(getattr(obeying, verb)(*arguments))
-
-
-def _say(text: str) -> None:
-    sys.stdout.write(f"{text}\n")
-    sys.stdout.flush()
+        answers.write(f"{getattr(obeying, verb)(*arguments)}\n")
 
 
 if __name__ == "__main__":
