@@ -15,10 +15,9 @@ from typing import TYPE_CHECKING, Any
 from benchmarks.command import run
 from benchmarks.demand_report import DOCKER, FAST, FLOOR, OURS, PLAIN, RAY, WARM, Found, report
 from benchmarks.demand_trials import await_rest, run_trial, say, stages
-from benchmarks.docker_floor import docker_is_here, floor_trial
-from benchmarks.product import product
+from benchmarks.docker_floor import docker_is_here, floor_trial, paused
+from benchmarks.product import WARM_VARIABLE, product
 from benchmarks.ray_autoscaler import ray_autoscaler
-from scaler.settings import ScalerSettings
 from watcher.images import default_tag
 
 if TYPE_CHECKING:
@@ -29,10 +28,9 @@ if TYPE_CHECKING:
     from benchmarks.ray_autoscaler import RayAutoscaler
     from benchmarks.report import Report
 
-IDLE_SECONDS = 2.0  # after which a worker goes, on both sides
+IDLE_SECONDS = 1.0  # after which a worker goes, on both sides
 JOINED_SECONDS = 15.0
-WARM_FIELD, WARM_VARIABLE = "warm_workers", "WATCHER_WARM_WORKERS"
-REFILL_SECONDS = 4.0  # for a standby to be warm again
+WARM_SECONDS = 3.0  # until a new warm worker has loaded everything
 FAST_HEAD = {"RAY_gcs_pull_resource_loads_period_milliseconds": "100"}  # Ray's default is 1000
 WORK_SECONDS = 0.1
 
@@ -42,7 +40,7 @@ class Sizes:
     """How many trials of each kind."""
 
     cold: int = 10
-    peer_every: int = 2  # rounds, where it is one peer more
+    peer_every: int = 2  # rounds, for one peer more
     warm: int = 10
     docker: int = 5
     bursts: int = 2
@@ -55,27 +53,28 @@ SMOKE = Sizes(cold=1, peer_every=1, warm=1, docker=1, bursts=1, workers=2, tasks
 
 @dataclass
 class Bench:
-    """What is measured so far."""
+    """What is measured so far, and the clusters that have to be at rest before each trial."""
 
     sizes: Sizes
+    clusters: list[Cluster]
     found: Found = field(default_factory=Found)
 
     def cold(self, ours: Product, rays: RayAutoscaler, fast: RayAutoscaler) -> None:
         """One task on each in turn."""
         for number in range(self.sizes.cold):
-            self._single(OURS, ours, number)
-            self._keep(RAY, run_trial(rays), number)
+            self._ours(OURS, ours)
+            self._keep(RAY, self._trial(rays))
             if number % self.sizes.peer_every == 0:
-                self._keep(FAST, run_trial(fast), number)
+                self._keep(FAST, self._trial(fast))
 
     def bursts(self, ours: Product, rays: RayAutoscaler) -> None:
         """As many workers at once as there may be; then many tasks at once."""
         count = self.sizes.workers
-        for number in range(self.sizes.bursts):
-            self._keep(f"{OURS}, {count} at once", run_trial(ours, count), number)
-            self._keep(f"{RAY}, {count} at once", run_trial(rays, count), number)
+        for _ in range(self.sizes.bursts):
+            self._keep(f"{OURS}, {count} at once", self._trial(ours, count))
+            self._keep(f"{RAY}, {count} at once", self._trial(rays, count))
         for name, cluster in ((OURS, ours), (RAY, rays)):
-            await_rest(cluster)
+            await_rest(self.clusters)
             before, began = len(rays.launches()), time.time()
             cluster.driver.tell(f"work {self.sizes.tasks} {WORK_SECONDS}")
             launches = ours.launches(began) if cluster is ours else rays.launches()[before:]
@@ -83,41 +82,42 @@ class Bench:
             self.found.launches[name] = launches
 
     def warm(self, ours: Product) -> None:
-        """With one standby, if the product has them."""
-        if WARM_FIELD not in ScalerSettings.model_fields:
-            self.found.notes.append(f"Warm standbys ({WARM_VARIABLE}) are not part of this version.")
-            return
-        await_rest(ours)
+        """With a warm worker."""
         ours.restart_watcher(**{WARM_VARIABLE: "1"})
-        for number in range(self.sizes.warm):
-            await_rest(ours)
-            time.sleep(REFILL_SECONDS)
-            self._single(WARM, ours, number)
+        for _ in range(self.sizes.warm):
+            await_rest(self.clusters)
+            time.sleep(WARM_SECONDS)
+            self._ours(WARM, ours)
 
-    def docker(self) -> None:
+    def docker(self, ours: Product, image: str) -> None:
         """The same in containers, beside the floor."""
-        if not docker_is_here():
-            self.found.notes.append("No Docker Engine answered, so there are no rows of it.")
-            return
-        image = default_tag()
-        with product("docker", **variables(self.sizes), RAY_IMAGE=image) as ours:
-            ours.driver.tell("block")
-            run_trial(ours)  # likewise
-            for number in range(self.sizes.docker):
-                self._single(DOCKER, ours, number)
-                self._keep(FLOOR, floor_trial(ours, image), number)
+        for number in range(self.sizes.docker):
+            self._ours(DOCKER, ours)
+            with paused(ours):
+                self._keep(FLOOR, floor_trial(ours, image))
                 if number % self.sizes.peer_every == 0:
-                    self._keep(PLAIN, floor_trial(ours, image, plain=True), number)
+                    self._keep(PLAIN, floor_trial(ours, image, plain=True))
 
-    def _single(self, name: str, ours: Product, number: int) -> None:
-        made = run_trial(ours)
+    def make_ready(self) -> None:
+        """Fill the heads; the first time, code is read from disk, and Prometheus finds its targets."""
+        for cluster in self.clusters:
+            cluster.driver.tell("block")
+            self._trial(cluster)
+
+    def _trial(self, cluster: Cluster, tasks: int = 1) -> Trial:
+        await_rest(self.clusters)
+        return run_trial(cluster, tasks)
+
+    def _ours(self, name: str, ours: Product) -> None:
+        made = self._trial(ours)
         alerts, samples = ours.status()["alerts"], ours.pending_samples()  # while its alert is still there
         self.found.stages.setdefault(name, []).append(stages(made, samples, alerts, _launched(ours, made)))
-        self._keep(name, made, number)
+        self._keep(name, made)
 
-    def _keep(self, name: str, made: Trial, number: int) -> None:
-        say(f"{name} {number + 1}: {made.seconds:.2f} s, {made.nodes} nodes")
-        self.found.trials.setdefault(name, []).append(made)
+    def _keep(self, name: str, made: Trial) -> None:
+        kept = self.found.trials.setdefault(name, [])
+        kept.append(made)
+        say(f"{name} {len(kept)}: {made.seconds:.2f} s, {made.nodes} nodes")
 
 
 def _launched(ours: Product, made: Trial) -> list[Mapping[str, Any]]:
@@ -144,22 +144,26 @@ def variables(sizes: Sizes) -> dict[str, str]:
 
 
 def measure(smoke: bool) -> Report:  # noqa: FBT001  # the benchmarks' one signature
-    """All of it, on clusters that are up side by side."""
-    sizes = SMOKE if smoke else Sizes()
-    bench = Bench(sizes)
+    """Processes first, all clusters side by side; then containers."""
+    sizes, found = SMOKE if smoke else Sizes(), Found()
     with contextlib.ExitStack() as stack:
         ours = stack.enter_context(product("process", **variables(sizes)))
         rays = stack.enter_context(ray_autoscaler(sizes.workers, IDLE_SECONDS))
         fast = stack.enter_context(ray_autoscaler(sizes.workers, IDLE_SECONDS, FAST_HEAD))
-        clusters: tuple[Cluster, ...] = (ours, rays, fast)
-        for cluster in clusters:
-            cluster.driver.tell("block")
-            run_trial(cluster)  # the first time, code is read from disk and Prometheus finds its targets
+        bench = Bench(sizes, [ours, rays, fast], found)
+        bench.make_ready()
         bench.cold(ours, rays, fast)
         bench.bursts(ours, rays)
         bench.warm(ours)
-    bench.docker()
-    return report(bench.found, sizes.workers, sizes.tasks)
+    if docker_is_here():
+        image = default_tag()
+        with product("docker", **variables(sizes), RAY_IMAGE=image) as ours:
+            bench = Bench(sizes, [ours], found)
+            bench.make_ready()
+            bench.docker(ours, image)
+    else:
+        found.notes.append("No Docker Engine answered, so there are no rows of it.")
+    return report(found, sizes.workers, sizes.tasks)
 
 
 def main() -> None:

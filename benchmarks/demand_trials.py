@@ -56,21 +56,21 @@ def trial_from(answer: str) -> Trial:
 
 
 def run_trial(cluster: Cluster, tasks: int = 1, help_it: Callable[[], object] = lambda: None) -> Trial:
-    """`tasks` on the cluster once it is at rest, at a random moment of everyone's intervals; then `help_it`."""
-    await_rest(cluster)
+    """`tasks` on the cluster at a random moment of everyone's intervals; then `help_it`."""
     time.sleep(SETTLE_SECONDS + random.random())  # noqa: S311  # a moment, no secret
     cluster.driver.send(f"run {tasks}")
     help_it()
     return trial_from(cluster.driver.answer())
 
 
-def await_rest(cluster: Cluster) -> None:
-    """Raises `TimeoutError`."""
+def await_rest(clusters: Iterable[Cluster]) -> None:
+    """Until nothing goes on in any of them. Raises `TimeoutError`."""
     deadline = time.monotonic() + REST_SECONDS
-    while not cluster.at_rest():
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"the workers of the last trial did not go within {REST_SECONDS:g} s")
-        time.sleep(LOOK_SECONDS)
+    for cluster in clusters:
+        while not cluster.at_rest():
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"the workers of the last trial did not go within {REST_SECONDS:g} s")
+            time.sleep(LOOK_SECONDS)
 
 
 def stages(

@@ -36,18 +36,18 @@ def docker_is_here() -> bool:
 
 
 def floor_trial(product: Product, image: str, *, plain: bool = False) -> Trial:
-    """One task while the scaler is paused; its worker is run by hand, at the same moment, `plain` by `ray start`."""
-    await_rest(product)
+    """One task while the scaler is `paused`; its worker is run by hand, at the same moment, `plain` by `ray start`."""
+    await_rest([product])
     name = container_name(product.cluster, "floor")
-    with _paused(product):
-        try:
-            return run_trial(product, help_it=lambda: _docker_run(product, name, image, plain=plain))
-        finally:
-            _docker("stop", name, seconds=STOP_SECONDS)
+    try:
+        return run_trial(product, help_it=lambda: _docker_run(product, name, image, plain=plain))
+    finally:
+        _docker("stop", name, seconds=STOP_SECONDS)
 
 
 @contextlib.contextmanager
-def _paused(product: Product) -> Iterator[None]:
+def paused(product: Product) -> Iterator[None]:
+    """Nothing is launched meanwhile."""
     product.tell("pause", "up", "--reason", "benchmark of the floor")
     try:
         yield

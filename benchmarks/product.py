@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from benchmarks.ray_ground import Driver
 
+WARM_VARIABLE = "WATCHER_WARM_WORKERS"
 DRIVER_SOURCE = Path(__file__).with_name("ray_driver.py")
 
 
@@ -58,9 +59,10 @@ class Product:
         return launches(self._ask("history", since=str(since), limit="1000"))
 
     def at_rest(self) -> bool:
-        """Whether there is the head alone, for Ray and for the scaler, and nothing waits."""
+        """Whether there is the head alone, for Ray and for the scaler but for warm workers, and nothing waits."""
+        warm = int(self.environment.get(WARM_VARIABLE, "0"))
         try:
-            return idle(self.status()) and self.driver.tell("nodes") == "1"
+            return idle(self.status(), warm) and self.driver.tell("nodes") == "1"
         except UnreachableError:
             return False
 
@@ -74,10 +76,14 @@ def launches(history: Mapping[str, Any]) -> list[int]:
     return [found.count(decision) for decision in sorted(set(found))]
 
 
-def idle(status: Mapping[str, Any]) -> bool:
-    """Whether the scaler has no worker, and no alert that tasks wait; the one for the full head's CPU may fire."""
+def idle(status: Mapping[str, Any], warm: int) -> bool:
+    """Whether the scaler has its `warm` workers alone, and no alert that tasks wait.
+
+    That the full head's CPU is busy is another alert, and may fire.
+    """
+    workers = [worker["state"] for worker in status["workers"]] == ["WARM"] * warm
     waits = any(alert["name"] == UP_ALERT for alert in status["alerts"])
-    return not status["workers"] and not waits and status["snapshot"]["pending"] == 0
+    return workers and not waits and status["snapshot"]["pending"] == 0
 
 
 @contextlib.contextmanager
