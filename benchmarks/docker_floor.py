@@ -63,7 +63,7 @@ def _docker_run(product: Product, name: str, image: str, *, plain: bool) -> None
     request = LaunchRequest(name, 0, WorkerType("floor", object_store_memory=OBJECT_STORE_BYTES))
     command = ["ray", *ray_start.arguments(request, head)] if plain else ray_command(head, network)(request)
     _docker(
-        *("run", "--detach", "--rm", "--name", name, "--network", network),
+        *("run", "--detach", "--rm", "--init", "--cpus", "1", "--name", name, "--network", network),
         *("--shm-size", str(shm_bytes(OBJECT_STORE_BYTES, 0))),
         *("--env", f"{MODE_VARIABLE}=token", "--env", f"RAY_AUTH_TOKEN={token.strip()}"),
         *("--volume", f"{ray_start.PROGRAM}:{PROGRAM_PATH}:ro"),
