@@ -27,7 +27,7 @@ from scaler.cluster_client import from_document
 from scaler.errors import SnapshotUnavailableError
 
 texts = st.text(max_size=8)
-amounts = st.floats(min_value=0, max_value=1e15)
+amounts = st.just(0.0) | st.floats(min_value=1e-4, max_value=1e15)  # Ray counts in ten-thousandths
 resources = st.dictionaries(texts, amounts, max_size=4)
 labels = st.builds(LabelConstraint, texts, st.sampled_from(["in", "not_in"]), st.lists(texts).map(tuple))
 demands = st.builds(
@@ -77,6 +77,12 @@ def test_the_scaler_reads_what_the_exporter_wrote(state: ClusterState) -> None:
     read = from_document(json.loads(json.dumps(to_json(state, now=0))))
 
     assert read == of_what_was_read(read, state)
+
+
+def test_less_than_ray_counts_is_none() -> None:
+    state = ClusterState(Source.GCS, 0.0, demands=(ResourceDemand(bundle({"CPU": 1e-9, "GPU": 1.0}), 1),))
+
+    assert dict(from_document(to_json(state, 0)).demands[0].shape) == {"GPU": 1.0}
 
 
 def test_what_an_older_exporter_does_not_say_is_none() -> None:
