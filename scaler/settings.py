@@ -130,7 +130,8 @@ class ScalerSettings(ClusterAddresses):
     compose_project: str | None = Field(
         None,
         validation_alias="WATCHER_COMPOSE_PROJECT",
-        description="Compose project that workers belong to: `docker compose` lists and removes them with it",
+        description="Compose project that workers belong to: `docker compose` lists and removes them with it; "
+        "unset: none, but start-ray and start-watcher name that of docker-compose.yml",
     )
     join_address: HostPort | None = Field(
         None,

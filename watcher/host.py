@@ -35,7 +35,8 @@ def real_cluster(provider: str, settings: OperatorSettings) -> RayCluster:
     if provider == "docker":
         from watcher.ray_docker import DockerCluster
 
-        return DockerCluster.from_settings(settings.model_copy(update={"image": image_of(settings)}))
+        found = {"image": image_of(settings), "compose_project": settings.project}
+        return DockerCluster.from_settings(settings.model_copy(update=found))
     return ProcessCluster.from_settings(settings)
 
 

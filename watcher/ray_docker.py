@@ -19,6 +19,7 @@ from scaler.providers.docker import (
     GCS_PORT,
     TOKEN_PATH,
     DockerProvider,
+    compose_labels,
     container_name,
     shm_bytes,
     token_files,
@@ -43,6 +44,7 @@ TOKEN_PATH_LABEL = "ray-watcher.token-path"  # noqa: S105  # where the token lie
 DASHBOARD_PORT, CLIENT_PORT, SERVE_PORT = 8265, 10001, 8000  # inside the container
 # Serve's own default is loopback, which nobody outside the container reaches.
 ENVIRONMENT = {**ray_head.ENVIRONMENT, "RAY_SERVE_DEFAULT_HTTP_HOST": "0.0.0.0"}  # noqa: S104  # within the network
+COMPOSE_SERVICE = "head"  # none of the Compose file's: Compose would make `ray-head` anew
 GRACE_SECONDS = 35  # for whoever lets the head drain: Ray's own limit is 30 s
 CULPRIT_LINES = 15
 PORT_REFUSED = re.compile(r"port is already allocated|address already in use")  # the engine's words
@@ -60,6 +62,7 @@ class DockerCluster:
         image: str,
         network: str,
         token: RayToken = NO_TOKEN,
+        compose_project: str | None = None,
     ) -> None:
         self._engine = engine
         self._provider = provider
@@ -67,11 +70,12 @@ class DockerCluster:
         self._image = image
         self._network = network
         self._token = token
+        self._compose_project = compose_project
 
     @classmethod
-    def from_settings(cls, settings: ScalerSettings) -> DockerCluster:
+    def from_settings(cls, settings: ScalerSettings, engine: Engine | None = None) -> DockerCluster:
         """The cluster that the settings describe; it calls the engine only when it is used."""
-        engine = Engine()
+        engine = engine or Engine()
         provider = DockerProvider.from_settings(settings, engine, token=lambda: made.token)
         made = cls(
             engine,
@@ -80,6 +84,7 @@ class DockerCluster:
             image=settings.image,
             network=settings.network,
             token=settings.ray_token,
+            compose_project=settings.compose_project,
         )
         return made
 
@@ -192,6 +197,7 @@ class DockerCluster:
                 GCS_PORT_LABEL: str(options.gcs_port),
                 DASHBOARD_PORT_LABEL: str(options.dashboard_port),
                 **({TOKEN_PATH_LABEL: TOKEN_PATH} if files else {}),
+                **compose_labels(self._compose_project, COMPOSE_SERVICE, 1),
             },
             environment={**ENVIRONMENT, **ray_start.authentication(TOKEN_PATH if files else None)},
             files=files,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -15,6 +18,8 @@ if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
 HTTP_PORT = 80  # of a dashboard URL that names none
+ROOT = Path(__file__).resolve().parents[1]
+NOT_IN_A_PROJECT = re.compile(r"^[_-]+|[^a-z0-9_-]")  # what Compose leaves out of a directory's name
 
 
 class OperatorSettings(ScalerSettings):
@@ -36,6 +41,13 @@ class OperatorSettings(ScalerSettings):
         le=65535,
         description="port of this machine that leads to Ray Serve's port 8000 in the head's container; 0: none",
     )
+
+    @property
+    def project(self) -> str | None:
+        """The Compose project of our containers; where none is named, that of the Compose file beside us, if any."""
+        named = self.compose_project or os.environ.get("COMPOSE_PROJECT_NAME")
+        here = NOT_IN_A_PROJECT.sub("", ROOT.name.lower()) if (ROOT / "docker-compose.yml").is_file() else ""
+        return named or here or None
 
 
 def variable(name: str) -> str:

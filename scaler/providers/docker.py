@@ -62,17 +62,17 @@ def memory_limit(worker: WorkerType, shm_size: int) -> int | None:
     return None if worker.memory is None else int(worker.memory) + shm_size + RAY_ITSELF
 
 
-def compose_labels(project: str | None, index: int) -> dict[str, str]:
-    """What makes a container one of a Compose project, of a service that its file does not have (an orphan)."""
+def compose_labels(project: str | None, service: str, index: int) -> dict[str, str]:
+    """What makes a container one of a Compose project; of a `service` that its file does not have, it is an orphan."""
     if project is None:
         return {}
     label = "com.docker.compose"
     return {
         f"{label}.project": project,
-        f"{label}.service": COMPOSE_SERVICE,
+        f"{label}.service": service,
         f"{label}.container-number": str(index),
         f"{label}.oneoff": "False",
-        f"{label}.config-hash": COMPOSE_SERVICE,  # one without it, Compose takes for none of its own
+        f"{label}.config-hash": service,  # one without it, Compose takes for none of its own
     }
 
 
@@ -258,7 +258,7 @@ class DockerProvider:
             WORKER_ID_LABEL: request.worker_id,
             INDEX_LABEL: str(request.index),
             WORKER_TYPE_LABEL: request.worker_type.name,
-            **compose_labels(self._compose_project, request.index),
+            **compose_labels(self._compose_project, COMPOSE_SERVICE, request.index),
         }
 
     def _instance(self, container: Container) -> Instance:

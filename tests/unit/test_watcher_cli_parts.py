@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+import watcher.settings
 from common.settings import load
 from watcher import output
 from watcher.demo.ground import forget_settings
@@ -35,6 +36,32 @@ GUIDE = {  # the guide's own list of variables and defaults
 def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [*GUIDE, "WATCHER_TOKEN", "WATCHER_STATE_DIR", "RAY_GCS_ADDRESS"]:
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.mark.parametrize(
+    ("directory", "file", "environment", "project"),
+    [
+        pytest.param("Ray-Watcher.2", True, {}, "ray-watcher2", id="by its directory, as Compose names it"),
+        pytest.param("x", True, {"COMPOSE_PROJECT_NAME": "mine"}, "mine", id="by Compose's own variable"),
+        pytest.param("x", True, {"WATCHER_COMPOSE_PROJECT": "ours"}, "ours", id="by ours"),
+        pytest.param("x", False, {}, None, id="no Compose file"),
+    ],
+)
+def test_our_containers_belong_to_the_project_of_the_compose_file_beside_us(  # the columns of the table
+    directory: str,
+    file: bool,
+    environment: dict[str, str],
+    project: str | None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / directory).mkdir()
+    if file:
+        (tmp_path / directory / "docker-compose.yml").touch()
+    monkeypatch.setattr(watcher.settings, "ROOT", tmp_path / directory)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert load(OperatorSettings).project == project
 
 
 @pytest.mark.parametrize(("variable", "field_and_default"), GUIDE.items(), ids=GUIDE)

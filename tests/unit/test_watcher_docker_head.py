@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, cast
 
 import pytest
+from check_config_golden import default_settings
 
 from common.processes import free_ports
 from scaler.providers.container import Container, ContainerSpec
@@ -110,6 +111,17 @@ def test_serves_port_is_published_where_one_is_named(
 ) -> None:
     cluster_of(engine, "a").start_head(replace(options(), serve_port=serve_port))
     assert [spec.ports.get(8000) for spec in engine.specs.values()] == [published]
+
+
+@pytest.mark.parametrize("project", [None, "ray"], ids=["none", "one"])
+def test_the_head_belongs_to_the_compose_project_as_an_orphan(engine: FakeEngine, project: str | None) -> None:
+    settings = default_settings(cluster="a", compose_project=project, ray_auth_mode="disabled")
+    made = DockerCluster.from_settings(settings, cast("Engine", engine))
+    made.start_head(options())
+
+    [labels] = [spec.labels for spec in engine.specs.values()]
+    named = {name.rpartition(".")[2]: value for name, value in labels.items() if name.startswith("com.docker.compose")}
+    assert (named.get("project"), named.get("service")) == (project, project and "head")
 
 
 def test_serve_in_a_container_answers_beyond_its_loopback(engine: FakeEngine) -> None:
