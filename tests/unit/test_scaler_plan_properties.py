@@ -131,10 +131,10 @@ def test_the_order_of_what_is_observed_does_not_matter(given_: Observation, rand
     shuffled_workers, snapshot = list(given_.workers), given_.snapshot
     random.shuffle(shuffled_workers)  # type: ignore[attr-defined]
     if snapshot:
-        nodes, waiting = list(snapshot.nodes), list(snapshot.demands)
-        random.shuffle(nodes)  # type: ignore[attr-defined]
-        random.shuffle(waiting)  # type: ignore[attr-defined]
-        snapshot = replace(snapshot, nodes=tuple(nodes), demands=tuple(waiting))
+        nodes, waiting, asked = list(snapshot.nodes), list(snapshot.demands), list(snapshot.constraints)
+        for some in (nodes, waiting, asked):
+            random.shuffle(some)  # type: ignore[attr-defined]
+        snapshot = replace(snapshot, nodes=tuple(nodes), demands=tuple(waiting), constraints=tuple(asked))
     shuffled = replace(given_, workers=tuple(shuffled_workers), snapshot=snapshot)
 
     assert launches(plan(shuffled, POLICY, NOW)) == launches(plan(given_, POLICY, NOW))
