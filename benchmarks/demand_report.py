@@ -49,23 +49,37 @@ SIDE_BY_SIDE = (
 )
 
 
+@dataclass(frozen=True)
+class Burst:
+    """Tasks that were submitted at once, and how many workers each decision launched for them."""
+
+    cluster: str
+    tasks: int
+    launches: tuple[int, ...]
+
+    @property
+    def shown(self) -> str:
+        """For people."""
+        return " + ".join(map(str, self.launches))
+
+
 @dataclass
 class Found:
-    """All trials by whose they are, stages of ours, and workers of each launch for many tasks."""
+    """All trials by whose they are, stages of ours, and what was decided for bursts."""
 
     trials: dict[str, list[Trial]] = field(default_factory=dict)
     stages: dict[str, list[dict[str, float]]] = field(default_factory=dict)
-    launches: dict[str, list[int]] = field(default_factory=dict)
+    bursts: list[Burst] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
 
-def report(found: Found, workers: int, tasks: int) -> Report:
-    """`workers` were launched at once in the bursts, for `tasks` in the last of them."""
+def report(found: Found, workers: int) -> Report:
+    """`workers` is the most there may be, and how many tasks the smaller bursts have."""
     return Report(
         name="demand_to_work",
         title="Demand to running work",
-        headlines=(*_single(found), *_docker(found), *_bursts(found, workers, tasks)),
-        tables=(_trials(found), _stages(found), _launches(found, workers)),
+        headlines=(*_single(found), *_docker(found), *_bursts(found, workers)),
+        tables=(_trials(found), _stages(found), _decisions(found, workers)),
         notes=(OURS_IS, RAYS_IS, FLOOR_IS, SIDE_BY_SIDE, *found.notes),
     )
 
@@ -91,13 +105,12 @@ def _docker(found: Found) -> list[Headline]:
     ]
 
 
-def _bursts(found: Found, workers: int, tasks: int) -> list[Headline]:
+def _bursts(found: Found, workers: int) -> list[Headline]:
     mine, rays = (median(found.trials[f"{name}, {workers} at once"]) for name in (OURS, RAY))
-    launches = {name: len(of) for name, of in found.launches.items()}
-    what = f"Launch decisions for {tasks:,} tasks at once"
+    decisions = {name: max(len(one.launches) for one in found.bursts if one.cluster == name) for name in (OURS, RAY)}
     return [
         Headline(f"{workers} tasks at once, until all run on {workers} new workers", mine, "s", RAY, rays),
-        Headline(what, launches[OURS], "", RAY, launches[RAY], most=1),
+        Headline("Launch decisions for a burst, most of any", decisions[OURS], "", RAY, decisions[RAY], most=1),
     ]
 
 
@@ -131,7 +144,9 @@ def _stage(trials: Sequence[dict[str, float]], stage: str) -> float:
     return statistics.median(trial[stage] for trial in trials)
 
 
-def _launches(found: Found, workers: int) -> Table:
-    columns = ("Cluster", "Decisions", "Workers of each", "Workers", "Most there may be")
-    rows = tuple((name, len(of), " + ".join(map(str, of)), sum(of), workers) for name, of in found.launches.items())
-    return Table("Many tasks at once", columns, rows)
+def _decisions(found: Found, workers: int) -> Table:
+    columns = ("Cluster", "Tasks", "Decisions", "Workers of each", "Workers", "Most there may be")
+    rows = tuple(
+        (one.cluster, one.tasks, len(one.launches), one.shown, sum(one.launches), workers) for one in found.bursts
+    )
+    return Table("Bursts, by what was decided", columns, rows)

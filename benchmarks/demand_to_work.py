@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.command import run
-from benchmarks.demand_report import DOCKER, FAST, FLOOR, OURS, PLAIN, RAY, WARM, Found, report
+from benchmarks.demand_report import DOCKER, FAST, FLOOR, OURS, PLAIN, RAY, WARM, Burst, Found, report
 from benchmarks.demand_trials import await_rest, run_trial, say, stages
 from benchmarks.docker_floor import docker_is_here, floor_trial, paused
 from benchmarks.product import WARM_VARIABLE, product
@@ -21,7 +21,7 @@ from benchmarks.ray_autoscaler import ray_autoscaler
 from watcher.images import default_tag
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from benchmarks.demand_trials import Cluster, Trial
     from benchmarks.product import Product
@@ -46,9 +46,10 @@ class Sizes:
     bursts: int = 2
     workers: int = 8  # of a burst, and the most there may be
     tasks: int = 1_000
+    rehearse: bool = True
 
 
-SMOKE = Sizes(cold=1, peer_every=1, warm=1, docker=1, bursts=1, workers=2, tasks=20)
+SMOKE = Sizes(cold=1, peer_every=1, warm=1, docker=1, bursts=1, workers=2, tasks=20, rehearse=False)
 
 
 @dataclass
@@ -71,15 +72,22 @@ class Bench:
         """As many workers at once as there may be; then many tasks at once."""
         count = self.sizes.workers
         for _ in range(self.sizes.bursts):
-            self._keep(f"{OURS}, {count} at once", self._trial(ours, count))
-            self._keep(f"{RAY}, {count} at once", self._trial(rays, count))
+            for name, cluster in ((OURS, ours), (RAY, rays)):
+                with self._burst(name, count, cluster):
+                    self._keep(f"{name}, {count} at once", run_trial(cluster, count))
         for name, cluster in ((OURS, ours), (RAY, rays)):
-            await_rest(self.clusters)
-            before, began = len(rays.launches()), time.time()
-            cluster.driver.tell(f"work {self.sizes.tasks} {WORK_SECONDS}")
-            launches = ours.launches(began) if cluster is ours else rays.launches()[before:]
-            say(f"{name}: {self.sizes.tasks} tasks at once, workers of each decision: {launches}")
-            self.found.launches[name] = launches
+            with self._burst(name, self.sizes.tasks, cluster):
+                cluster.driver.tell(f"work {self.sizes.tasks} {WORK_SECONDS}")
+
+    @contextlib.contextmanager
+    def _burst(self, name: str, tasks: int, cluster: Product | RayAutoscaler) -> Iterator[None]:
+        """Keep what was decided for it."""
+        await_rest(self.clusters)
+        before = len(cluster.launches())
+        yield
+        burst = Burst(name, tasks, tuple(cluster.launches()[before:]))
+        self.found.bursts.append(burst)
+        say(f"{name}: {tasks} tasks at once, workers of each decision: {burst.shown}")
 
     def warm(self, ours: Product) -> None:
         """With a warm worker."""
@@ -102,7 +110,8 @@ class Bench:
         """Fill the heads; the first time, code is read from disk, and Prometheus finds its targets."""
         for cluster in self.clusters:
             cluster.driver.tell("block")
-            self._trial(cluster)
+            if self.sizes.rehearse:
+                self._trial(cluster)
 
     def _trial(self, cluster: Cluster, tasks: int = 1) -> Trial:
         await_rest(self.clusters)
@@ -163,7 +172,7 @@ def measure(smoke: bool) -> Report:  # noqa: FBT001  # the benchmarks' one signa
             bench.docker(ours, image)
     else:
         found.notes.append("No Docker Engine answered, so there are no rows of it.")
-    return report(found, sizes.workers, sizes.tasks)
+    return report(found, sizes.workers)
 
 
 def main() -> None:

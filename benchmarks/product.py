@@ -54,9 +54,9 @@ class Product:
         reply = get_json(f"http://{self.environment['WATCHER_PROMETHEUS_LISTEN']}/api/v1/query", query)
         return [(float(at), float(value)) for series in reply["data"]["result"] for at, value in series["values"]]
 
-    def launches(self, since: float) -> list[int]:
-        """How many workers each decision since then (unix seconds) launched."""
-        return launches(self._ask("history", since=str(since), limit="1000"))
+    def launches(self) -> list[int]:
+        """How many workers each decision of the last hour launched."""
+        return launches(self._ask("history", action="launch", limit="1000"))
 
     def at_rest(self) -> bool:
         """Whether there is the head alone, for Ray and for the scaler but for warm workers, and nothing waits."""

@@ -37,7 +37,6 @@ PROVIDER = "ray.autoscaler._private.fake_multi_node.node_provider.FakeMultiNodeP
 LOOP_SECONDS = 1
 OBJECT_STORE_BYTES = 100_000_000
 READY_SECONDS = 60.0
-GRACE_SECONDS = 10.0
 EMPTY_LISTS = (
     "initialization_commands",
     "setup_commands",
@@ -179,7 +178,7 @@ def autoscaling_head(
             _await_head(process, address)
             yield AutoscalingHead(process, Path(node.temp_dir), address)
         finally:
-            process.stop(GRACE_SECONDS)
+            process.stop(grace_seconds=0)
             node.release()
 
 

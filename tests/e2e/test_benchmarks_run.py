@@ -8,6 +8,7 @@ from benchmarks.__main__ import BENCHMARKS, measured
 
 
 @pytest.mark.e2e
+@pytest.mark.timeout(600)  # several Ray heads come and go
 @pytest.mark.parametrize("name", BENCHMARKS)
 def test_a_benchmark_runs_and_reports(name: str) -> None:
     report = measured(name, smoke=True)
