@@ -22,6 +22,7 @@ BENCHMARKS = (
     "exporter_tasks",
     "exporter_nodes",
     "planner",
+    "webhook",
     "day",
     "idle",
 )  # each a module here, in the page's order; a new one is one more line

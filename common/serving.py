@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import signal
 import socket
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
     from types import FrameType
     from wsgiref.types import WSGIApplication
 
-THREADS = 8  # a webhook waits for the disk, a scrape for one read; eight at once is ample
+THREADS = 8  # what waits is a read of Ray that all share; eight at once is ample
+SWITCH_SECONDS = 0.0005  # Python's 5 ms let the thread that reads and writes sockets wait for each of the others
 LARGEST_BODY_BYTES = 8 * 1024 * 1024  # a notification of 1,000 alerts is below 1 MB
 
 
@@ -52,10 +54,12 @@ def bind(listen: str) -> socket.socket:
         raise AddressInUseError(f"cannot listen on {listen}: {os.strerror(error.errno or 0)}") from error
 
 
-def serve(app: WSGIApplication, listening: socket.socket) -> None:
+def serve(app: WSGIApplication, listening: socket.socket, threads: int = THREADS) -> None:
     """Serve `app` until SIGTERM or SIGINT; closes the socket."""
+    sys.setswitchinterval(SWITCH_SECONDS)
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # else a line for each request that finds all busy
     server = waitress.create_server(
-        app, sockets=[listening], threads=THREADS, ident=None, max_request_body_size=LARGEST_BODY_BYTES
+        app, sockets=[listening], threads=threads, ident=None, max_request_body_size=LARGEST_BODY_BYTES
     )
     with _until_signalled():
         server.run()

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 FLIGHTS_AT_ONCE = 32  # launches, and as many removals; one takes a third of a second, and joins overlap anyway
+WEBHOOK_THREADS = 4  # they commit in groups: more of them only take the processor from each other
 ENDING_SECONDS = 3.0  # for launches to land; supervisors lose patience after some 10 s
 
 
@@ -124,7 +125,7 @@ def run(settings: ScalerSettings) -> None:
 
     threading.Thread(target=lead, name="reconcile", daemon=True).start()
     log.info("scaler listens", address=settings.listen, provider=provider.name, max_workers=policy.max_workers)
-    serve(create_app(api), listening)
+    serve(create_app(api), listening, WEBHOOK_THREADS)
     stop.set()
     alarm.ring("stop")
     flights.wait(ENDING_SECONDS)

@@ -91,8 +91,10 @@ def absorb(known: Mapping[str, Alert], heard: Iterable[Alert]) -> dict[str, Aler
 
 def repeated(known: Mapping[str, Alert], heard: Iterable[Alert]) -> int:
     """How many of `heard` say what is known already: sent again, or by the other one of an HA pair."""
-    said = {(alert.key, alert.firing, alert.starts_at) for alert in known.values()}
-    return sum((alert.key, alert.firing, alert.starts_at) in said for alert in heard)
+    return sum(
+        (said := known.get(alert.key)) is not None and (said.firing, said.starts_at) == (alert.firing, alert.starts_at)
+        for alert in heard
+    )
 
 
 def vanished(known: Iterable[Alert], ends: Callable[[Alert], bool], asked_at: float, now: float) -> list[Alert]:

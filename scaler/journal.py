@@ -12,18 +12,17 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from scaler import history
-from scaler.alerts import Alert, absorb, vanished
 from scaler.breaker import LaunchOutcome
 from scaler.decision import Cause
 from scaler.errors import JournalError
-from scaler.journal_file import JournalFile
+from scaler.journal_alerts import AlertJournal
 from scaler.lifecycle import ActionKind
 from scaler.model import Direction
 from scaler.pauses import Pause
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
     from scaler.decision import Action, Plan
 
@@ -74,40 +73,8 @@ class _Launch:
     detail: str
 
 
-class Journal(JournalFile):
+class Journal(AlertJournal):
     """What the loop, the webhook and the operator write down, and what is derived from it; see `JournalFile`."""
-
-    # --- alerts ---------------------------------------------------------------------------------------
-
-    def absorb_alerts(self, heard: Iterable[Alert]) -> int:
-        """Store what is news in `heard`; returns how many alerts that were."""
-        with self._transaction() as db:
-            news = absorb({alert.key: alert for alert in self.alerts()}, heard)
-            _store(db, news.values())
-        return len(news)
-
-    def level_alerts(
-        self, listed: Iterable[Alert], ends: Callable[[Alert], bool], asked_at: float, now: float
-    ) -> list[Alert]:
-        """Bring what is known to what Alertmanager lists; returns the alerts that began or ended by it.
-
-        `ends` says of a known alert whether the list, which was asked for at `asked_at`, shows that it is over.
-        """
-        with self._transaction() as db:
-            known = {alert.key: alert for alert in self.alerts()}
-            news = absorb(known, listed)
-            news |= {alert.key: alert for alert in vanished(known.values(), ends, asked_at, now)}
-            _store(db, news.values())
-        return [alert for alert in news.values() if (alert.key in known and known[alert.key].firing) != alert.firing]
-
-    def alerts(self) -> list[Alert]:
-        """Every alert as last heard, resolved and expired ones too."""
-        with self._reading() as db:
-            rows = db.execute("SELECT * FROM alerts").fetchall()
-            return [
-                Alert(**{**dict(row), "direction": Direction(row["direction"]), "firing": bool(row["firing"])})
-                for row in rows
-            ]
 
     # --- decisions and actions ------------------------------------------------------------------------
 
@@ -201,7 +168,7 @@ class Journal(JournalFile):
     def forget(self, before: float) -> None:
         """Drop what is older than `before` (unix seconds) and no longer needed."""
         with self._transaction() as db:
-            db.execute("DELETE FROM alerts WHERE received_at < ?", (before,))
+            self._forget_alerts(db, before)
             db.execute("DELETE FROM joined WHERE at < ?", (before,))
             db.execute("DELETE FROM adopted WHERE at < ?", (before,))
             db.execute('DELETE FROM pauses WHERE "until" < ?', (before,))
@@ -305,14 +272,6 @@ class Journal(JournalFile):
                 (ActionKind.LAUNCH.value, *values),
             ).fetchall()
         return [ActionRecord(**dict(row)) for row in rows]
-
-
-def _store(db: sqlite3.Connection, alerts: Iterable[Alert]) -> None:
-    db.executemany(
-        "INSERT OR REPLACE INTO alerts VALUES (:key, :name, :direction, :firing, :starts_at, :received_at,"
-        " :worker_type, :step, :summary)",
-        [{**asdict(alert), "direction": alert.direction.value} for alert in alerts],
-    )
 
 
 def _row_id(cursor: sqlite3.Cursor) -> int:

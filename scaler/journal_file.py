@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-BUSY_TIMEOUT_SECONDS = 5.0
+BUSY_TIMEOUT_SECONDS, BUSY_POLL_SECONDS = 5.0, 0.01
+LOCKED = "database is locked"  # SQLITE_BUSY in SQLite's own words
 COMPANIONS = ("", "-wal", "-shm")  # what SQLite keeps beside a file in WAL mode
 DAMAGED = ("malformed", "not a database")  # SQLITE_CORRUPT, SQLITE_NOTADB in SQLite's own words
 
@@ -31,13 +32,27 @@ def open_file(path: Path | None) -> sqlite3.Connection:
     db = sqlite3.connect(path or ":memory:", check_same_thread=False, timeout=BUSY_TIMEOUT_SECONDS)
     try:
         db.row_factory = sqlite3.Row
-        db.execute("PRAGMA journal_mode = WAL")
+        _log_ahead(db)
         db.execute("PRAGMA synchronous = FULL")
         migrate(db, path)
     except BaseException:
         db.close()
         raise
     return db
+
+
+def _log_ahead(db: sqlite3.Connection) -> None:
+    """WAL mode; SQLite itself does not wait for who opens or closes the file at the same moment."""
+    deadline = time.monotonic() + BUSY_TIMEOUT_SECONDS
+    while True:
+        try:
+            db.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:  # noqa: PERF203  # to be tried again
+            if LOCKED not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(BUSY_POLL_SECONDS)
+        else:
+            return
 
 
 def identity(path: Path | None) -> tuple[int, int] | None:
@@ -116,9 +131,11 @@ class JournalFile:
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
+        """All that is written within, or nothing; no other process writes meanwhile."""
         with self._reading() as db:
             before = db.total_changes
             with db:
+                db.execute("BEGIN IMMEDIATE")
                 yield db
             if db.total_changes > before:  # what changes no row asks nothing of the disk
                 self.problem = ""

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
+REST_SECONDS = 0.1  # between reconciles at least: what rings meanwhile, a flood of webhooks too, is answered by one
 BUSY_INTERVAL_SECONDS = 0.5  # between reconciles while an alert is active or a worker is on its way
 REPEATED_SECONDS = 30.0  # what is said again so soon, of two causes that take turns too, is no news
 FORGET_EVERY_SECONDS = 3600.0
@@ -227,6 +228,7 @@ class Reconciler:
         self._has_begun = False
         while not stop.is_set() and leads():
             self._reconcile_safely(self._alarm.answer())
+            stop.wait(REST_SECONDS)
             self._alarm.wait(min(BUSY_INTERVAL_SECONDS, check_interval) if self._busy() else check_interval)
 
     def _reconcile_safely(self, trigger: str) -> None:

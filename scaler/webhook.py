@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hmac
 import time
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,6 @@ from werkzeug.exceptions import HTTPException
 
 from common.serving import LARGEST_BODY_BYTES
 from scaler import notification, pause_api
-from scaler.alerts import repeated
 from scaler.errors import InvalidAlertError, JournalError
 from scaler.history import question
 from scaler.levels import Reread
@@ -84,8 +84,7 @@ class ScalerApi:
             return refusal
         try:
             heard = notification.read(request.get_data(), self.clock.now(), self.cluster)
-            known = repeated({alert.key: alert for alert in self.journal.alerts()}, heard.alerts)
-            news = self.journal.absorb_alerts(heard.alerts)
+            absorbed = self.journal.absorb_alerts(heard.alerts)
         except InvalidAlertError as error:
             log.warning("notification refused", problem=str(error))
             return {"error": str(error)}, 400
@@ -93,18 +92,18 @@ class ScalerApi:
             log.warning("notification not stored", problem=str(error))
             return {"error": f"{error}; send it again"}, 503
         self._account_for(heard)
-        self.metrics.webhook_duplicates.inc(known)
+        self.metrics.webhook_duplicates.inc(absorbed.repeated)
         self.alarm.ring("webhook")
         accepted, problems = len(heard.alerts), list(heard.problems)
-        return {"accepted": accepted, "news": news, "ignored": heard.ignored, "problems": problems}, 200
+        return {"accepted": accepted, "news": absorbed.news, "ignored": heard.ignored, "problems": problems}, 200
 
     def _account_for(self, heard: notification.Heard) -> None:
         for problem in heard.problems:
             log.warning("alert not used as meant", problem=problem)
-        for alert in heard.alerts:
-            self.metrics.webhook_alerts.labels("firing" if alert.firing else "resolved").inc()
-        self.metrics.webhook_alerts.labels("ignored").inc(heard.ignored - heard.elsewhere)
-        self.metrics.webhook_alerts.labels("other_cluster").inc(heard.elsewhere)
+        counts = Counter("firing" if alert.firing else "resolved" for alert in heard.alerts)
+        counts.update(ignored=heard.ignored - heard.elsewhere, other_cluster=heard.elsewhere)
+        for state, count in counts.items():
+            self.metrics.webhook_alerts.labels(state).inc(count)
 
     def current(self) -> dict[str, Any]:
         """The status document."""

@@ -33,7 +33,7 @@ def reopened(journal: Journal, tmp_path: Path) -> Journal:
 
 
 def test_alerts_survive_a_restart(journal: Journal, tmp_path: Path) -> None:
-    assert journal.absorb_alerts([alert(step=2, worker_type="gpu")]) == 1
+    assert journal.absorb_alerts([alert(step=2, worker_type="gpu")]).news == 1
 
     again = reopened(journal, tmp_path)
     assert again.alerts() == [alert(step=2, worker_type="gpu")]

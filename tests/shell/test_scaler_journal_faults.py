@@ -105,7 +105,7 @@ def test_an_alert_that_a_full_disk_has_no_room_for_is_not_accepted(world: World,
             world.journal.absorb_alerts([alert()])
 
     assert world.journal.problem
-    assert world.journal.absorb_alerts([alert()]) == 1
+    assert world.journal.absorb_alerts([alert()]).news == 1
 
 
 def test_a_full_disk_holds_where_nothing_new_is_to_be_written_too(world: World, path: Path) -> None:
@@ -259,7 +259,7 @@ def test_two_scalers_may_open_a_new_journal_at_once(path: Path) -> None:
         ready.wait()
         journal = Journal(path)
         try:
-            return journal.absorb_alerts([alert()])
+            return journal.absorb_alerts([alert()]).news
         finally:
             journal.close()
 

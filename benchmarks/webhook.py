@@ -1,0 +1,187 @@
+"""Alertmanager's notifications per second: the scaler's webhook beside adnanh/webhook with /bin/true as its command.
+
+Both want the same token and are asked by wrk, by turns. Ours answers when what it heard is on disk, its loop and the
+exporter at work beside it. Theirs parses the JSON, checks the token and stores nothing; it answers before its command
+has begun or, where told to answer with the command's output, when that has ended.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.command import run
+from benchmarks.report import Headline, Report, Table
+from benchmarks.webhook_programs import TOKEN, program, scaler, webhook
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import psutil
+
+SECONDS = {1: 2, 50: 2, 1_000: 4}  # of one run, by the alerts in a notification
+CASES = tuple((alerts, connections) for alerts in SECONDS for connections in (8, 64))
+SMOKE_CASES = ((1, 8),)
+ROUNDS, SMOKE_ROUNDS = 2, 1
+SCRIPT = Path(__file__).with_suffix(".lua")
+TIMEOUT_SECONDS = 10  # for one answer
+QUIET_SECONDS = 20.0  # for what a run left behind, before the other side's turn
+BUSY_PERCENT = 5.0
+
+CHANGED, AGAIN, THEIRS, WAITS = "changed", "again", "theirs", "waits"
+PEER = "adnanh/webhook"
+HEADLINES = ((1, 8), (1, 64), (1_000, 64))
+NOTE = """\
+adnanh/webhook parses the JSON, checks the token, runs a command and stores nothing. **theirs** is as it comes: it
+answers before its command has begun. **waits** has `include-command-output-in-response`: it answers when that has
+ended. Ours answers when all that it heard is on disk (SQLite, `synchronous = FULL`). In **changed** each alert of each
+notification says something else than before; in **again** it says the same, and when it was heard is written too.
+The ratios are **changed** to **theirs**.
+
+wrk sends the next notification on a connection as soon as the last is answered, from the cores on which all others
+run. Before the other side's turn everything that a run began is over, commands too."""
+Case = tuple[int, int]  # alerts in a notification, connections
+
+
+@dataclass(frozen=True)
+class Side:
+    """A program that takes notifications at `url`; `changed`: none is to say the same as another."""
+
+    name: str
+    url: str
+    process: psutil.Process
+    changed: bool = False
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One run of wrk; `p99` is the 99th percentile of the latency, ms."""
+
+    per_second: float
+    p99: float
+
+
+def notification(alerts: int) -> dict[str, Any]:
+    """A notification of one group of `alerts`, as Alertmanager sends it (version 4)."""
+    labels = {"alertname": "RayPendingTasks", "cluster": "bench", "ray_scale": "up", "severity": "info"}
+    return {
+        "version": "4",
+        "groupKey": '{}/{ray_scale=~"up|down"}:{alertname="RayPendingTasks", cluster="bench"}',
+        "truncatedAlerts": 0,
+        "status": "firing",
+        "receiver": "ray-watcher",
+        "groupLabels": {"alertname": "RayPendingTasks", "cluster": "bench"},
+        "commonLabels": labels,
+        "commonAnnotations": {"runbook_url": "docs/runbooks/RayPendingTasks.md"},
+        "externalURL": "http://127.0.0.1:9093",
+        "alerts": [
+            {
+                "status": "firing",
+                "labels": {**labels, "job": "raycluster", "instance": f"10.0.{index // 250}.{index % 250 + 1}:9811"},
+                "annotations": {
+                    "runbook_url": "docs/runbooks/RayPendingTasks.md",
+                    "summary": f"{index + 1} requests wait for room in the cluster",
+                },
+                "startsAt": "2026-01-02T03:04:05.678Z",
+                "endsAt": "0001-01-01T00:00:00Z",
+                "generatorURL": "http://127.0.0.1:9090/graph?g0.expr=raycluster_pending_tasks+%3E+0&g0.tab=1",
+                "fingerprint": f"{0x9E3779B97F4A7C15 * (index + 1) % 2**64:016x}",
+            }
+            for index in range(alerts)
+        ],
+    }
+
+
+def measured(side: Side, case: Case, directory: Path) -> Measured:
+    """One run of wrk against `side`. Raises `OSError` where a notification was not accepted."""
+    alerts, connections = case
+    body = directory / f"{alerts}.json"
+    body.write_text(json.dumps(notification(alerts), separators=(",", ":")), encoding="utf-8")
+    options = [f"-c{connections}", "-t1", f"-d{SECONDS[alerts]}s", f"--timeout={TIMEOUT_SECONDS}s", f"-s{SCRIPT}"]
+    command = [program("wrk"), *options, side.url, "--", TOKEN, str(body), *(["changed"] if side.changed else [])]
+    bound = SECONDS[alerts] + 3 * TIMEOUT_SECONDS
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=bound, check=True)  # noqa: S603  # ours
+    saw = json.loads(done.stdout.splitlines()[-1])
+    if saw["failed"]:
+        raise OSError(f"{side.url}: {saw['failed']} of {saw['requests']} notifications were not accepted; wanted all")
+    return Measured(saw["requests"] / saw["microseconds"] * 1e6, saw["p99"] / 1e3)
+
+
+def measure_case(case: Case, sides: Sequence[Side], rounds: int, directory: Path) -> dict[str, Measured]:
+    """The median of some runs of each side, by turns."""
+    runs: dict[str, list[Measured]] = {side.name: [] for side in sides}
+    for _ in range(rounds):
+        for side in sides:
+            runs[side.name].append(measured(side, case, directory))
+            _rest(side)
+    return {
+        name: Measured(statistics.median(one.per_second for one in some), statistics.median(one.p99 for one in some))
+        for name, some in runs.items()
+    }
+
+
+def _rest(side: Side) -> None:
+    """Wait until what the run began is over, the commands too."""
+    deadline = time.monotonic() + QUIET_SECONDS
+    while side.process.children() or side.process.cpu_percent(0.1) > BUSY_PERCENT:
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{side.url} is still busy {QUIET_SECONDS:g} s after the last notification")
+
+
+def measure(smoke: bool) -> Report:  # noqa: FBT001  # the benchmarks' one signature
+    """All cases."""
+    cases, rounds = (SMOKE_CASES, SMOKE_ROUNDS) if smoke else (CASES, ROUNDS)
+    with (
+        tempfile.TemporaryDirectory(prefix="webhook-bench") as place,
+        scaler(Path(place)) as ours,
+        webhook(Path(place), waits=False) as theirs,
+        webhook(Path(place), waits=True) as waits,
+    ):
+        sides = (Side(CHANGED, *ours, changed=True), Side(AGAIN, *ours), Side(THEIRS, *theirs), Side(WAITS, *waits))
+        return report({case: measure_case(case, sides, rounds, Path(place)) for case in cases}, rounds)
+
+
+def report(found: Mapping[Case, Mapping[str, Measured]], rounds: int) -> Report:
+    """What was found, by case and side."""
+    sides = (CHANGED, AGAIN, THEIRS, WAITS)
+    rows = tuple(
+        (*case, *(by[side].per_second for side in sides), *(by[side].p99 for side in sides))
+        for case, by in found.items()
+    )
+    return Report(
+        name="webhook",
+        title="Webhook: notifications per second, each on disk before it is answered",
+        headlines=tuple(one for case, by in found.items() if case in HEADLINES for one in _headlines(case, by)),
+        tables=(
+            Table(
+                f"Notifications a second, and the 99th percentile of their latency in ms; median of {rounds} by turns",
+                ("Alerts", "Connections", *(f"{side} /s" for side in sides), *(f"{side} 99 %" for side in sides)),
+                rows,
+            ),
+        ),
+        notes=(NOTE,),
+    )
+
+
+def _headlines(case: Case, by: Mapping[str, Measured]) -> tuple[Headline, Headline]:
+    what = f"Webhook, {case[0]:,} alert{'s' if case[0] > 1 else ''}, {case[1]} connections"
+    ours, theirs = by[CHANGED], by[THEIRS]
+    return (
+        Headline(what, ours.per_second, "/s", PEER, theirs.per_second, more_is_better=True, least_ratio=1.0),
+        Headline(f"{what}, 99th percentile", ours.p99, "ms", PEER, theirs.p99, least_ratio=1.0),
+    )
+
+
+def main() -> None:
+    """The command."""
+    run(measure, __doc__)
+
+
+if __name__ == "__main__":
+    main()
