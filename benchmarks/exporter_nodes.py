@@ -15,6 +15,7 @@ from benchmarks.command import run
 from benchmarks.exporter_process import APART_SECONDS, exporter_of, series
 from benchmarks.report import Chart, Headline, Report, Table
 from benchmarks.timing import alternating, cpu_seconds_per_call, rss_mib
+from exporter.shapes import MAX_SHAPES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -93,6 +94,16 @@ def measure(smoke: bool) -> Report:  # noqa: FBT001  # the benchmarks' one signa
                 {"end to end": [(r[0], r[2]) for r in few_shapes], "CPU": [(r[0], r[4]) for r in few_shapes]},
             ),
         ),
+        notes=(_growth(few_shapes[0], few_shapes[-1]),),
+    )
+
+
+def _growth(least: tuple[float, ...], most: tuple[float, ...]) -> str:
+    """What grows with the cluster, from the cases with the fewest and the most nodes."""
+    each = (most[6] - least[6]) / ((most[0] - least[0]) or 1)
+    return (
+        f"{each:.3g} series are added by each node: its CPU use, and how long its worker has been idle. No others grow "
+        f"with nodes or tasks; of waiting shapes {MAX_SHAPES} of each kind have a series of their own."
     )
 
 
