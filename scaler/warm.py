@@ -67,7 +67,9 @@ def keep_warm_workers(draft: Draft) -> None:
         wanted[worker.worker_type] -= 1
         if worker.in_flight:  # being prepared: its place is taken already
             continue
-        if not room.take(worker.worker_type) or wanted[worker.worker_type] < 0:
+        if not (has_place := room.take(worker.worker_type)):
+            room.total -= 1  # it is there until it is gone
+        if not has_place or wanted[worker.worker_type] < 0:
             kept = kinds[worker.worker_type].warm_workers if worker.worker_type in kinds else 0
             reason = f"{kept} of type {worker.worker_type} are to be kept warm, in {draft.policy.max_workers} places"
             draft.remove(worker, Cause.WARM_SURPLUS, reason)

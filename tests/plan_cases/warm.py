@@ -78,6 +78,12 @@ WARM = [
         actions=((REMOVE, Cause.WARM_SURPLUS, 1),),
     ),
     Case(
+        "one that is too many has its place until it is gone",
+        observation(*(worker(n, WARM_STATE, worker_type="old") for n in range(1, 5)), nodes=(head(),)),
+        actions=((REMOVE, Cause.WARM_SURPLUS, 4), (PREPARE, Cause.BELOW_WARM_WORKERS, 1)),
+        policy=TWO_WARM,
+    ),
+    Case(
         "warm workers beyond a max_workers that was lowered go",
         observation(worker(1), worker(2), worker(3, WARM_STATE)),
         actions=((REMOVE, Cause.WARM_SURPLUS, 1),),
