@@ -17,17 +17,21 @@ import psutil
 from benchmarks.command import run
 from benchmarks.product import watched_cluster
 from benchmarks.ray_autoscaler import LOOP_SECONDS, autoscaling_head
-from benchmarks.ray_ground import processes_below
+from benchmarks.ray_ground import processes_below, ray_watcher
 from benchmarks.report import Headline, Report, Table
 from benchmarks.timing import MIB
+from scaler.lifecycle import WorkerState
 from watcher import supervisord
+from watcher.fetch import UnreachableError, get_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, MutableMapping
 
-MINUTES, SMOKE_MINUTES = 3.0, 0.05
+MINUTES, SMOKE_MINUTES = 2.0, 0.05
 SETTLE_SECONDS = 20.0  # Prometheus has found its targets, Ray its first figures
 MAX_WORKERS, IDLE_SECONDS = 8, 60.0
+WARM, JOINED = WorkerState.WARM.value, WorkerState.RUNNING.value
+WORKERS_SECONDS, LOADED_SECONDS = 60.0, 5.0  # until both are there, and have loaded all that they load
 MONITOR = "Ray's autoscaler v2"
 OUR_HEAD, RAYS_HEAD = "Ray's head beneath ours", "the rest of the head with Ray's autoscaler v2"
 OUR_MONITOR = "of these, Ray's own monitor, which only looks"
@@ -128,11 +132,36 @@ def measure(smoke: bool, minutes: float) -> Report:  # noqa: FBT001  # the bench
         before, began = look(), time.monotonic()
         time.sleep(span * 60)
         after, ended = look(), time.monotonic()
-    return report(costs(before, after, (ended - began) / 60), span)
+        memory = workers(environment)
+    return report(costs(before, after, (ended - began) / 60), memory, span)
 
 
-def report(found: list[Cost], minutes: float) -> Report:
-    """Of `minutes`."""
+def workers(environment: MutableMapping[str, str]) -> dict[str, float]:
+    """Resident MiB of a warm worker and of one that has joined, by its state; the watcher is started anew for it."""
+    ray_watcher(environment, "stop-watcher")
+    environment.update(WATCHER_MIN_WORKERS="1", WATCHER_WARM_WORKERS="1")
+    ray_watcher(environment, "start-watcher")
+    deadline = time.monotonic() + WORKERS_SECONDS
+    listed = _listed(environment)
+    while {one["state"] for one in listed} != {WARM, JOINED}:
+        if time.monotonic() > deadline:
+            wanted = "one that has joined and a warm one"
+            raise TimeoutError(f"got workers {listed} after {WORKERS_SECONDS:g} s, wanted {wanted}")
+        time.sleep(1)
+        listed = _listed(environment)
+    time.sleep(LOADED_SECONDS)
+    directory = Path(environment["WATCHER_STATE_DIR"]) / "workers"
+    return {one["state"]: used(processes_below(str(directory / one["worker_id"]))).rss / MIB for one in listed}
+
+
+def _listed(environment: Mapping[str, str]) -> list[dict[str, str]]:
+    with contextlib.suppress(UnreachableError):
+        return list(get_json(f"http://{environment['WATCHER_LISTEN']}/api/v1/status")["workers"])
+    return []
+
+
+def report(found: list[Cost], memory: Mapping[str, float], minutes: float) -> Report:
+    """Of `minutes`; `memory` of workers by their state, MiB."""
     of = {cost.program: cost for cost in found}
     scaler, exporter, stack, monitor = of["scaler"], of["exporter"], of[STACK], of[MONITOR]
     return Report(
@@ -144,6 +173,7 @@ def report(found: list[Cost], minutes: float) -> Report:
             Headline("The exporter's share of a core, idle", exporter.core, "%", MONITOR, monitor.core),
             Headline("All of the watcher, share of a core", stack.core, "%", MONITOR, monitor.core),
             Headline("All of the watcher, memory", stack.rss_after, "MiB", MONITOR, monitor.rss_after),
+            Headline("Memory of a warm worker", memory[WARM], "MiB", "one that has joined, idle", memory[JOINED]),
         ),
         tables=(_table(found, minutes),),
         notes=(f"Measured over {minutes:g} quiet minutes.", OURS_IS, RAYS_IS),
