@@ -139,23 +139,24 @@ class DockerProvider:
 
     def prepare(self, request: LaunchRequest) -> Instance:
         """Start a worker that waits for a file in its container before it joins, or return the one with this id."""
-        return self._started(request, self._warm_spec(request))
+        return self._started(request, self._warm_spec(request), self._find(request.worker_id))
 
     def launch(self, request: LaunchRequest) -> Instance:
         """Start a worker, tell a warm one to join, or return the one with this id."""
         spec, found = self._spec(request), self._find(request.worker_id)
         if found is None or not self._is_warm(found):
-            return self._started(request, spec)
+            return self._started(request, spec, found)
         if found.state == "running" and found.labels[WARM_LABEL] == _digest(spec):
             self._engine.write(found.id, {**spec.files, JOIN_PATH: "join"})
             with contextlib.suppress(ConflictError):  # a stranger has the name; it joins all the same
                 self._engine.rename(found.id, spec.name)
             return self._instance(self._require(request.worker_id))
         self._engine.remove(found.id, 0)
-        return self._started(request, spec)
+        return self._started(request, spec, None)
 
-    def _started(self, request: LaunchRequest, spec: ContainerSpec) -> Instance:
-        if found := self._find(request.worker_id):
+    def _started(self, request: LaunchRequest, spec: ContainerSpec, found: Container | None) -> Instance:
+        """The worker in the container that was `found`, else in a new one."""
+        if found:
             return self._instance(self._resumed(found))
         try:
             self._engine.run(spec)
