@@ -18,7 +18,7 @@ from scaler.lifecycle import WORKER_ID
 from scaler.model import Instance, InstanceStatus
 from scaler.providers import ray_start
 from scaler.providers.container import ContainerSpec
-from scaler.providers.engine import ConflictError, Engine
+from scaler.providers.engine import CREATION_SECONDS, ConflictError, Engine, soon
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -40,7 +40,6 @@ PROGRAM_PATH = f"/run/ray-watcher/{ray_start.PROGRAM.name}"
 # Where a worker's agents listen in its container: outside the ports that Ray's workers and the system give out.
 AGENT_PORTS = (8076, 8077, 8078, 8080)
 GCS_PORT = 6379  # inside the head's container, whatever port of the host it is published on
-CREATION_SECONDS = 5.0  # the engine needs 15 ms
 MIB = 1024 * 1024
 SHM_MARGIN = 64 * MIB  # Ray puts the object store on disk unless /dev/shm is larger than it
 RAY_ITSELF = 512 * MIB  # raylet and agents need about 240 MiB; `memory` promises its bytes to tasks
@@ -191,6 +190,7 @@ class DockerProvider:
         """The worker of an earlier launch; started now if that launch ended between create and start."""
         if found.state != "created":
             return found
+        self._engine.await_creation(found.id)
         self._engine.write(found.id, self._files())
         self._engine.start(found.id)
         return self._require(found.labels[WORKER_ID_LABEL])
@@ -200,9 +200,8 @@ class DockerProvider:
 
         The engine takes a name some milliseconds before it lists the container that gets it.
         """
-        deadline = time.monotonic() + CREATION_SECONDS
-        while (holder := self._engine.named(name)) is None and time.monotonic() < deadline:
-            time.sleep(0.05)
+        soon(lambda: self._engine.named(name) is not None, CREATION_SECONDS)
+        holder = self._engine.named(name)
         if found := self._find(request.worker_id):
             return self._resumed(found)
         whose = f"{holder.image}, {holder.status}" if holder else "gone by now: try again"

@@ -29,7 +29,7 @@ from scaler.providers.container import from_listing
 from scaler.providers.tarred import archive, content
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from scaler.providers.container import Container, ContainerSpec
@@ -41,6 +41,8 @@ BUILD_TIMEOUT_SECONDS = 900  # between two lines of a build: a download of some 
 LAYER_ENDS = ("Already exists", "Pull complete")  # in the engine's words
 POOL_SIZE = 80  # calls at the same time; docker-py's default of 10 would throw connections away
 REMOVAL_SECONDS = 10.0
+CREATION_SECONDS = 5.0  # it needs some 15 ms
+LOOK_SECONDS = 0.05  # between two looks at something that comes soon
 NAMED_USER_ID = 1000  # of an image that names its user: `ray`, in Ray's own images
 
 
@@ -153,6 +155,10 @@ class Engine:
         except _GoneError:
             return None
 
+    def await_creation(self, container_id: str) -> None:
+        """Wait until the engine knows the container: it lists one some milliseconds before it answers for it."""
+        soon(lambda: self._knows(container_id), CREATION_SECONDS)
+
     def start(self, container_id: str) -> None:
         """Start a container that was created only; one that runs is fine."""
         with _told("start the container", LaunchFailedError):
@@ -178,16 +184,16 @@ class Engine:
             self._await_removal(container_id)
 
     def _await_removal(self, container_id: str) -> None:
-        deadline = time.monotonic() + REMOVAL_SECONDS
-        while True:
-            try:
-                with _told("look at the container"):
-                    self._api.inspect_container(container_id)
-            except _GoneError:
-                return
-            if time.monotonic() > deadline:
-                raise ProviderError(f"container {container_id[:12]} is still being removed after {REMOVAL_SECONDS:g} s")
-            time.sleep(0.1)
+        if not soon(lambda: not self._knows(container_id), REMOVAL_SECONDS):
+            raise ProviderError(f"container {container_id[:12]} is still being removed after {REMOVAL_SECONDS:g} s")
+
+    def _knows(self, container_id: str) -> bool:
+        try:
+            with _told("look at the container"):
+                self._api.inspect_container(container_id)
+        except _GoneError:
+            return False
+        return True
 
     def why_ended(self, container_id: str) -> str:
         """The engine's own reason and the last line of output; "" where there is neither."""
@@ -295,6 +301,14 @@ def missing_image(image: str) -> str:
         f"the engine has no image {image}: get it with `docker pull {image}`, or build one from this machine's "
         "own packages with `ray-watcher build-image`; RAY_IMAGE names the image to use"
     )
+
+
+def soon(comes: Callable[[], bool], seconds: float) -> bool:
+    """Whether it `comes` true within `seconds`."""
+    deadline = time.monotonic() + seconds
+    while not (came := comes()) and time.monotonic() < deadline:
+        time.sleep(LOOK_SECONDS)
+    return came
 
 
 class _GoneError(ProviderError):

@@ -16,6 +16,7 @@ import pytest
 from builders import NOW, alert, demand, head, node, snapshot
 from fake_provider import FakeProvider
 from fakes import AtOnceExecutor
+from provider_worlds import request
 from test_scaler_clients import exporter
 from test_scaler_reconciler import World
 
@@ -39,6 +40,7 @@ class FakeDaemon:
         self.path = path
         self.containers: list[dict[str, Any]] = []
         self.refuses: tuple[int, str] | None = None  # what it answers to create
+        self.unknown_for = 0  # so many looks at a container it answers 404, though it lists it
         self.go_on = threading.Event()  # cleared: it accepts and never answers
         self.go_on.set()
 
@@ -54,6 +56,9 @@ class FakeDaemon:
         if asked == "containers/create":
             return self.create(body["Labels"])
         if asked.endswith("/json"):
+            self.unknown_for -= 1
+            if self.unknown_for >= 0:
+                return 404, {"message": "No such container"}
             return 200, {"Config": {"User": "", "Tty": True}, "State": {}}
         return 204, None
 
@@ -236,6 +241,17 @@ def test_a_container_with_broken_labels_is_a_worker_that_counts(
 
     (worker, *_launched) = docker_world.reconciler.view.observation.workers
     assert (worker.index, worker.state, worker.counts) == (index, WorkerState.ALLOCATED, True)
+
+
+def test_a_container_that_the_engine_lists_before_it_answers_for_it_is_started(
+    docker_world: World, daemon: FakeDaemon
+) -> None:
+    labels = {CLUSTER_LABEL: "blue", WORKER_ID_LABEL: "worker-1-abc123", INDEX_LABEL: "1"}
+    daemon.containers.append(listing("c9", labels, state="created"))
+    daemon.unknown_for = 2
+    with daemon.served():
+        assert docker_world.provider.launch(request()).worker_id == "worker-1-abc123"
+    assert daemon.unknown_for < 0
 
 
 def test_a_container_that_was_created_and_never_started_is_a_leftover(docker_world: World, daemon: FakeDaemon) -> None:
