@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 
-LIBRARIES = ("ray", "grpcio", "protobuf", "prometheus-client", "flask", "waitress")
+LIBRARIES = ("ray", "grpcio", "protobuf", "prometheus-client", "flask", "msgspec", "uvicorn")
 
 
 def describe() -> dict[str, str]:

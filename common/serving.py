@@ -1,27 +1,19 @@
-"""Serve a WSGI application until SIGTERM or SIGINT, then end cleanly."""
+"""What programs that serve HTTP have in common: an address of their own, and a clean end."""
 
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 import signal
 import socket
 import sys
 from typing import TYPE_CHECKING
 
-import waitress
-
 from common.settings import split_host_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import FrameType
-    from wsgiref.types import WSGIApplication
-
-THREADS = 8  # what waits is a read of Ray that all share; eight at once is ample
-SWITCH_SECONDS = 0.0005  # Python's 5 ms let the thread that reads and writes sockets wait for each of the others
-LARGEST_BODY_BYTES = 8 * 1024 * 1024  # a notification of 1,000 alerts is below 1 MB
 
 
 class AddressInUseError(OSError):
@@ -29,7 +21,9 @@ class AddressInUseError(OSError):
 
 
 @contextlib.contextmanager
-def _until_signalled() -> Iterator[None]:
+def until_signalled() -> Iterator[None]:
+    """Do what is within until SIGTERM or SIGINT comes."""
+
     def stop(_signum: int, _frame: FrameType | None) -> None:
         raise SystemExit(0)
 
@@ -52,18 +46,6 @@ def bind(listen: str) -> socket.socket:
         raise AddressInUseError(f"cannot listen on {listen}: {error.strerror}") from error
     except OSError as error:
         raise AddressInUseError(f"cannot listen on {listen}: {os.strerror(error.errno or 0)}") from error
-
-
-def serve(app: WSGIApplication, listening: socket.socket, threads: int = THREADS) -> None:
-    """Serve `app` until SIGTERM or SIGINT; closes the socket."""
-    sys.setswitchinterval(SWITCH_SECONDS)
-    logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # else a line for each request that finds all busy
-    server = waitress.create_server(
-        app, sockets=[listening], threads=threads, ident=None, max_request_body_size=LARGEST_BODY_BYTES
-    )
-    with _until_signalled():
-        server.run()
-    server.close()
 
 
 def fail(message: str) -> None:

@@ -12,6 +12,7 @@ from exporter.families import Thresholds
 from exporter.gcs import GcsSource
 from exporter.host_cpu import HostCpu
 from exporter.http import application
+from exporter.serving import serve
 from exporter.settings import ExporterSettings
 from exporter.snapshots import SHARED_SECONDS, Snapshots
 
@@ -39,7 +40,7 @@ def main() -> None:
         thresholds = Thresholds(chosen.pending_threshold, chosen.cpu_threshold, chosen.idle_timeout)
         latest, host_cpu = snapshots(chosen).latest, HostCpu(time.monotonic)
         app = application(latest, thresholds, host_cpu.ratio, time.time, shared=SHARED_SECONDS)
-        serving.serve(app, listening)
+        serve(app, listening)
     except (settings.SettingsError, serving.AddressInUseError) as error:
         serving.fail(str(error))
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from common import logs
-from common.serving import bind, fail, serve
+from common.serving import bind, fail
 from common.settings import SettingsError, load
 from scaler.alertmanager import AlertmanagerApi
 from scaler.cluster_client import StateReader
@@ -25,13 +25,15 @@ from scaler.journal_file import set_aside
 from scaler.lease import Lease
 from scaler.levels import Levels
 from scaler.metrics import MeteredProvider, ScalerMetrics
+from scaler.pages import ScalerApi
 from scaler.planner import load_planner
 from scaler.policy_file import policy_from
 from scaler.providers import provider_from_settings
 from scaler.reconciler import Alarm, Reconciler
+from scaler.serving import serve
 from scaler.settings import ScalerSettings
 from scaler.view_metrics import ViewCollector
-from scaler.webhook import ScalerApi, create_app
+from scaler.webhook import create_app
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,7 +43,6 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 FLIGHTS_AT_ONCE = 32  # launches, and as many removals; one takes a third of a second, and joins overlap anyway
-WEBHOOK_THREADS = 4  # they commit in groups: more of them only take the processor from each other
 ENDING_SECONDS = 3.0  # for launches to land; supervisors lose patience after some 10 s
 
 
@@ -125,7 +126,7 @@ def run(settings: ScalerSettings) -> None:
 
     threading.Thread(target=lead, name="reconcile", daemon=True).start()
     log.info("scaler listens", address=settings.listen, provider=provider.name, max_workers=policy.max_workers)
-    serve(create_app(api), listening, WEBHOOK_THREADS)
+    serve(create_app(api), listening)
     stop.set()
     alarm.ring("stop")
     flights.wait(ENDING_SECONDS)

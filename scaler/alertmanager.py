@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
+import msgspec
 import requests
-from pydantic import AwareDatetime, BaseModel, TypeAdapter, ValidationError
 
-from scaler.notification import DIRECTION_LABEL, Heard, ToldAlert, fingerprint, sorted_out
+from scaler.notification import DIRECTION_LABEL, UNREADABLE, Heard, Moment, ToldAlert, fingerprint, sorted_out
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -27,24 +27,25 @@ SETTLED_SECONDS = 120.0
 ACTIVE = "active"
 
 
-class _Status(BaseModel):
+class _Status(msgspec.Struct):
     state: str  # active, suppressed, unprocessed
 
 
-class _Receiver(BaseModel):
+class _Receiver(msgspec.Struct):
     name: str
 
 
-class _ListedAlert(ToldAlert):
+class _ListedAlert(ToldAlert, kw_only=True, gc=False):
     status: _Status
     receivers: list[_Receiver]
 
 
-class _About(BaseModel):
-    uptime: AwareDatetime  # since when
+class _About(msgspec.Struct):
+    uptime: Moment  # since when
 
 
-_LISTED = TypeAdapter(list[_ListedAlert])
+_LISTED = msgspec.json.Decoder(list[_ListedAlert])
+_STATUS = msgspec.json.Decoder(_About)
 
 
 class _UnusableError(Exception):
@@ -111,13 +112,12 @@ class AlertmanagerApi:
         try:
             about = self._get(f"{url}/api/v2/status")
             listed = self._get(f"{url}/api/v2/alerts", filter=f'{DIRECTION_LABEL}=~".+"')
-            up_since = _About.model_validate_json(about.content).uptime.timestamp()
-            return _LISTED.validate_json(listed.content), _their_time(about, now) - up_since >= SETTLED_SECONDS
+            up_since = _STATUS.decode(about.content).uptime.timestamp()
+            return _LISTED.decode(listed.content), _their_time(about, now) - up_since >= SETTLED_SECONDS
         except requests.RequestException as error:
             raise _UnusableError(f"Alertmanager at {url} does not answer: {_reason(error)}") from error
-        except ValidationError as error:
-            detail = error.errors(include_url=False)[0]
-            raise _UnusableError(f"what answers at {url} is no Alertmanager: {detail['msg']}") from error
+        except UNREADABLE as error:
+            raise _UnusableError(f"what answers at {url} is no Alertmanager: {error}") from error
 
     def _get(self, url: str, **params: str) -> requests.Response:
         reply = self._session.get(url, params=params, timeout=TIMEOUT_SECONDS)

@@ -8,8 +8,8 @@ has counts as resolved.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -19,8 +19,7 @@ if TYPE_CHECKING:
 REORDER_SECONDS = 60.0  # notifications overtake each other within seconds; retries of a sender go on for about a minute
 
 
-@dataclass(frozen=True)
-class Alert:
+class Alert(NamedTuple):
     """What one rule says about one series, as last heard. Times are unix seconds."""
 
     key: str  # Alertmanager's fingerprint: the same in webhook and list, in every group and every peer
@@ -103,7 +102,7 @@ def vanished(known: Iterable[Alert], ends: Callable[[Alert], bool], asked_at: fl
     What was heard of after the question may be newer than the answer.
     """
     return [
-        replace(alert, firing=False, received_at=now)
+        alert._replace(firing=False, received_at=now)
         for alert in known
         if alert.firing and alert.received_at < asked_at and ends(alert)
     ]

@@ -1,14 +1,11 @@
-"""Group commit: what several threads want at the same moment is done in one go, for the price of one.
+"""Group commit: what many ask for while the last group is being done is done next, in one go, for the price of one.
 
-Whoever finds nobody at work does all that waits by then; what comes meanwhile is the next group. So nobody waits for
-company, and a group is as large as the work before it was slow.
+So nobody waits for company, and a group is as large as the work before it was slow.
 """
 
 from __future__ import annotations
 
-import threading
-from collections import deque
-from concurrent.futures import Future
+import asyncio
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
@@ -19,27 +16,36 @@ Result = TypeVar("Result")
 
 
 class Groups(Generic[Item, Result]):
-    """Does items in groups, in the order in which they came, by `work`: a result for each item, or an error for all."""
+    """Does items in groups, in the order in which they came, by `work` in a thread: a result for each, or an error."""
 
     def __init__(self, work: Callable[[Sequence[Item]], Sequence[Result]]) -> None:
         self._work = work
-        self._waiting: deque[tuple[Item, Future[Result]]] = deque()
-        self._turn = threading.Lock()
+        self._waiting: list[tuple[Item, asyncio.Future[Result]]] = []
+        self._doing: asyncio.Task[None] | None = None
 
-    def do(self, item: Item) -> Result:
+    async def do(self, item: Item) -> Result:
         """What `work` returned for `item`. Raises what it raised for the group that `item` was in."""
-        result: Future[Result] = Future()
+        result: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, result))
-        with self._turn:
-            if not result.done():
-                self._do_all_that_wait()
-        return result.result()
+        if self._doing is None:
+            self._doing = asyncio.create_task(self._do_all_that_wait())
+        return await result
 
-    def _do_all_that_wait(self) -> None:
-        group = [self._waiting.popleft() for _ in range(len(self._waiting))]  # the turn is ours: nobody else takes any
+    async def _do_all_that_wait(self) -> None:
+        while group := self._waiting:
+            self._waiting = []
+            outcome = await asyncio.to_thread(self._outcome, [item for item, _ in group])
+            for place, (_, result) in enumerate(group):
+                if result.done():  # whoever asked has gone
+                    continue
+                if isinstance(outcome, BaseException):
+                    result.set_exception(outcome)
+                else:
+                    result.set_result(outcome[place])
+        self._doing = None
+
+    def _outcome(self, items: Sequence[Item]) -> Sequence[Result] | BaseException:
         try:
-            for (_, result), done in zip(group, self._work([item for item, _ in group]), strict=True):
-                result.set_result(done)
+            return self._work(items)
         except BaseException as error:  # noqa: BLE001  # raised by each of them
-            for _, result in group:
-                result.set_exception(error)
+            return error

@@ -1,7 +1,6 @@
 """The journal's alerts: kept in memory as they are on disk, and written in groups.
 
-Notifications come in bursts, and a disk takes about as long to make one row safe as a thousand. So what several
-threads bring at the same moment is one transaction, and each of them returns when that is on disk, or failed.
+Notifications come in bursts, and a disk takes about as long to make one row safe as a thousand.
 """
 
 from __future__ import annotations
@@ -11,7 +10,6 @@ from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
 from scaler.alerts import Alert, absorb, repeated, vanished
-from scaler.groups import Groups
 from scaler.journal_file import JournalFile
 from scaler.model import Direction
 
@@ -21,7 +19,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 ROWS_AT_ONCE = 100  # in a statement: other threads run during each, and a busy one keeps us waiting after each
-ROW = "(?, ?, ?, ?, ?, ?, ?, ?, ?)"
+ROW = f"({', '.join('?' * len(Alert._fields))})"
+KNOWN_ALREADY = "ON CONFLICT (key) DO UPDATE SET " + ", ".join(
+    f"{name} = excluded.{name}" for name in Alert._fields[1:]
+)
 
 
 class Absorbed(NamedTuple):
@@ -36,15 +37,16 @@ class AlertJournal(JournalFile):
 
     def __init__(self, path: Path | None) -> None:
         super().__init__(path)
-        self._groups = Groups(self._absorb)
         self._by_key: dict[str, Alert] = {}
         self._as_of: tuple[sqlite3.Connection, int] | None = None  # None: what is in memory is not what is on disk
 
     def absorb_alerts(self, heard: Sequence[Alert]) -> Absorbed:
         """Store what is news in `heard`; it is on disk when this returns."""
-        return self._groups.do(heard)
+        (absorbed,) = self.absorb_all([heard])
+        return absorbed
 
-    def _absorb(self, group: Sequence[Sequence[Alert]]) -> list[Absorbed]:
+    def absorb_all(self, group: Sequence[Sequence[Alert]]) -> list[Absorbed]:
+        """The same for several notifications at once, in one transaction."""
         absorbed = []
         with self._alerts_to_change() as (db, known):
             changed: dict[str, Alert] = {}
@@ -107,21 +109,8 @@ def _alert(row: sqlite3.Row) -> Alert:
 
 
 def _store(db: sqlite3.Connection, alerts: Iterable[Alert]) -> None:
-    rows = [
-        (
-            alert.key,
-            alert.name,
-            alert.direction.value,
-            alert.firing,
-            alert.starts_at,
-            alert.received_at,
-            alert.worker_type,
-            alert.step,
-            alert.summary,
-        )
-        for alert in alerts
-    ]
+    rows = list(alerts)  # an alert's fields are the table's columns, in their order
     for first in range(0, len(rows), ROWS_AT_ONCE):
         some = rows[first : first + ROWS_AT_ONCE]
         places = ", ".join([ROW] * len(some))
-        db.execute(f"INSERT OR REPLACE INTO alerts VALUES {places}", list(chain.from_iterable(some)))  # noqa: S608  # ours
+        db.execute(f"INSERT INTO alerts VALUES {places} {KNOWN_ALREADY}", list(chain.from_iterable(some)))  # noqa: S608  # ours

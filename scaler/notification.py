@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from datetime import datetime  # msgspec looks at it
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import AwareDatetime, BaseModel, Field, ValidationError
-from pydantic.alias_generators import to_camel
+import msgspec
 
 from scaler.alerts import Alert
 from scaler.errors import InvalidAlertError
@@ -26,32 +26,39 @@ WORKER_TYPE_LABEL = "worker_type"
 STEP_ANNOTATION = "step"
 LARGEST_STEP = 999
 STEP = re.compile(r"[1-9][0-9]{0,2}")
-PROBLEMS_NAMED = 5
+DIRECTIONS = {direction.value: direction for direction in Direction}
 FNV_OFFSET, FNV_PRIME = 14695981039346656037, 1099511628211
 
 
-class ToldAlert(BaseModel, alias_generator=to_camel):
+Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+
+
+class ToldAlert(msgspec.Struct, rename="camel", kw_only=True, gc=False):
     """What webhook and list say alike of an alert."""
 
     labels: dict[str, str]
-    annotations: dict[str, str] = Field(default_factory=dict)
-    starts_at: AwareDatetime
+    annotations: dict[str, str] = {}
+    starts_at: Moment
     fingerprint: str = ""
 
 
-class IncomingAlert(ToldAlert):
+class IncomingAlert(ToldAlert, kw_only=True, gc=False):
     """One alert of a notification."""
 
     status: Literal["firing", "resolved"]
 
 
-class Notification(BaseModel, alias_generator=to_camel):
+class Notification(msgspec.Struct, rename="camel"):
     """One POST of Alertmanager."""
 
     version: Literal["4"]
     group_key: str
     alerts: list[IncomingAlert]
     truncated_alerts: int = 0
+
+
+NOTIFICATION = msgspec.json.Decoder(Notification)
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)  # what a decoder says of bytes it does not want
 
 
 @dataclass(frozen=True)
@@ -71,10 +78,10 @@ def read(body: bytes, now: float, cluster: str | None = None) -> Heard:
     label `cluster` names another than `cluster` are none of ours (None: all are).
     """
     try:
-        notification = Notification.model_validate_json(body)
-    except ValidationError as error:
-        raise InvalidAlertError(_explain(error)) from None
-    told = [(incoming, incoming.status == "firing") for incoming in notification.alerts]
+        notification = NOTIFICATION.decode(body)
+    except UNREADABLE as error:
+        raise InvalidAlertError(f"not an Alertmanager webhook (version 4): {error}") from None
+    told = ((incoming, incoming.status == "firing") for incoming in notification.alerts)
     return sorted_out(told, now, cluster)
 
 
@@ -96,28 +103,27 @@ def sorted_out(told: Iterable[tuple[ToldAlert, bool]], now: float, cluster: str 
 
 
 def _scaling_alert(incoming: ToldAlert, now: float, problems: list[str], *, firing: bool) -> Alert | None:
-    name = incoming.labels.get("alertname", "an alert without name")
-    try:
-        direction = Direction(incoming.labels[DIRECTION_LABEL])
-    except ValueError:
-        problems.append(f"{name}: label {DIRECTION_LABEL} is {incoming.labels[DIRECTION_LABEL]!r}, wanted up or down")
+    labels, annotations = incoming.labels, incoming.annotations
+    name = labels.get("alertname", "an alert without name")
+    direction = DIRECTIONS.get(labels[DIRECTION_LABEL])
+    if direction is None:
+        problems.append(f"{name}: label {DIRECTION_LABEL} is {labels[DIRECTION_LABEL]!r}, wanted up or down")
         return None
+    step = annotations.get(STEP_ANNOTATION)
     return Alert(
-        key=incoming.fingerprint or fingerprint(incoming.labels),
-        name=name,
-        direction=direction,
-        firing=firing,
-        starts_at=incoming.starts_at.timestamp(),
-        received_at=now,
-        worker_type=incoming.labels.get(WORKER_TYPE_LABEL) or None,
-        step=_step(name, incoming.annotations.get(STEP_ANNOTATION), problems),
-        summary=incoming.annotations.get("summary", ""),
+        incoming.fingerprint or fingerprint(labels),
+        name,
+        direction,
+        firing,
+        incoming.starts_at.timestamp(),
+        now,
+        labels.get(WORKER_TYPE_LABEL) or None,
+        _step(name, step, problems) if step else None,
+        annotations.get("summary", ""),
     )
 
 
-def _step(name: str, text: str | None, problems: list[str]) -> int | None:
-    if not text:
-        return None
+def _step(name: str, text: str, problems: list[str]) -> int | None:
     if STEP.fullmatch(text):
         return int(text)
     problems.append(f"{name}: annotation {STEP_ANNOTATION} is {text!r}, wanted 1 to {LARGEST_STEP}; sized by demand")
@@ -133,10 +139,3 @@ def fingerprint(labels: dict[str, str]) -> str:
     for byte in b"".join(part.encode() + b"\xff" for label in sorted(labels.items()) for part in label):
         hashed = (hashed ^ byte) * FNV_PRIME % 2**64
     return f"{hashed:016x}"
-
-
-def _explain(error: ValidationError) -> str:
-    details = error.errors(include_url=False, include_context=False)
-    named = [f"{'.'.join(map(str, d['loc'])) or 'body'}: {d['msg']}" for d in details[:PROBLEMS_NAMED]]
-    more = f" and {len(details) - len(named)} more" if len(details) > len(named) else ""
-    return f"not an Alertmanager webhook (version 4): {'; '.join(named)}{more}"

@@ -13,6 +13,7 @@ from scaler.model import Direction
 from scaler.pauses import Pause
 
 if TYPE_CHECKING:
+    from scaler.callers import Answer
     from scaler.journal import Journal
     from scaler.ports import Clock
     from scaler.reconciler import Alarm
@@ -36,9 +37,6 @@ class _Pause(_Resume):
     reason: Words
     by: Words = "the API"
     seconds: float | None = Field(None, gt=0, le=LONGEST_SECONDS, allow_inf_nan=False)
-
-
-Answer = tuple[dict[str, Any], int]
 
 
 def pause(journal: Journal, clock: Clock, alarm: Alarm) -> Answer:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import pytest
 import yaml
+from asgi_client import client
 from builders import NOW, head, policy, snapshot
 from check_config_golden import default_settings
 from click.testing import CliRunner
@@ -30,9 +31,10 @@ from scaler.errors import SnapshotUnavailableError
 from scaler.flights import Flights
 from scaler.journal import Journal
 from scaler.metrics import ScalerMetrics
+from scaler.pages import ScalerApi
 from scaler.reconciler import Alarm, Reconciler
 from scaler.view_metrics import ViewCollector
-from scaler.webhook import ScalerApi, create_app
+from scaler.webhook import create_app
 from watcher import dry_run
 from watcher.cli import cli
 from watcher.errors import WatcherError
@@ -149,7 +151,7 @@ class Site:
             provider="fake",
             check_interval=10,
         )
-        self.client = create_app(api).test_client()
+        self.client = client(create_app(api))
 
     def post(self, body: bytes) -> int:
         """What the webhook answers."""

@@ -59,7 +59,7 @@ def test_each_write_waits_for_the_disk(journal: Journal) -> None:
 def test_a_group_of_notifications_is_counted_one_by_one(journal: Journal) -> None:
     first, again, other = [heard("a")], [heard("a", NOW + 1)], [heard("b"), heard("c")]
 
-    absorbed = journal._absorb([first, again, other])  # noqa: SLF001  # what comes together is no test's to say
+    absorbed = journal.absorb_all([first, again, other])
 
     assert [(one.news, one.repeated) for one in absorbed] == [(1, 0), (1, 1), (2, 0)]
     assert {known.key: known.received_at for known in journal.alerts()} == {"a": NOW + 1, "b": NOW, "c": NOW}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -79,7 +78,7 @@ NO_ALERT: list[dict[str, Any]] = []
         ),
         pytest.param([], [listed(ray_scale="sideways")], [], [], id="a wrong direction permits nothing"),
         pytest.param([alert(key="f2", received_at=NOW - 100)], [listed()], [], ["f1"], id="a truncated webhook"),
-        pytest.param([replace(FIRING, received_at=NOW)], [], [], ["f1"], id="a webhook younger than the question"),
+        pytest.param([FIRING._replace(received_at=NOW)], [], [], ["f1"], id="a webhook younger than the question"),
     ],
 )
 def test_alerts_are_what_the_list_says(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-import sqlite3
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from asgi_client import client
 from builders import NOW, alert, demand, head, node, policy, snapshot, worker_name
 from fake_provider import FakeProvider
 from fakes import FakeClock, FakeDrainer, FakeReader, LaterExecutor
@@ -16,15 +17,14 @@ from scaler.errors import JournalError
 from scaler.flights import Flights
 from scaler.journal import Journal
 from scaler.metrics import CATALOG, ScalerMetrics
+from scaler.pages import ScalerApi
 from scaler.plan import plan
 from scaler.reconciler import Alarm, Reconciler
 from scaler.view_metrics import ViewCollector
-from scaler.webhook import ScalerApi, create_app
+from scaler.webhook import create_app
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from flask.testing import FlaskClient
 
     from scaler.config import Policy
     from scaler.decision import Observation, Plan
@@ -81,7 +81,7 @@ class Site:
             provider="fake",
             check_interval=10,
         )
-        self.client: FlaskClient = create_app(api).test_client()
+        self.client = client(create_app(api))
 
     def answers(self, code: int) -> float | None:
         return self.metrics.registry.get_sample_value("rayscaler_webhooks_total", {"code": str(code)})
@@ -127,15 +127,27 @@ def test_what_a_web_page_may_send_unasked_is_refused(site: Site) -> None:
     assert "wanted application/json" in reply.json["error"]
 
 
-def test_an_alert_that_cannot_be_stored_is_asked_for_again(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full_disk(_heard: object) -> int:
-        raise JournalError("journal: disk is full") from sqlite3.OperationalError("disk is full")
+@pytest.mark.parametrize(
+    ("error", "code", "says"),
+    [
+        pytest.param(
+            JournalError("journal: disk is full"), 503, "journal: disk is full; send it again", id="disk full"
+        ),
+        pytest.param(KeyError("a bug"), 500, "the scaler failed; its log says why", id="a bug of ours"),
+    ],
+)
+def test_a_notification_that_cannot_be_stored_is_asked_for_again_and_counted(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, code: int, says: str
+) -> None:
+    def fail(_journal: Journal, _group: object) -> None:
+        raise error
 
-    monkeypatch.setattr(site.journal, "absorb_alerts", full_disk)
+    monkeypatch.setattr(Journal, "absorb_all", fail)
+    site = Site()
+    with contextlib.closing(site.journal):
+        reply = site.client.post("/alerts", json=NOTIFICATION)
 
-    reply = site.client.post("/alerts", json=NOTIFICATION)
-
-    assert (reply.status_code, reply.json["error"]) == (503, "journal: disk is full; send it again")
+    assert (reply.status_code, reply.json["error"], site.answers(code)) == (code, says, 1)
 
 
 def test_alerts_that_say_nothing_new_are_counted(site: Site) -> None:

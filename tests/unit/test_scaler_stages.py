@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -123,7 +122,7 @@ def test_nothing_is_negative_whatever_the_clocks_say(  # one for each clock
 def test_a_repeated_notification_is_not_the_first(looks: Looks) -> None:
     looks.look(1.2, 1, met=False)
 
-    assert looks.look(31.1, 1, launch=(1,), firing=replace(FIRING, received_at=NOW + 31)) == {
+    assert looks.look(31.1, 1, launch=(1,), firing=FIRING._replace(received_at=NOW + 31)) == {
         "alert": 1.0,
         "webhook": 0.1,
         "decision": 30.0,

@@ -1,0 +1,29 @@
+"""Who may send us something: callers with the scaler's token, that are no web page in somebody's browser."""
+
+from __future__ import annotations
+
+import hmac
+from http import HTTPStatus
+from typing import Any
+
+Answer = tuple[dict[str, Any], int]
+"""A JSON document and the HTTP status it goes with."""
+
+JSON_TYPE = "application/json"
+LARGEST_BODY_BYTES = 8 * 1024 * 1024  # a notification of 1,000 alerts is below 1 MB
+
+
+def refusal(token: str | None, authorization: str, content_type: str) -> Answer | None:
+    """Why a caller with these headers may not change anything; None where it may. `token` None: whoever asks may."""
+    if token is not None and not _presents(token, authorization):
+        error = "wanted the header 'Authorization: Bearer TOKEN' with the scaler's token"
+        return {"error": error}, HTTPStatus.UNAUTHORIZED
+    if content_type.partition(";")[0].strip().lower() != JSON_TYPE:  # a page in a browser sends anything else unasked
+        error = f"got Content-Type {content_type!r}, wanted {JSON_TYPE}"
+        return {"error": error}, HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+    return None
+
+
+def _presents(token: str, authorization: str) -> bool:
+    scheme, _, presented = authorization.partition(" ")
+    return scheme.lower() == "bearer" and hmac.compare_digest(presented.strip().encode(), token.encode())
