@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import requests
 
-from scaler.notification import DIRECTION_LABEL, UNREADABLE, Heard, Moment, ToldAlert, fingerprint, sorted_out
+from scaler.notification import DIRECTION_LABEL, UNREADABLE, Heard, Moment, ToldAlert, sorted_out
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -36,6 +36,7 @@ class _Receiver(msgspec.Struct):
 
 
 class _ListedAlert(ToldAlert, kw_only=True, gc=False):
+    fingerprint: str
     status: _Status
     receivers: list[_Receiver]
 
@@ -126,7 +127,7 @@ class AlertmanagerApi:
 
 
 def _keys(alerts: Iterable[_ListedAlert]) -> frozenset[str]:
-    return frozenset(alert.fingerprint or fingerprint(alert.labels) for alert in alerts)
+    return frozenset(alert.fingerprint for alert in alerts)
 
 
 def _their_time(reply: requests.Response, now: float) -> float:

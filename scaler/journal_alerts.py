@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
-ROWS_AT_ONCE = 100  # in a statement: other threads run during each, and a busy one keeps us waiting after each
+ROWS_AT_ONCE = 500  # in a statement: other threads run during each, and a busy one keeps us waiting after each
 ROW = f"({', '.join('?' * len(Alert._fields))})"
 KNOWN_ALREADY = "ON CONFLICT (key) DO UPDATE SET " + ", ".join(
     f"{name} = excluded.{name}" for name in Alert._fields[1:]
@@ -109,7 +109,9 @@ def _alert(row: sqlite3.Row) -> Alert:
 
 
 def _store(db: sqlite3.Connection, alerts: Iterable[Alert]) -> None:
-    rows = list(alerts)  # an alert's fields are the table's columns, in their order
+    rows = [  # an alert's fields are the table's columns; all but plain str and int makes SQLite look for an adapter
+        (key, name, direction.value, int(firing), *rest) for key, name, direction, firing, *rest in alerts
+    ]
     for first in range(0, len(rows), ROWS_AT_ONCE):
         some = rows[first : first + ROWS_AT_ONCE]
         places = ", ".join([ROW] * len(some))

