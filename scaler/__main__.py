@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from common import lean  # noqa: F401  # before all others
+
+# isort: split
 import os
 import signal
 import sys
