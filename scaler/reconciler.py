@@ -7,6 +7,7 @@ of the next observation, and every flight that lands wakes the loop.
 
 from __future__ import annotations
 
+import math
 import threading
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ import structlog
 
 from scaler.alerts import permission
 from scaler.breaker import health_by_type
-from scaler.decision import Observation, Plan
+from scaler.decision import Cause, Observation, Plan
 from scaler.errors import JournalCorruptError, JournalError, ProviderError, SnapshotUnavailableError
 from scaler.lifecycle import JOINING, ActionKind, Worker, WorkerState, join_views
 from scaler.loose_ends import LooseEnds
@@ -229,7 +230,7 @@ class Reconciler:
         while not stop.is_set() and leads():
             self._reconcile_safely(self._alarm.answer())
             stop.wait(REST_SECONDS)
-            self._alarm.wait(min(BUSY_INTERVAL_SECONDS, check_interval) if self._busy() else check_interval)
+            self._alarm.wait(min(self._interval(), check_interval))
 
     def _reconcile_safely(self, trigger: str) -> None:
         with self._metrics.reconcile_duration.time():
@@ -264,7 +265,10 @@ class Reconciler:
             self._journal.forget(now - JOURNAL_KEPT_SECONDS)
             self._forgotten_at = now
 
-    def _busy(self) -> bool:
-        """Whether something is going on that a periodic look would see too late."""
-        observation = self.view.observation
-        return bool(observation.up or observation.down) or any(w.state in MOVING for w in observation.workers)
+    def _interval(self) -> float:
+        """Seconds after which to look again although nothing rang."""
+        observation, held = self.view.observation, self.view.plan.held
+        if any(one.cause is Cause.DEMAND_SETTLING for one in held):
+            return 0.0  # people wait, and the rest between reconciles is rest enough
+        moving = any(worker.state in MOVING for worker in observation.workers)
+        return BUSY_INTERVAL_SECONDS if moving or observation.up or observation.down else math.inf

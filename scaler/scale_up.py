@@ -15,6 +15,9 @@ from scaler.slots import Slot
 # what it has beyond that reaches the GCS with the next backlog report, within about a second.
 FIRST_REPORT = 10
 SETTLE_SECONDS = 1.2
+# The GCS asks the nodes every 0.1 s what waits there (gcs_pull_resource_loads_period_milliseconds, as start-ray and
+# Compose set it): for so long a part of a smaller burst may be all that shows.
+REPORT_SECONDS = 0.15
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,7 +66,7 @@ def _launch_what_is_needed(draft: Draft, snapshot: Snapshot) -> None:
         draft.hold(Cause.NO_ALERT, len(wanted), reason)
     elif wanted and not packing.unmet and _settling(draft, snapshot):
         draft.settling = True
-        reason = f"{need}, and more may show within a second: Ray reports the first {FIRST_REPORT} of a burst at once"
+        reason = f"{need}, and more may show within a second: Ray reports a burst bit by bit"
         draft.hold(Cause.DEMAND_SETTLING, len(wanted), reason)
     elif wanted:
         reason = f"{need}: {plural(len(wanted), 'more worker')}, permitted by {up.names}"
@@ -74,10 +77,13 @@ def _launch_what_is_needed(draft: Draft, snapshot: Snapshot) -> None:
 
 def _settling(draft: Draft, snapshot: Snapshot) -> bool:
     """Whether a burst began so recently that its size is not known yet; one right decision beats two."""
+    if draft.launches:
+        return False
+    if all(demand.count < FIRST_REPORT for demand in snapshot.demands):
+        return snapshot.pending_since is not None and 0 <= draft.now - snapshot.pending_since < REPORT_SECONDS
     seen = draft.now if (since := draft.observation.demand_since) is None else since
     fired = max(alert.starts_at for alert in draft.observation.up.alerts)
-    young = 0 <= draft.now - min(seen, fired) < SETTLE_SECONDS
-    return young and not draft.launches and any(demand.count >= FIRST_REPORT for demand in snapshot.demands)
+    return 0 <= draft.now - min(seen, fired) < SETTLE_SECONDS
 
 
 def _pack_all(draft: Draft, snapshot: Snapshot) -> Packing:

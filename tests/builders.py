@@ -103,7 +103,7 @@ def snapshot(*nodes: Node, demands: tuple[Demand, ...] = (), **changes: object) 
 
 
 def observation(*workers: Worker, nodes: tuple[Node, ...] = (), **changes: object) -> Observation:
-    """Workers with their nodes in a fresh snapshot; `demands`, `gangs` and `known` go into the snapshot."""
+    """Workers with their nodes in a fresh snapshot, into which `demands`, `gangs`, `known` and `pending_since` go."""
     own = tuple(w.node for w in workers if w.node)
     seen = snapshot(
         *nodes,
@@ -111,5 +111,6 @@ def observation(*workers: Worker, nodes: tuple[Node, ...] = (), **changes: objec
         demands=changes.pop("demands", ()),  # type: ignore[arg-type]
         gangs=changes.pop("gangs", ()),
         demand_known=changes.pop("known", True),
+        pending_since=changes.pop("pending_since", None),
     )
     return Observation(**{"snapshot": seen, "workers": workers, **changes})  # type: ignore[arg-type]

@@ -201,8 +201,18 @@ LAUNCHES = [
         policy=policy(worker_type(num_cpus=4, max_workers=9), max_workers=9),
     ),
     Case(
-        "a small demand is exact at once and not waited for",
-        observation(nodes=(head(),), demands=(demand(3),), up=permits(starts_at=NOW)),
+        "a small demand that has just begun is given the time of a report to show its size",
+        observation(nodes=(head(),), demands=(demand(3),), up=permits(starts_at=NOW), pending_since=NOW - 0.1),
+        held=((Cause.DEMAND_SETTLING, 3),),
+    ),
+    Case(
+        "a small demand that was there a report ago is exact and not waited for",
+        observation(nodes=(head(),), demands=(demand(3),), up=permits(starts_at=NOW), pending_since=NOW - 0.2),
+        actions=((LAUNCH, Cause.PENDING_DEMAND, 3),),
+    ),
+    Case(
+        "a small demand of which nobody knows since when it waits is not waited for",
+        observation(nodes=(head(),), demands=(demand(3),), up=permits(starts_at=NOW), pending_since=None),
         actions=((LAUNCH, Cause.PENDING_DEMAND, 3),),
     ),
     Case(

@@ -392,6 +392,32 @@ def test_an_unexpected_error_does_not_stop_the_loop(world: World) -> None:
     assert world.metrics.registry.get_sample_value("rayscaler_reconcile_errors_total") == 2
 
 
+@pytest.mark.parametrize(
+    ("fires", "waiting_for", "waits"),
+    [
+        pytest.param(False, 9.0, 5.0, id="nothing is going on"),
+        pytest.param(True, 9.0, 0.5, id="an alert is active"),
+        pytest.param(True, 0.1, 0.0, id="a burst has just begun and shows its size in a moment"),
+    ],
+)
+def test_the_loop_looks_again_the_sooner_the_more_goes_on(
+    world: World,
+    monkeypatch: pytest.MonkeyPatch,
+    fires: bool,
+    waiting_for: float,
+    waits: float,
+) -> None:
+    stop, waited = threading.Event(), list[float]()
+    monkeypatch.setattr(world.alarm, "wait", lambda seconds: (waited.append(seconds), stop.set()))
+    world.journal.absorb_alerts([alert()] if fires else [])
+    world.see(waiting=2)
+    world.reader.snapshot = replace(world.reader.snapshot, pending_since=NOW - waiting_for)
+
+    world.reconciler.run(stop, check_interval=5)
+
+    assert waited == [waits]
+
+
 def test_a_scaler_that_no_longer_leads_decides_nothing(world: World) -> None:
     world.reconciler.run(threading.Event(), check_interval=5, leads=lambda: False)
 
