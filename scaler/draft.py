@@ -69,7 +69,7 @@ class Draft:
     held: list[Held] = field(default_factory=list)
     infeasible: list[Infeasible] = field(default_factory=list)
     demand_met: bool = True
-    settling: bool = False  # a burst that has just begun is given a second to show its size
+    settling: bool = False  # a burst that has just begun is given a moment to show its size
     _staying: dict[str, Worker] = field(init=False)
 
     def __post_init__(self) -> None:

@@ -5,6 +5,7 @@ Pure: standard library only. The time is the snapshot's own, so that the same fi
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from scaler.alerts import Alert, Permission, permission
@@ -55,7 +56,7 @@ def observe(  # noqa: PLR0913  # what it rests on, each once
     """
     now, heard, rest = snapshot.observed_at, list(alerts), cooldown or {}
     return Observation(
-        snapshot=snapshot,
+        snapshot=replace(snapshot, pending_since=None),  # it shows what it shows: no burst has just begun
         workers=_workers(snapshot, worker_types, policy) if workers is None else workers,
         up=_permitted(heard, Direction.UP, now),
         down=_permitted(heard, Direction.DOWN, now),

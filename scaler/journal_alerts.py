@@ -5,6 +5,8 @@ Notifications come in bursts, and a disk takes about as long to make one row saf
 
 from __future__ import annotations
 
+import sqlite3
+import sys
 from contextlib import contextmanager
 from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
@@ -14,11 +16,11 @@ from scaler.journal_file import JournalFile
 from scaler.model import Direction
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
 ROWS_AT_ONCE = 500  # in a statement: other threads run during each, and a busy one keeps us waiting after each
+LEAST_VARIABLES = 999  # in a statement, of any SQLite
 ROW = f"({', '.join('?' * len(Alert._fields))})"
 KNOWN_ALREADY = "ON CONFLICT (key) DO UPDATE SET " + ", ".join(
     f"{name} = excluded.{name}" for name in Alert._fields[1:]
@@ -109,10 +111,12 @@ def _alert(row: sqlite3.Row) -> Alert:
 
 
 def _store(db: sqlite3.Connection, alerts: Iterable[Alert]) -> None:
-    rows = [  # an alert's fields are the table's columns; all but plain str and int makes SQLite look for an adapter
+    rows = [  # an alert's fields are the table's columns; for an enum or a bool SQLite looks for an adapter
         (key, name, direction.value, int(firing), *rest) for key, name, direction, firing, *rest in alerts
     ]
-    for first in range(0, len(rows), ROWS_AT_ONCE):
-        some = rows[first : first + ROWS_AT_ONCE]
+    variables = db.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER) if sys.version_info >= (3, 11) else LEAST_VARIABLES
+    at_once = min(ROWS_AT_ONCE, variables // len(Alert._fields))
+    for first in range(0, len(rows), at_once):
+        some = rows[first : first + at_once]
         places = ", ".join([ROW] * len(some))
         db.execute(f"INSERT INTO alerts VALUES {places} {KNOWN_ALREADY}", list(chain.from_iterable(some)))  # noqa: S608  # ours

@@ -228,11 +228,12 @@ class Reconciler:
         """
         self._has_begun = False
         while not stop.is_set() and leads():
-            self._reconcile_safely(self._alarm.answer())
+            done = self._reconcile_safely(self._alarm.answer())
             stop.wait(REST_SECONDS)
-            self._alarm.wait(min(self._interval(), check_interval))
+            self._alarm.wait(min(max(self._interval(), 0.0 if done else BUSY_INTERVAL_SECONDS), check_interval))
 
-    def _reconcile_safely(self, trigger: str) -> None:
+    def _reconcile_safely(self, trigger: str) -> bool:
+        """Reconcile; whether nothing came up that nobody thought of."""
         with self._metrics.reconcile_duration.time():
             try:
                 if not self._has_begun:
@@ -244,6 +245,8 @@ class Reconciler:
             except Exception:
                 self._metrics.reconcile_errors.inc()
                 log.exception("reconcile failed; trying again")
+                return False
+        return True
 
     def _hold_everything(self, error: JournalError) -> None:
         """Nothing is done without a journal; one whose file is damaged is begun anew, for the next time."""

@@ -79,9 +79,12 @@ def _settling(draft: Draft, snapshot: Snapshot) -> bool:
     """Whether a burst began so recently that its size is not known yet; one right decision beats two."""
     if draft.launches:
         return False
-    if all(demand.count < FIRST_REPORT for demand in snapshot.demands):
-        return snapshot.pending_since is not None and 0 <= draft.now - snapshot.pending_since < REPORT_SECONDS
-    seen = draft.now if (since := draft.observation.demand_since) is None else since
+    largest = max((demand.count for demand in snapshot.demands), default=0)
+    if largest < FIRST_REPORT:
+        now = max(draft.now, snapshot.observed_at)  # who asks is the first to see it: after `draft.now`
+        since = snapshot.pending_since
+        return largest > 0 and since is not None and 0 <= now - since < REPORT_SECONDS
+    seen = draft.now if draft.observation.demand_since is None else draft.observation.demand_since
     fired = max(alert.starts_at for alert in draft.observation.up.alerts)
     return 0 <= draft.now - min(seen, fired) < SETTLE_SECONDS
 

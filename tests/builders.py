@@ -103,7 +103,7 @@ def snapshot(*nodes: Node, demands: tuple[Demand, ...] = (), **changes: object) 
 
 
 def observation(*workers: Worker, nodes: tuple[Node, ...] = (), **changes: object) -> Observation:
-    """Workers with their nodes in a fresh snapshot, into which `demands`, `gangs`, `known` and `pending_since` go."""
+    """Workers with their nodes in a fresh snapshot, with `demands`, `gangs`, `known` and the times."""
     own = tuple(w.node for w in workers if w.node)
     seen = snapshot(
         *nodes,
@@ -112,5 +112,6 @@ def observation(*workers: Worker, nodes: tuple[Node, ...] = (), **changes: objec
         gangs=changes.pop("gangs", ()),
         demand_known=changes.pop("known", True),
         pending_since=changes.pop("pending_since", None),
+        observed_at=changes.pop("observed_at", NOW),
     )
     return Observation(**{"snapshot": seen, "workers": workers, **changes})  # type: ignore[arg-type]

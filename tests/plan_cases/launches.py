@@ -206,6 +206,16 @@ LAUNCHES = [
         held=((Cause.DEMAND_SETTLING, 3),),
     ),
     Case(
+        "a small demand that the scaler's own look is the first to see is waited for too",
+        observation(nodes=(head(),), demands=(demand(3),), up=UP, observed_at=NOW + 0.003, pending_since=NOW + 0.003),
+        held=((Cause.DEMAND_SETTLING, 3),),
+    ),
+    Case(
+        "a placement group that has just begun to wait shows whole and is not waited for",
+        observation(nodes=(head(),), gangs=(gang({"CPU": 1.0}, {"CPU": 1.0}),), up=UP, pending_since=NOW - 0.1),
+        actions=((LAUNCH, Cause.PENDING_DEMAND, 2),),
+    ),
+    Case(
         "a small demand that was there a report ago is exact and not waited for",
         observation(nodes=(head(),), demands=(demand(3),), up=permits(starts_at=NOW), pending_since=NOW - 0.2),
         actions=((LAUNCH, Cause.PENDING_DEMAND, 3),),

@@ -418,6 +418,28 @@ def test_the_loop_looks_again_the_sooner_the_more_goes_on(
     assert waited == [waits]
 
 
+def test_an_unexpected_error_while_a_burst_shows_its_size_is_not_hurried(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.journal.absorb_alerts([alert()])
+    world.see(waiting=2)
+    world.reader.snapshot = replace(world.reader.snapshot, pending_since=NOW)
+    stop, waited = threading.Event(), list[float]()
+
+    def broken() -> Snapshot:
+        stop.set()
+        raise ZeroDivisionError
+
+    def wait(seconds: float) -> None:
+        waited.append(seconds)
+        world.reader.read = broken  # type: ignore[method-assign]
+
+    monkeypatch.setattr(world.alarm, "wait", wait)
+    world.reconciler.run(stop, check_interval=5)
+
+    assert waited == [0.0, 0.5]
+
+
 def test_a_scaler_that_no_longer_leads_decides_nothing(world: World) -> None:
     world.reconciler.run(threading.Event(), check_interval=5, leads=lambda: False)
 

@@ -181,6 +181,20 @@ def test_a_sender_that_leaves_out_the_fingerprint_is_given_alertmanagers_own() -
     assert heard.key == "1b4e7ff89ab3106d"  # as Alertmanager 0.25 listed an alert with these labels
 
 
+@pytest.mark.parametrize("label", ["ray_scale", "alertname", "cluster", "worker_type"])
+def test_a_label_that_is_null_is_no_label_that_is_missing(label: str) -> None:
+    labels = {"alertname": "Mine", "ray_scale": "up", label: None}
+
+    with pytest.raises(InvalidAlertError, match=r"Expected `str`, got `null`"):
+        notification.read(body(incoming(labels=labels)), NOW, "blue")
+
+
+def test_labels_that_are_not_read_may_be_anything() -> None:
+    labels = {"alertname": "Mine", "ray_scale": "up", "severity": None, "shard": 3}
+
+    assert len(notification.read(body(incoming(labels=labels)), NOW).alerts) == 1
+
+
 def test_one_alert_in_two_groups_is_one_alert() -> None:
     keys = {notification.read(body(incoming(), groupKey=key), NOW).alerts[0].key for key in ("{}:a", "{}:b")}
 

@@ -41,6 +41,13 @@ def test_without_alerts_scaling_up_is_assumed_to_be_permitted_and_a_burst_to_be_
     assert not observed.down
 
 
+def test_what_a_saved_state_shows_is_planned_although_it_was_the_first_to_show_it() -> None:
+    seen = snapshot(head(), demands=(demand(2),), pending_since=NOW)
+    observed = dry_run.observe(seen, {}, [dry_run.assumed(seen)], policy())
+
+    assert [action.kind for action in plan(observed, policy(), NOW).actions] == [ActionKind.LAUNCH] * 2
+
+
 def test_demand_that_is_not_known_is_planned_as_if_it_stayed_unknown() -> None:
     seen = snapshot(head(), demand_known=False)
     observed = dry_run.observe(seen, {}, [dry_run.assumed(seen)], policy())
