@@ -51,7 +51,7 @@ preview: ## docs/dashboard-*.png from a real run (five minutes)
 
 images: ## images for docker-compose.yml where no registry is, but Grafana's (make images >> .env)
 	@scripts/setup docker
-	@$(VENV)/python -m watcher.stand_ins
+	@$(VENV)/python -m ray_watcher.images.offline
 
 env: ## .env for docker-compose.yml, with this machine's group of the Docker socket
 	@scripts/compose-env

@@ -18,7 +18,7 @@ from benchmarks.demand_trials import await_rest, run_trial, say, stages
 from benchmarks.docker_floor import docker_is_here, floor_trial, paused
 from benchmarks.product import WARM_VARIABLE, product
 from benchmarks.ray_autoscaler import ray_autoscaler
-from watcher.images import default_tag
+from ray_watcher.images.build import default_tag
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.demand_trials import await_rest, run_trial
-from common.ray_auth import MODE_VARIABLE
-from scaler.model import LaunchRequest, WorkerType
+from ray_watcher_common.ray_auth import MODE_VARIABLE
+from scaler.model.cluster import LaunchRequest, WorkerType
 from scaler.providers import ray_start
 from scaler.providers.docker import GCS_PORT, PROGRAM_PATH, container_name, ray_command, shm_bytes
 from scaler.providers.engine import docker_answers

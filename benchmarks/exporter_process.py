@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 import psutil
 
-from common.processes import free_ports
 from exporter.snapshots import SHARED_SECONDS
+from ray_watcher_common.processes import free_ports
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -20,9 +20,9 @@ from benchmarks.ray_autoscaler import LOOP_SECONDS, autoscaling_head
 from benchmarks.ray_ground import processes_below, ray_watcher
 from benchmarks.report import Headline, Report, Table
 from benchmarks.timing import MIB
-from scaler.lifecycle import WorkerState
-from watcher import supervisord
-from watcher.fetch import UnreachableError, get_json
+from ray_watcher.fetch import UnreachableError, get_json
+from ray_watcher.stack import supervisord
+from scaler.model.workers import WorkerState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, MutableMapping

@@ -23,10 +23,10 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from scaler.binpack import solve
-from scaler.greedy import Room
-from scaler.model import Demand, Gang, Strategy, WorkerType, bundle
-from scaler.slots import Slot
+from scaler.model.cluster import Demand, Gang, Strategy, WorkerType, bundle
+from scaler.packing.capacity import Slot
+from scaler.packing.greedy import Room
+from scaler.packing.solver import solve
 
 RANDOM_SHAPES = (
     {"CPU": 1.0},
@@ -121,7 +121,7 @@ def random_case(seed: int) -> Case:
 
 
 def ours(case: Case) -> Outcome:
-    """By `scaler.binpack`."""
+    """By `scaler.packing.solver`."""
     room = Room(case.max_workers, {kind.name: kind.max_workers for kind in case.worker_types})
     slots = tuple(Slot(free, free) for free in case.nodes)
     began = time.perf_counter()

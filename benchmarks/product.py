@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.ray_ground import driver, ground, ray_watcher
-from common.ray_auth import MODE_VARIABLE, PATH_VARIABLE
+from ray_watcher.demo.timeline import UP_ALERT
+from ray_watcher.fetch import UnreachableError, get_json
+from ray_watcher_common.ray_auth import MODE_VARIABLE, PATH_VARIABLE
 from scaler.providers.docker import GCS_PORT, container_name
-from watcher.demo.timeline import UP_ALERT
-from watcher.fetch import UnreachableError, get_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, MutableMapping

@@ -21,11 +21,11 @@ from typing import TYPE_CHECKING, Any
 import psutil
 
 from benchmarks.ray_ground import driver, foreign
-from common.detached import Detached
-from common.processes import free_ports
+from ray_watcher.cluster.head import knows_head
+from ray_watcher.cluster.process import ray_program
+from ray_watcher_common.detached import Detached
+from ray_watcher_common.processes import free_ports
 from scaler.providers.local_node import LocalNode
-from watcher.ray_head import knows_head
-from watcher.ray_process import ray_program
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -24,8 +24,8 @@ from benchmarks.simulation_alerts import shipped
 from benchmarks.simulation_day import Result, simulate
 from benchmarks.simulation_scalers import PlainStep, RayAutoscaler, RayWatcher, Scaler
 from benchmarks.simulation_trace import DAYS, Trace, generate
-from scaler.config import Policy
-from scaler.model import WorkerType
+from scaler.model.cluster import WorkerType
+from scaler.model.policy import Policy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -13,7 +13,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from scaler.lifecycle import lowest_free_index
+from scaler.model.workers import lowest_free_index
 
 if TYPE_CHECKING:
     from benchmarks.simulation_trace import Trace, Work

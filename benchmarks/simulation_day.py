@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from benchmarks.simulation_scalers import Scaler
     from benchmarks.simulation_trace import Trace
-    from scaler.config import Policy
+    from scaler.model.policy import Policy
 
 SAMPLE_SECONDS = 60.0
 SHORT_LIFE_SECONDS = 180.0  # idle timeout and a little more: such a worker has hardly worked

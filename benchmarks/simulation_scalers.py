@@ -8,18 +8,18 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from benchmarks.simulation_alerts import Rule, Timing
-from scaler.alerts import Alert, Permission
-from scaler.decision import Observation
-from scaler.greedy import Line, Room, Way
-from scaler.lifecycle import ActionKind, Worker, WorkerState
-from scaler.model import Demand, Direction, Node, NodeStatus, Snapshot, bundle
-from scaler.plan import plan
-from scaler.preferences import as_ray_orders, as_ray_scores
-from scaler.slots import Slot, Slots, fresh
+from scaler.model.alerts import Alert, Permission
+from scaler.model.cluster import Demand, Direction, Node, NodeStatus, Snapshot, bundle
+from scaler.model.decision import Observation
+from scaler.model.workers import ActionKind, Worker, WorkerState
+from scaler.packing.capacity import Slot, Slots, fresh
+from scaler.packing.greedy import Line, Room, Way
+from scaler.packing.heuristics import as_ray_orders, as_ray_scores
+from scaler.planning.plan import plan
 
 if TYPE_CHECKING:
     from benchmarks.simulation_cluster import Cluster, SimWorker
-    from scaler.config import Policy
+    from scaler.model.policy import Policy
 
 BUSY_SECONDS = 0.5  # between the shipped scaler's reconciles while something goes on
 FLIGHTS_AT_ONCE = 32  # launches that the shipped scaler has on their way at once, and as many removals
@@ -67,7 +67,7 @@ class Flights:
 
 @dataclass
 class RayWatcher:
-    """`scaler.plan.plan` behind the shipped alerts, at the moments at which the scaler reconciles.
+    """`scaler.planning.plan.plan` behind the shipped alerts, at the moments at which the scaler reconciles.
 
     It is asked only where its answer could be to do something: while demand waits, the cooldown is over and there is
     room, or while a worker has been idle for its timeout. In between, its own rules forbid any action.
@@ -159,7 +159,7 @@ class RayWatcher:
         )
 
     def _worker(self, cluster: Cluster, worker: SimWorker, now: float) -> Worker:
-        """As `scaler.lifecycle.join_views` tells it; made anew only where something has changed."""
+        """As `scaler.model.workers.join_views` tells it; made anew only where something has changed."""
         since, kind = cluster.idle_since.get(worker.index), self.policy.worker_types[0].name
         state = _state(worker, now)
         if state is not WorkerState.RUNNING:
@@ -187,8 +187,8 @@ class RayAutoscaler:
     """Ray's own rule on Ray's own beat: pack what waits greedily, launch all of it at once, end what is idle too long.
 
     Its `ResourceDemandScheduler` takes seconds for each look at this size, so our equivalent of its greedy rule
-    decides (`scaler.preferences.as_ray_orders` and `as_ray_scores`). No limit on launches under way: that is generous,
-    Ray's default is 10.
+    decides (`scaler.packing.heuristics.as_ray_orders` and `as_ray_scores`). No limit on launches in progress:
+    that is generous, Ray's default is 10.
     """
 
     policy: Policy

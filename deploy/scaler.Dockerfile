@@ -9,9 +9,9 @@ COPY deploy/scaler.lock /tmp/requirements.lock
 RUN python3 -m venv /tmp/pip \
  && /tmp/pip/bin/pip install --no-cache-dir --disable-pip-version-check --quiet --require-hashes --no-deps \
     --target /opt/app -r /tmp/requirements.lock
-COPY common /opt/app/common
+COPY ray_watcher_common /opt/app/ray_watcher_common
 COPY scaler /opt/app/scaler
-RUN python3 -m compileall -q /opt/app/common /opt/app/scaler && mkdir /tmp/state
+RUN python3 -m compileall -q /opt/app/ray_watcher_common /opt/app/scaler && mkdir /tmp/state
 
 FROM ${BASE}
 COPY --from=build /opt/app /opt/app

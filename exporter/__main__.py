@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from common import lean  # noqa: F401  # before all others
+from ray_watcher_common import lean  # noqa: F401  # before all others
 
 # isort: split
 import os
 import time
 
-from common import logs, serving, settings
 from exporter.cpu_heuristic import CpuHeuristicSource
 from exporter.dashboard import Dashboard, DashboardSource
 from exporter.families import Thresholds
@@ -18,6 +17,7 @@ from exporter.http import application
 from exporter.serving import serve
 from exporter.settings import ExporterSettings
 from exporter.snapshots import SHARED_SECONDS, Snapshots
+from ray_watcher_common import logs, serving, settings
 
 
 def snapshots(chosen: ExporterSettings) -> Snapshots:

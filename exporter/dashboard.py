@@ -14,11 +14,11 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from common.ray_auth import NO_TOKEN, RayToken
 from exporter.camel import Names
 from exporter.cluster import ClusterState, GangDemand, ResourceDemand, Source, Strategy, bundle, merged
 from exporter.dashboard_nodes import known_nodes
 from exporter.errors import SourceBrokenError, SourceStaleError, SourceUnavailableError
+from ray_watcher_common.ray_auth import NO_TOKEN, RayToken
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

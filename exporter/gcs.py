@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 import grpc
 from google.protobuf.message import DecodeError
 
-from common.ray_auth import NO_TOKEN, RayToken
 from exporter import gcs_pb2
 from exporter.cluster import (
     ClusterState,
@@ -31,6 +30,7 @@ from exporter.cluster import (
     merged,
 )
 from exporter.errors import SourceBrokenError, SourceUnavailableError
+from ray_watcher_common.ray_auth import NO_TOKEN, RayToken
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import waitress
 
-from common.serving import until_signalled
+from ray_watcher_common.serving import until_signalled
 
 if TYPE_CHECKING:
     import socket

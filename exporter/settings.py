@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from common.settings import ClusterAddresses, HostPort
+from ray_watcher_common.settings import ClusterAddresses, HostPort
 
 
 class ExporterSettings(ClusterAddresses):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from common import lean  # noqa: F401  # before all others
+from ray_watcher_common import lean  # noqa: F401  # before all others
 
 # isort: split
 import os
@@ -15,33 +15,34 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from common import logs
-from common.serving import bind, fail
-from common.settings import SettingsError, load
-from scaler.alertmanager import AlertmanagerApi
-from scaler.cluster_client import StateReader
-from scaler.errors import JournalCorruptError, ScalerError
-from scaler.flights import Flights
-from scaler.gcs import GcsDrainer
-from scaler.journal import Journal
-from scaler.journal_file import set_aside
-from scaler.lease import Lease
-from scaler.levels import Levels
-from scaler.metrics import MeteredProvider, ScalerMetrics
-from scaler.pages import ScalerApi
-from scaler.planner import load_planner
-from scaler.policy_file import policy_from
+from ray_watcher_common import logs
+from ray_watcher_common.serving import bind, fail
+from ray_watcher_common.settings import SettingsError, load
+from scaler.alerting.alertmanager import AlertmanagerApi
+from scaler.alerting.resync import Levels
+from scaler.clients.exporter import StateReader
+from scaler.clients.gcs import GcsDrainer
+from scaler.config.policy_file import policy_from
+from scaler.config.settings import ScalerSettings
+from scaler.control.actions import Flights
+from scaler.control.custom_planner import load_planner
+from scaler.control.lease import Lease
+from scaler.control.view import Alarm
+from scaler.journal.database import set_aside
+from scaler.journal.journal import Journal
+from scaler.model.errors import JournalCorruptError, ScalerError
 from scaler.providers import provider_from_settings
-from scaler.reconciler import Alarm, Reconciler
-from scaler.serving import serve
-from scaler.settings import ScalerSettings
-from scaler.view_metrics import ViewCollector
-from scaler.webhook import create_app
+from scaler.reconciler import Reconciler
+from scaler.telemetry.metrics import MeteredProvider, ScalerMetrics
+from scaler.web.collector import ViewCollector
+from scaler.web.pages import ScalerApi
+from scaler.web.server import serve
+from scaler.web.webhook import create_app
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from scaler.ports import Clock
+    from scaler.model.ports import Clock
 
 log = structlog.get_logger()
 

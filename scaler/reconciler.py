@@ -8,33 +8,35 @@ of the next observation, and every flight that lands wakes the loop.
 from __future__ import annotations
 
 import math
-import threading
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import structlog
 
-from scaler.alerts import permission
-from scaler.breaker import health_by_type
-from scaler.decision import Cause, Observation, Plan
-from scaler.errors import JournalCorruptError, JournalError, ProviderError, SnapshotUnavailableError
-from scaler.lifecycle import JOINING, ActionKind, Worker, WorkerState, join_views
-from scaler.loose_ends import LooseEnds
-from scaler.model import Direction, Snapshot
-from scaler.oddities import Oddity, oddities
-from scaler.plan import plan
-from scaler.samples import Sampler
-from scaler.stages import StageTracker
+from scaler.control.recovery import LooseEnds
+from scaler.control.view import View
+from scaler.explain.anomalies import oddities
+from scaler.journal.samples import Sampler
+from scaler.model.alerts import permission
+from scaler.model.circuit_breaker import health_by_type
+from scaler.model.cluster import Direction, Snapshot
+from scaler.model.decision import Cause, Observation, Plan
+from scaler.model.errors import JournalCorruptError, JournalError, ProviderError, SnapshotUnavailableError
+from scaler.model.workers import JOINING, ActionKind, Worker, WorkerState, join_views
+from scaler.planning.plan import plan
+from scaler.telemetry.stages import StageTracker
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    import threading
+    from collections.abc import Callable
 
-    from scaler.config import Policy
-    from scaler.flights import Flights
-    from scaler.journal import Journal
-    from scaler.metrics import ScalerMetrics
-    from scaler.planner import Planner
-    from scaler.ports import Clock, ClusterReader, WorkerProvider
+    from scaler.control.actions import Flights
+    from scaler.control.custom_planner import Planner
+    from scaler.control.view import Alarm
+    from scaler.journal.journal import Journal
+    from scaler.model.policy import Policy
+    from scaler.model.ports import Clock, ClusterReader, WorkerProvider
+    from scaler.telemetry.metrics import ScalerMetrics
 
 log = structlog.get_logger()
 
@@ -44,40 +46,6 @@ REPEATED_SECONDS = 30.0  # what is said again so soon, of two causes that take t
 FORGET_EVERY_SECONDS = 3600.0
 JOURNAL_KEPT_SECONDS = 30 * 24 * 3600.0
 MOVING = JOINING | {WorkerState.DRAINING, WorkerState.TERMINATING}
-
-
-class Alarm:
-    """Wakes the loop, and remembers why."""
-
-    def __init__(self) -> None:
-        self._rung = threading.Event()
-        self._trigger = "start"
-
-    def ring(self, trigger: str) -> None:
-        """Reconcile at once, because of `trigger`."""
-        self._trigger = trigger
-        self._rung.set()
-
-    def wait(self, seconds: float) -> None:
-        """Sleep until rung, at most `seconds`."""
-        self._rung.wait(seconds)
-
-    def answer(self) -> str:
-        """Why the loop was woken (`timer` where nothing rang); ready to ring again."""
-        self._rung.clear()
-        trigger, self._trigger = self._trigger, "timer"
-        return trigger
-
-
-@dataclass(frozen=True, eq=False)  # one for each reconcile, known by its identity
-class View:
-    """The last reconcile, for status page and metrics; and how long the last scale-up's stages took (seconds)."""
-
-    at: float
-    observation: Observation
-    plan: Plan
-    last_scale_up: Mapping[str, float] = field(default_factory=dict)
-    oddities: tuple[Oddity, ...] = ()
 
 
 class Reconciler:

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from scaler.alerts import Alert, Permission
-from scaler.config import Policy
-from scaler.decision import Observation
-from scaler.lifecycle import Worker, WorkerState
-from scaler.model import Demand, Direction, Gang, Node, NodeStatus, Snapshot, Strategy, WorkerType, bundle
+from scaler.model.alerts import Alert, Permission
+from scaler.model.cluster import (
+    Demand,
+    Direction,
+    Gang,
+    Node,
+    NodeStatus,
+    Snapshot,
+    Strategy,
+    WorkerType,
+    bundle,
+)
+from scaler.model.decision import Observation
+from scaler.model.policy import Policy
+from scaler.model.workers import Worker, WorkerState
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from common import yaml_lines
-from common.findings import in_order
-from common.settings import load
-from scaler import policy_file
-from scaler.settings import ScalerSettings
-from watcher.checks import route, rules
+from ray_watcher.checks import route, rules
+from ray_watcher_common import yaml_lines
+from ray_watcher_common.findings import in_order
+from ray_watcher_common.settings import load
+from scaler.config import policy_file
+from scaler.config.settings import ScalerSettings
 
 BROKEN = Path(__file__).parent / "broken_config"
 GOLDEN = Path(__file__).parent / "golden" / "check_config.txt"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from watcher.monitoring import SHIPPED_DIRECTORY, Addresses, rendered
+from ray_watcher.stack.monitoring import SHIPPED_DIRECTORY, Addresses, rendered
 
 DEPLOY = Path(__file__).resolve().parents[1] / "deploy"
 ADDRESSES = Addresses(

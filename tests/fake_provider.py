@@ -6,13 +6,13 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from scaler.errors import IndexTakenError, LaunchFailedError, ProviderError
-from scaler.model import Instance, InstanceStatus
+from scaler.model.cluster import Instance, InstanceStatus
+from scaler.model.errors import IndexTakenError, LaunchFailedError, ProviderError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from scaler.model import LaunchRequest
+    from scaler.model.cluster import LaunchRequest
 
 
 @dataclass

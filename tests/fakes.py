@@ -6,8 +6,8 @@ from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from scaler.errors import SnapshotUnavailableError
-from scaler.model import DrainReply, Snapshot
+from scaler.model.cluster import DrainReply, Snapshot
+from scaler.model.errors import SnapshotUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,7 +8,7 @@ from pathlib import Path
 from grpc_tools import protoc
 
 ROOT = Path(__file__).parent.parent
-PROTOS = ("exporter/gcs.proto", "scaler/drain.proto")
+PROTOS = ("exporter/gcs.proto", "scaler/clients/drain.proto")
 BARE_MAPPINGS = '# mypy: disable-error-code="type-arg"\n'  # protoc writes Mapping without its types
 
 
@@ -18,5 +18,5 @@ def files() -> dict[Path, str]:
         code = protoc.main(["protoc", f"-I{ROOT}", f"--python_out={directory}", f"--pyi_out={directory}", *PROTOS])
         if code:
             raise RuntimeError(f"protoc ended with {code}")
-        made = {path.relative_to(directory): path.read_text() for path in Path(directory).glob("*/*_pb2.py*")}
+        made = {path.relative_to(directory): path.read_text() for path in Path(directory).rglob("*_pb2.py*")}
     return {ROOT / path: (BARE_MAPPINGS if path.suffix == ".pyi" else "") + text for path, text in made.items()}

@@ -10,7 +10,7 @@ import rules_data
 
 from exporter.catalog import CATALOG as EXPORTER_CATALOG
 from grafana.panel_data import Moment, Prometheus, Series, dashboard, panels
-from scaler.metrics import CATALOG as SCALER_CATALOG
+from scaler.telemetry.metrics import CATALOG as SCALER_CATALOG
 
 EMPTY = {
     "cluster: GPUs booked A": "there is no GPU",

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Protocol
 
 from fake_provider import FakeEngine, FakeProvider
 
-from common import processes
-from common.detached import MARKER
-from scaler.errors import LaunchFailedError
-from scaler.model import LaunchRequest, WorkerType
+from ray_watcher_common import processes
+from ray_watcher_common.detached import MARKER
+from scaler.model.cluster import LaunchRequest, WorkerType
+from scaler.model.errors import LaunchFailedError
 from scaler.providers.docker import CLUSTER_LABEL, DockerProvider
 from scaler.providers.process import ProcessProvider
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from scaler.ports import WorkerProvider
+    from scaler.model.ports import WorkerProvider
     from scaler.providers.container import Container
     from scaler.providers.engine import Engine
 

@@ -9,10 +9,10 @@ import click
 
 from exporter.catalog import CATALOG as EXPORTER_CATALOG
 from exporter.settings import ExporterSettings
-from scaler.decision import ACTION_CAUSES, HELD_CAUSES, Cause
-from scaler.metrics import CATALOG as SCALER_CATALOG
-from watcher.cli import cli
-from watcher.settings import OperatorSettings
+from ray_watcher.cli import cli
+from ray_watcher.settings import OperatorSettings
+from scaler.model.decision import ACTION_CAUSES, HELD_CAUSES, Cause
+from scaler.telemetry.metrics import CATALOG as SCALER_CATALOG
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo

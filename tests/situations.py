@@ -7,20 +7,20 @@ from typing import TYPE_CHECKING, Any
 
 from builders import NOW, alert, demand, observation, permits, policy, worker, worker_type
 
-from scaler.alerts import Permission
-from scaler.breaker import LaunchHealth
-from scaler.decision import Observation
-from scaler.journal import Journal
-from scaler.lifecycle import WorkerState
-from scaler.model import Direction
-from scaler.pauses import Pause
-from scaler.plan import plan
-from scaler.reconciler import View
-from scaler.status import status
+from scaler.control.view import View
+from scaler.journal.journal import Journal
+from scaler.model.alerts import Permission
+from scaler.model.circuit_breaker import LaunchHealth
+from scaler.model.cluster import Direction
+from scaler.model.decision import Observation
+from scaler.model.pause import Pause
+from scaler.model.workers import WorkerState
+from scaler.planning.plan import plan
+from scaler.web.status import status
 
 if TYPE_CHECKING:
-    from scaler.config import Policy
-    from scaler.decision import Plan
+    from scaler.model.decision import Plan
+    from scaler.model.policy import Policy
 
 GPU = {"GPU": 1.0}
 PENDING = Permission((alert(starts_at=NOW - 40, summary="12 tasks wait for room"),))

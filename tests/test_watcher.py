@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from guide_script import LIVE
 
-from common.processes import free_ports
+from ray_watcher_common.processes import free_ports
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

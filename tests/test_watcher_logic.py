@@ -15,11 +15,11 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from common.settings import SettingsError, load
 from exporter import gcs
-from scaler.lifecycle import lowest_free_index
-from scaler.settings import ScalerSettings
-from watcher.settings import OperatorSettings
+from ray_watcher.settings import OperatorSettings
+from ray_watcher_common.settings import SettingsError, load
+from scaler.config.settings import ScalerSettings
+from scaler.model.workers import lowest_free_index
 
 HERE = Path(__file__).parent
 

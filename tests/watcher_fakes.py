@@ -9,21 +9,21 @@ from click.testing import CliRunner, Result
 from fake_provider import FakeProvider
 
 from exporter.cluster import HEAD_RESOURCE, ClusterState, Node, NodeStatus, ResourceDemand, Source, bundle
-from scaler.model import DrainReply, Instance, InstanceStatus, LaunchRequest, WorkerType
-from watcher.cli import cli
-from watcher.errors import AlreadyRunningError, NotRunningError, WatcherError
-from watcher.host import Host
-from watcher.ray_cluster import HeadOptions, HeadStatus
-from watcher.stack import programs_of
+from ray_watcher.cli import cli
+from ray_watcher.cluster.base import HeadOptions, HeadStatus
+from ray_watcher.errors import AlreadyRunningError, NotRunningError, WatcherError
+from ray_watcher.host import Host
+from ray_watcher.stack.stack import programs_of
+from scaler.model.cluster import DrainReply, Instance, InstanceStatus, LaunchRequest, WorkerType
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from scaler.ports import Drainer
-    from watcher.program_containers import ProgramContainer
-    from watcher.settings import OperatorSettings
-    from watcher.stack import Stack
-    from watcher.supervisord import Program
+    from ray_watcher.settings import OperatorSettings
+    from ray_watcher.stack.compose import ProgramContainer
+    from ray_watcher.stack.stack import Stack
+    from ray_watcher.stack.supervisord import Program
+    from scaler.model.ports import Drainer
 
 GCS = "127.0.0.1:6379"
 

@@ -1,12 +1,12 @@
-"""Where workers run: each provider implements `scaler.ports.WorkerProvider` on its own, none imports another."""
+"""Where workers run: each provider implements `scaler.model.ports.WorkerProvider` on its own, none imports another."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from scaler.ports import WorkerProvider
-    from scaler.settings import ScalerSettings
+    from scaler.config.settings import ScalerSettings
+    from scaler.model.ports import WorkerProvider
 
 
 def provider_from_settings(settings: ScalerSettings) -> WorkerProvider:

@@ -13,9 +13,9 @@ import time
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
-from scaler.errors import IndexTakenError, ProviderError
-from scaler.lifecycle import WORKER_ID
-from scaler.model import Instance, InstanceStatus
+from scaler.model.cluster import Instance, InstanceStatus
+from scaler.model.errors import IndexTakenError, ProviderError
+from scaler.model.workers import WORKER_ID
 from scaler.providers import ray_start
 from scaler.providers.container import ContainerSpec
 from scaler.providers.engine import CREATION_SECONDS, ConflictError, Engine, soon
@@ -23,9 +23,9 @@ from scaler.providers.engine import CREATION_SECONDS, ConflictError, Engine, soo
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from scaler.model import LaunchRequest, WorkerType
+    from scaler.config.settings import ScalerSettings
+    from scaler.model.cluster import LaunchRequest, WorkerType
     from scaler.providers.container import Container
-    from scaler.settings import ScalerSettings
 
 CLUSTER_LABEL = "ray-watcher.cluster"
 WORKER_ID_LABEL = "ray-watcher.worker-id"

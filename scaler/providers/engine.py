@@ -24,9 +24,8 @@ import requests
 import urllib3
 from docker.constants import DEFAULT_DOCKER_API_VERSION
 
-from scaler.errors import LaunchFailedError, ProviderError, ProviderUnavailableError
-from scaler.providers.container import from_listing
-from scaler.providers.tarred import archive, content
+from scaler.model.errors import LaunchFailedError, ProviderError, ProviderUnavailableError
+from scaler.providers.container import archive, content, from_listing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

@@ -1,7 +1,7 @@
 """Workers as processes of this host: the embedded default where there is no Docker.
 
 The truth is on disk, one directory per worker (`<state_dir>/workers/<worker_id>/`): `record.json` is written
-before the process starts, the rest by `common.detached`. Any number of providers, in any number of
+before the process starts, the rest by `ray_watcher_common.detached`. Any number of providers, in any number of
 processes, can work on it at once: what has to be decided together (index, ports) is decided under a lock.
 """
 
@@ -17,21 +17,21 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from common.detached import Detached, State, StillRunningError, write_atomically
-from common.locks import exclusive
-from common.ray_auth import NO_TOKEN, RayToken
-from common.settings import split_host_port
-from scaler.errors import IndexTakenError, LaunchFailedError, ProviderError, ProviderUnavailableError
-from scaler.model import Instance, InstanceStatus, LaunchRequest
+from ray_watcher_common.detached import Detached, State, StillRunningError, write_atomically
+from ray_watcher_common.locks import exclusive
+from ray_watcher_common.ray_auth import NO_TOKEN, RayToken
+from ray_watcher_common.settings import split_host_port
+from scaler.config.settings import LOOPBACK_HOSTS
+from scaler.model.cluster import Instance, InstanceStatus, LaunchRequest
+from scaler.model.errors import IndexTakenError, LaunchFailedError, ProviderError, ProviderUnavailableError
 from scaler.providers import ray_start
 from scaler.providers.local_node import LocalNode
-from scaler.settings import LOOPBACK_HOSTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from scaler.settings import ScalerSettings
+    from scaler.config.settings import ScalerSettings
 
 LOCK_SECONDS = 10.0  # who holds the lock needs milliseconds
 

@@ -8,12 +8,12 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from common.ray_auth import MODE_VARIABLE, PATH_VARIABLE
+from ray_watcher_common.ray_auth import MODE_VARIABLE, PATH_VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from scaler.model import LaunchRequest, WorkerType
+    from scaler.model.cluster import LaunchRequest, WorkerType
 
 NOT_INHERITED = (
     *("RAY_ADDRESS", "RAY_OVERRIDE_RESOURCES", "RAY_CLOUD_INSTANCE_ID", "RAY_NODE_TYPE_NAME", "WATCHER_"),

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 from provider_worlds import DockerWorld
 
+from ray_watcher.images.build import build_base
 from scaler.providers.engine import Engine, docker_answers
-from watcher.images import build_base
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from exporter import gcs, gcs_pb2
-from scaler import drain_pb2
-from scaler.gcs import DRAIN_NODE
+from scaler.clients import drain_pb2
+from scaler.clients.gcs import DRAIN_NODE
 
 # In a process of its own: importing Ray warns, and it brings its own gRPC.
 DESCRIBE_RAY = """

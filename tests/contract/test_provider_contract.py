@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 from provider_worlds import EXITS, NO_PROGRAM, STUBBORN, WAITS, FakeWorld, ProcessWorld, eventually, request
 
-from scaler.errors import IndexTakenError, LaunchFailedError, ProviderError
-from scaler.model import InstanceStatus
+from scaler.model.cluster import InstanceStatus
+from scaler.model.errors import IndexTakenError, LaunchFailedError, ProviderError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from provider_worlds import World
 
-    from scaler.ports import WorkerProvider
+    from scaler.model.ports import WorkerProvider
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 from provider_worlds import MISSING_IMAGE, NO_PROGRAM, SLEEPS, TYPE, eventually, request
 
-from scaler.errors import LaunchFailedError, ProviderUnavailableError
-from scaler.model import InstanceStatus, LaunchRequest
+from scaler.model.cluster import InstanceStatus, LaunchRequest
+from scaler.model.errors import LaunchFailedError, ProviderUnavailableError
 from scaler.providers.container import ContainerSpec
 from scaler.providers.docker import INDEX_LABEL
 from scaler.providers.engine import Engine

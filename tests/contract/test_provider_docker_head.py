@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import pytest
 from provider_worlds import MISSING_IMAGE
 
-from common.processes import free_ports
+from ray_watcher.cluster.base import HeadOptions
+from ray_watcher.cluster.docker import DockerCluster
+from ray_watcher.errors import AlreadyRunningError, MissingError, NotRunningError, PortTakenError, WatcherError
+from ray_watcher_common.processes import free_ports
 from scaler.providers.container import ContainerSpec
 from scaler.providers.docker import CLUSTER_LABEL
-from watcher.errors import AlreadyRunningError, MissingError, NotRunningError, PortTakenError, WatcherError
-from watcher.ray_cluster import HeadOptions
-from watcher.ray_docker import DockerCluster
 
 if TYPE_CHECKING:
     from provider_worlds import DockerWorld

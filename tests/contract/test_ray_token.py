@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import pytest
 from provider_worlds import TYPE, DockerWorld, eventually, request
 
-from common.ray_auth import RayToken
+from ray_watcher.cluster.base import HeadStatus
+from ray_watcher.operations.inventory import Roster
+from ray_watcher.output.cluster_status import cluster_document
+from ray_watcher_common.ray_auth import RayToken
 from scaler.providers.docker import TOKEN_PATH, DockerProvider
 from scaler.providers.process import ProcessProvider
-from watcher.ray_cluster import HeadStatus
-from watcher.roster import Roster
-from watcher.status import cluster_document
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -23,8 +23,8 @@ from exporter.cluster import (
     bundle,
     to_json,
 )
-from scaler.cluster_client import from_document
-from scaler.errors import SnapshotUnavailableError
+from scaler.clients.exporter import from_document
+from scaler.model.errors import SnapshotUnavailableError
 
 texts = st.text(max_size=8)
 amounts = st.just(0.0) | st.floats(min_value=1e-4, max_value=1e15)  # Ray counts in ten-thousandths

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from operating import PROGRAM, Operator
 
-from common.processes import free_ports
+from ray_watcher_common.processes import free_ports
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -17,8 +17,8 @@ from command_blocks import block, follow
 from compose_golden import ADDRESSES
 from operating import Operator
 
-from common.processes import free_ports
-from watcher.monitoring import SHIPPED_DIRECTORY, rendered
+from ray_watcher.stack.monitoring import SHIPPED_DIRECTORY, rendered
+from ray_watcher_common.processes import free_ports
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -13,16 +13,16 @@ import pytest
 import requests
 from command_blocks import block, follow
 
-from common.processes import free_ports
-from common.settings import load
-from watcher.settings import OperatorSettings
+from ray_watcher.settings import OperatorSettings
+from ray_watcher_common.processes import free_ports
+from ray_watcher_common.settings import load
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from operating import Operator
 
-    from common.ray_auth import RayToken
+    from ray_watcher_common.ray_auth import RayToken
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 CLIENTS, MAX_REPLICAS = 8, 3  # eight requests at a time, at a target of two each, are more than three replicas' work

@@ -21,12 +21,12 @@ import psutil
 from operating import PROGRAM, Operator
 from record import Limits
 
-from common.detached import Detached
-from common.processes import free_ports
-from common.settings import load
-from watcher import stack_control, supervisord
-from watcher.settings import OperatorSettings
-from watcher.stack import Stack, stack_of
+from ray_watcher.settings import OperatorSettings
+from ray_watcher.stack import control, supervisord
+from ray_watcher.stack.stack import Stack, stack_of
+from ray_watcher_common.detached import Detached
+from ray_watcher_common.processes import free_ports
+from ray_watcher_common.settings import load
 
 if TYPE_CHECKING:
     from proxies import Pipe, Webhooks
@@ -124,7 +124,7 @@ class Ground:
     def close(self) -> None:
         """Stop everything; what a failed stop leaves is killed."""
         with suppress(Exception):
-            stack_control.stop(self.stack)
+            control.stop(self.stack)
         with suppress(Exception):
             subprocess.run(
                 [PROGRAM, "stop-ray"],
@@ -188,7 +188,7 @@ def make(provider: str) -> Ground:
     )
     os.environ.update(operator.environment)
     if provider == "docker":
-        from watcher.images import default_tag
+        from ray_watcher.images.build import default_tag
 
         operator.run("build-image")
         os.environ["RAY_IMAGE"] = operator.environment["RAY_IMAGE"] = default_tag()
@@ -216,7 +216,7 @@ def make(provider: str) -> Ground:
     proxies.serve_webhooks(to_scaler, webhooks)
     try:
         operator.run(*START_HEAD)
-        stack_control.start(stack, pair.programs(stack, to_scaler, (am, am_b), (gossip, gossip_b)))
+        control.start(stack, pair.programs(stack, to_scaler, (am, am_b), (gossip, gossip_b)))
     except BaseException:
         made.close()
         raise

@@ -14,8 +14,8 @@ from builders import NOW
 from lives import RECOVERY_ROUNDS, ROUND_SECONDS, ROUNDS, Fate, in_a_process_of_its_own, judge, live
 from places import Place, new_place
 
-from common import logs
-from scaler.model import Direction
+from ray_watcher_common import logs
+from scaler.model.cluster import Direction
 
 MOST_STEPS = 500  # no scenario has so many; one that does never ends
 

@@ -21,13 +21,14 @@ from builders import NOW, alert, head, node, policy, snapshot, worker_type
 from builders import demand as demand_of
 from fakes import AtOnceExecutor, FakeClock
 
-from common import detached
-from scaler.flights import Flights
-from scaler.journal import Journal
-from scaler.metrics import ScalerMetrics
-from scaler.model import Direction, DrainReply, NodeStatus
+from ray_watcher_common import detached
+from scaler.control.actions import Flights
+from scaler.control.view import Alarm
+from scaler.journal.journal import Journal
+from scaler.model.cluster import Direction, DrainReply, NodeStatus
 from scaler.providers import container
-from scaler.reconciler import Alarm, Reconciler
+from scaler.reconciler import Reconciler
+from scaler.telemetry.metrics import ScalerMetrics
 
 if TYPE_CHECKING:
     import sqlite3
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 
     from places import Place
 
-    from scaler.model import Snapshot
+    from scaler.model.cluster import Snapshot
 
 MAX_WORKERS = 2
 ROUNDS = 5  # of one life: launches, drains and removals of a scenario are over by then

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from watcher import monitoring, supervisord
-from watcher.stack import programs_of
+from ray_watcher.stack import monitoring, supervisord
+from ray_watcher.stack.stack import programs_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from watcher.stack import Stack
+    from ray_watcher.stack.stack import Stack
 
 
 def programs(

@@ -15,17 +15,17 @@ from typing import TYPE_CHECKING, Any
 
 from builders import worker_type
 
-from common.detached import MARKER
-from scaler.model import InstanceStatus, LaunchRequest
+from ray_watcher.images.build import build_base
+from ray_watcher_common.detached import MARKER
+from scaler.model.cluster import InstanceStatus, LaunchRequest
 from scaler.providers.docker import CLUSTER_LABEL, WORKER_ID_LABEL, DockerProvider
 from scaler.providers.engine import Engine
 from scaler.providers.process import ProcessProvider
-from watcher.images import build_base
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from scaler.ports import WorkerProvider
+    from scaler.model.ports import WorkerProvider
 
 TINY_IMAGE = "ray-watcher/base:test"
 GONE_SECONDS = 5.0

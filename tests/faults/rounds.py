@@ -13,8 +13,8 @@ import ground as grounds
 from record import Action, Inflicted, Job, Record
 from watching import living
 
-from watcher import load as loads
-from watcher.errors import WatcherError
+from ray_watcher.errors import WatcherError
+from ray_watcher.workload import job as loads
 
 if TYPE_CHECKING:
     from collections.abc import Callable

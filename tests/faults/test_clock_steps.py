@@ -15,15 +15,16 @@ from fakes import AtOnceExecutor, FakeClock
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from scaler.errors import ProviderError
-from scaler.flights import Flights
-from scaler.journal import Journal
-from scaler.metrics import ScalerMetrics
-from scaler.model import Direction, DrainReply, InstanceStatus, NodeStatus
-from scaler.reconciler import Alarm, Reconciler
+from scaler.control.actions import Flights
+from scaler.control.view import Alarm
+from scaler.journal.journal import Journal
+from scaler.model.cluster import Direction, DrainReply, InstanceStatus, NodeStatus
+from scaler.model.errors import ProviderError
+from scaler.reconciler import Reconciler
+from scaler.telemetry.metrics import ScalerMetrics
 
 if TYPE_CHECKING:
-    from scaler.model import Snapshot
+    from scaler.model.cluster import Snapshot
 
 LOOK_SECONDS = 5.0
 RECOVERY_LOOKS = 30  # two minutes and a half: beyond the cooldown of one

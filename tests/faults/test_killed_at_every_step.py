@@ -15,7 +15,7 @@ from killing import SCENARIOS
 from lives import Told, judge, live
 from places import ProcessPlace
 
-from scaler.model import Direction, LaunchRequest
+from scaler.model.cluster import Direction, LaunchRequest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

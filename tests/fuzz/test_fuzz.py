@@ -24,20 +24,21 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from inputs import VALUES, as_json, changed, torn
 
-from common import yaml_lines
-from scaler import policy_file
-from scaler.cluster_client import from_document
-from scaler.errors import SnapshotUnavailableError
-from scaler.flights import Flights
-from scaler.journal import Journal
-from scaler.metrics import ScalerMetrics
-from scaler.pages import ScalerApi
-from scaler.reconciler import Alarm, Reconciler
-from scaler.view_metrics import ViewCollector
-from scaler.webhook import create_app
-from watcher import dry_run
-from watcher.cli import cli
-from watcher.errors import WatcherError
+from ray_watcher import dry_run
+from ray_watcher.cli import cli
+from ray_watcher.errors import WatcherError
+from ray_watcher_common import yaml_lines
+from scaler.clients.exporter import from_document
+from scaler.config import policy_file
+from scaler.control.actions import Flights
+from scaler.control.view import Alarm
+from scaler.journal.journal import Journal
+from scaler.model.errors import SnapshotUnavailableError
+from scaler.reconciler import Reconciler
+from scaler.telemetry.metrics import ScalerMetrics
+from scaler.web.collector import ViewCollector
+from scaler.web.pages import ScalerApi
+from scaler.web.webhook import create_app
 
 if TYPE_CHECKING:
     from collections.abc import Callable

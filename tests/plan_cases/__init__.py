@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from builders import permits, policy
 
-from scaler.lifecycle import ActionKind
-from scaler.model import Direction
+from scaler.model.cluster import Direction
+from scaler.model.workers import ActionKind
 
 if TYPE_CHECKING:
-    from scaler.config import Policy
-    from scaler.decision import Cause, Observation, Plan
+    from scaler.model.decision import Cause, Observation, Plan
+    from scaler.model.policy import Policy
 
 PREPARE, LAUNCH, DRAIN, REMOVE = ActionKind.PREPARE, ActionKind.LAUNCH, ActionKind.DRAIN, ActionKind.REMOVE
 UP, DOWN = permits(Direction.UP), permits(Direction.DOWN)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from builders import NOW, demand, head, node, observation, permits, policy, worker, worker_name, worker_type
 
 from plan_cases import DOWN, LAUNCH, REMOVE, UP, Case
-from scaler.breaker import LaunchHealth
-from scaler.decision import Cause
-from scaler.lifecycle import WorkerState
-from scaler.model import NodeStatus
+from scaler.model.circuit_breaker import LaunchHealth
+from scaler.model.cluster import NodeStatus
+from scaler.model.decision import Cause
+from scaler.model.workers import WorkerState
 
 
 def failed(rounds: int, seconds_ago: float) -> LaunchHealth:

@@ -18,10 +18,10 @@ from builders import (
 )
 
 from plan_cases import LAUNCH, UP, Case
-from scaler.alerts import Permission
-from scaler.decision import Cause, Observation
-from scaler.lifecycle import WorkerState
-from scaler.model import Demand, LabelConstraint, NodeStatus, Strategy, bundle
+from scaler.model.alerts import Permission
+from scaler.model.cluster import Demand, LabelConstraint, NodeStatus, Strategy, bundle
+from scaler.model.decision import Cause, Observation
+from scaler.model.workers import WorkerState
 
 LAUNCHES = [
     Case(

@@ -5,8 +5,8 @@ from __future__ import annotations
 from builders import demand, head, observation, policy, worker, worker_type
 
 from plan_cases import DOWN, DRAIN, LAUNCH, REMOVE, UP, Case
-from scaler.decision import Cause
-from scaler.lifecycle import WorkerState
+from scaler.model.decision import Cause
+from scaler.model.workers import WorkerState
 
 LIMITS = [
     Case(

@@ -5,10 +5,10 @@ from __future__ import annotations
 from builders import NOW, demand, head, observation, permits, policy, worker, worker_type
 
 from plan_cases import LAUNCH, REMOVE, UP, Case
-from scaler.decision import Cause
-from scaler.lifecycle import WorkerState
-from scaler.model import Direction
-from scaler.pauses import Pause
+from scaler.model.cluster import Direction
+from scaler.model.decision import Cause
+from scaler.model.pause import Pause
+from scaler.model.workers import WorkerState
 
 PAUSE = Pause("benchmark", "anna", NOW - 60, NOW + 60)
 

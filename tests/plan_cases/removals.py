@@ -5,8 +5,8 @@ from __future__ import annotations
 from builders import NOW, demand, node, observation, policy, worker, worker_name, worker_type
 
 from plan_cases import DOWN, DRAIN, LAUNCH, REMOVE, UP, Case
-from scaler.decision import Cause, Observation
-from scaler.lifecycle import WorkerState
+from scaler.model.decision import Cause, Observation
+from scaler.model.workers import WorkerState
 
 REMOVALS = [
     Case(

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from builders import NOW, demand, head, observation, policy, worker, worker_type
 
 from plan_cases import DOWN, DRAIN, LAUNCH, UP, Case
-from scaler.decision import Cause
-from scaler.lifecycle import WorkerState
+from scaler.model.decision import Cause
+from scaler.model.workers import WorkerState
 
 if TYPE_CHECKING:
-    from scaler.decision import Observation
-    from scaler.model import Demand
+    from scaler.model.cluster import Demand
+    from scaler.model.decision import Observation
 
 
 def asked_for(given: Observation, *constraints: Demand) -> Observation:

@@ -8,9 +8,9 @@ from builders import NOW, demand, head, observation, policy, worker, worker_type
 
 from plan_cases import LAUNCH, PREPARE, REMOVE, UP, Case
 from plan_cases.paused import PAUSE
-from scaler.breaker import LaunchHealth
-from scaler.decision import Cause
-from scaler.lifecycle import ActionKind, WorkerState
+from scaler.model.circuit_breaker import LaunchHealth
+from scaler.model.decision import Cause
+from scaler.model.workers import ActionKind, WorkerState
 
 WARM_STATE = WorkerState.WARM
 TWO_WARM = policy(worker_type(warm_workers=2))

@@ -17,14 +17,14 @@ import requests
 import yaml
 from fakes import FakeClock
 
-from common.processes import free_ports
-from scaler import alertmanager, notification
-from scaler.alertmanager import AlertmanagerApi
-from scaler.journal import Journal
-from scaler.levels import Levels
-from scaler.metrics import ScalerMetrics
-from scaler.reconciler import Alarm
-from watcher.monitoring import SHIPPED_DIRECTORY, Addresses, alertmanager_command, alertmanager_config
+from ray_watcher.stack.monitoring import SHIPPED_DIRECTORY, Addresses, alertmanager_command, alertmanager_config
+from ray_watcher_common.processes import free_ports
+from scaler.alerting import alertmanager, payload
+from scaler.alerting.alertmanager import AlertmanagerApi
+from scaler.alerting.resync import Levels
+from scaler.control.view import Alarm
+from scaler.journal.journal import Journal
+from scaler.telemetry.metrics import ScalerMetrics
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -136,10 +136,10 @@ def test_webhook_and_list_of_both_speak_of_one_alert_and_a_silence_ends_it(pair:
     assert body["receiver"] == "ray-watcher"
     assert pair.levels.last.problems == ()
 
-    heard = notification.read(told, time.time() - 1, "blue")
+    heard = payload.read(told, time.time() - 1, "blue")
     pair.journal.absorb_alerts(heard.alerts)
 
-    assert pair.firing() == [alert.key for alert in heard.alerts] == [notification.fingerprint(LABELS)]
+    assert pair.firing() == [alert.key for alert in heard.alerts] == [payload.fingerprint(LABELS)]
     pair.silence()
     eventually(lambda: pair.firing() == [])
 

@@ -15,9 +15,9 @@ from check_config_golden import text as golden_text
 from rules_data import SHIPPED
 from watcher_fakes import World
 
-from common import yaml_lines
-from watcher.checks.matching import destinations
-from watcher.checks.rules import ScalingAlert
+from ray_watcher.checks.matching import destinations
+from ray_watcher.checks.rules import ScalingAlert
+from ray_watcher_common import yaml_lines
 
 if TYPE_CHECKING:
     from pathlib import Path

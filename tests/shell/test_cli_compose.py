@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, cast
 import pytest
 from watcher_fakes import World
 
-from common.settings import load
+from ray_watcher.cluster.docker import TOKEN_PATH_LABEL
+from ray_watcher.settings import OperatorSettings
+from ray_watcher.stack.compose import LISTEN_LABEL, PROGRAM_LABEL, ProgramContainer
+from ray_watcher_common.settings import load
 from scaler.providers.container import Container
-from watcher.program_containers import LISTEN_LABEL, PROGRAM_LABEL, ProgramContainer
-from watcher.ray_docker import TOKEN_PATH_LABEL
-from watcher.settings import OperatorSettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,11 +15,11 @@ from explained_golden import GOLDEN, STATE
 from situations import SITUATIONS
 from watcher_fakes import World
 
-from common.processes import free_ports
-from scaler.decision import Action, Cause, Plan
-from scaler.journal import DONE, Journal
-from scaler.lifecycle import ActionKind
-from watcher import explain_output
+from ray_watcher.output import explain
+from ray_watcher_common.processes import free_ports
+from scaler.journal.journal import DONE, Journal
+from scaler.model.decision import Action, Cause, Plan
+from scaler.model.workers import ActionKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -176,7 +176,7 @@ def test_explain_says_what_the_golden_file_says(monkeypatch: pytest.MonkeyPatch)
 
     assert text.splitlines()[0] == "12 requests wait, some of them until the cooldown ends."
     assert text.strip() in (GOLDEN / "explain.txt").read_text()
-    assert json.loads(document) == json.loads(json.dumps(explain_output.document(BURST.status())))
+    assert json.loads(document) == json.loads(json.dumps(explain.document(BURST.status())))
 
 
 def test_explain_without_a_scaler_is_not_running() -> None:
@@ -198,9 +198,7 @@ def test_a_launch_that_failed_a_moment_ago_is_told_at_the_top() -> None:
     status = {**SITUATIONS["nothing waits"].status()}
     status["actions"] = [{**failed, "finished_at": status["time"] - 30}]
 
-    assert explain_output.sections(status)[0][1][-1] == (
-        "The last launch failed 30.0 s ago (worker-1-00000a): host full."
-    )
+    assert explain.sections(status)[0][1][-1] == ("The last launch failed 30.0 s ago (worker-1-00000a): host full.")
 
 
 # --- history -----------------------------------------------------------------------------------------

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from watcher_fakes import World
 
-from watcher.cli import cli
-from watcher.errors import WatcherError
+from ray_watcher.cli import cli
+from ray_watcher.errors import WatcherError
 
 GUIDE_OPTIONS = {
     "start-ray": ["--num-workers", "--num-cpus", "--num-gpus", "--object-store-memory", "--provider"],

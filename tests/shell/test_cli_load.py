@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from watcher_fakes import World
 
-from watcher import load as loads
-from watcher.errors import TimedOutError
+from ray_watcher.errors import TimedOutError
+from ray_watcher.workload import job as loads
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from watcher_fakes import World
 
-from watcher.tail import last_lines, tail_file
+from ray_watcher.tail import last_lines, tail_file
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from watcher_fakes import World
 
-from common.processes import free_ports
-from watcher.commands import pause
+from ray_watcher.commands import pause
+from ray_watcher_common.processes import free_ports
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

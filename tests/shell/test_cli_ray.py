@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 import pytest
 from watcher_fakes import World
 
-from scaler.errors import LaunchFailedError, ProviderUnavailableError
-from watcher.errors import MissingError, PortTakenError, TimedOutError
-from watcher.ray_cluster import HeadOptions
+from ray_watcher.cluster.base import HeadOptions
+from ray_watcher.errors import MissingError, PortTakenError, TimedOutError
+from scaler.model.errors import LaunchFailedError, ProviderUnavailableError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from watcher.errors import WatcherError
+    from ray_watcher.errors import WatcherError
 
 
 @pytest.fixture(autouse=True)

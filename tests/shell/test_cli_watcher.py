@@ -16,15 +16,15 @@ import psutil
 import pytest
 from watcher_fakes import World
 
-from common.locks import exclusive
-from common.processes import free_ports
-from common.settings import load
-from watcher import stack_control
-from watcher.errors import NotRunningError
-from watcher.fetch import answers
-from watcher.settings import OperatorSettings
-from watcher.stack import Stack, stack_of
-from watcher.supervisord import Program
+from ray_watcher.errors import NotRunningError
+from ray_watcher.fetch import answers
+from ray_watcher.settings import OperatorSettings
+from ray_watcher.stack import control
+from ray_watcher.stack.stack import Stack, stack_of
+from ray_watcher.stack.supervisord import Program
+from ray_watcher_common.locks import exclusive
+from ray_watcher_common.processes import free_ports
+from ray_watcher_common.settings import load
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,7 +59,7 @@ def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
     made = stack_of(load(OperatorSettings))
     yield made
     with contextlib.suppress(NotRunningError):
-        stack_control.stop(made)
+        control.stop(made)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from watcher_fakes import World, worker_id
 
-from scaler.model import LaunchRequest, WorkerType
+from scaler.model.cluster import LaunchRequest, WorkerType
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,8 +11,8 @@ import psutil
 import pytest
 from provider_worlds import eventually
 
-from common import detached
-from common.detached import Detached
+from ray_watcher_common import detached
+from ray_watcher_common.detached import Detached
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from common.probe import problem
-from common.processes import free_ports
+from ray_watcher_common.probe import problem
+from ray_watcher_common.processes import free_ports
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

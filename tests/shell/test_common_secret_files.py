@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from common import secret_files
+from ray_watcher_common import secret_files
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -19,7 +19,7 @@ from exporter_golden import DOWN, GOLDEN, NOW, PROBLEMS, THRESHOLDS, UP
 from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.http import application
-from scaler.cluster_client import from_document
+from scaler.clients.exporter import from_document
 
 if TYPE_CHECKING:
     from flask.testing import FlaskClient

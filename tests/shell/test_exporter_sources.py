@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 import exporter_fakes as fakes
 import pytest
 
-from common.ray_auth import RayToken
 from exporter.cluster import ClusterState, Source
 from exporter.cpu_heuristic import CpuHeuristicSource
 from exporter.dashboard import Dashboard, DashboardSource
 from exporter.errors import SourceBrokenError, SourceError, SourceStaleError, SourceUnavailableError
 from exporter.gcs import GcsSource
 from exporter.sources import read_first
+from ray_watcher_common.ray_auth import RayToken
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 import pytest
 from provider_worlds import request
 
-from common.settings import load
-from scaler.errors import ProviderUnavailableError
+from ray_watcher.cluster.base import HeadOptions
+from ray_watcher.cluster.docker import DockerCluster
+from ray_watcher.errors import MissingError
+from ray_watcher_common.settings import load
+from scaler.config.settings import ScalerSettings
+from scaler.model.errors import ProviderUnavailableError
 from scaler.providers import docker_answers, provider_from_settings
 from scaler.providers.engine import Engine
-from scaler.settings import ScalerSettings
-from watcher.errors import MissingError
-from watcher.ray_cluster import HeadOptions
-from watcher.ray_docker import DockerCluster
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

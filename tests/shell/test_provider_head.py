@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING
 import pytest
 from provider_worlds import SLEEPS, ProcessWorld
 
-from common import processes
-from common.detached import MARKER
-from watcher import ray_process
-from watcher.errors import (
+from ray_watcher.cluster.base import HeadOptions
+from ray_watcher.cluster.process import ProcessCluster
+from ray_watcher.errors import (
     AlreadyRunningError,
     MissingError,
     NotRunningError,
@@ -22,8 +21,8 @@ from watcher.errors import (
     TimedOutError,
     WatcherError,
 )
-from watcher.ray_cluster import HeadOptions
-from watcher.ray_process import ProcessCluster
+from ray_watcher_common import processes
+from ray_watcher_common.detached import MARKER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -69,7 +68,7 @@ def ray(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None
         program = tmp_path / "ray"
         program.write_text(script)
         program.chmod(0o755)
-        monkeypatch.setattr(ray_process, "ray_program", lambda: str(program))
+        monkeypatch.setattr("ray_watcher.cluster.process.ray_program", lambda: str(program))
 
     return install
 
@@ -164,7 +163,7 @@ def test_a_taken_port_is_told_with_who_holds_it_before_anything_starts(
 def test_a_missing_ray_is_told(
     cluster: ProcessCluster, options: HeadOptions, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(ray_process, "ray_program", lambda: "/no/such/ray")
+    monkeypatch.setattr("ray_watcher.cluster.process.ray_program", lambda: "/no/such/ray")
     with pytest.raises(MissingError, match="/no/such/ray is missing"):
         cluster.start_head(options)
     assert leftovers(tmp_path) == []

@@ -12,15 +12,15 @@ import psutil
 import pytest
 from provider_worlds import NO_PROGRAM, SLEEPS, ProcessWorld, eventually, request
 
-from scaler.errors import LaunchFailedError, ProviderError
-from scaler.model import InstanceStatus
+from scaler.model.cluster import InstanceStatus
+from scaler.model.errors import LaunchFailedError, ProviderError
 from scaler.providers.process import ProcessProvider
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from scaler.model import LaunchRequest
+    from scaler.model.cluster import LaunchRequest
     from scaler.providers.local_node import LocalNode
 
 WORKER = "worker-1-abc123"

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from watcher.monitoring import Addresses, alertmanager_command, prometheus_command, write_monitoring
+from ray_watcher.stack.monitoring import Addresses, alertmanager_command, prometheus_command, write_monitoring
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -10,7 +10,7 @@ import pytest
 import rules_data
 import yaml
 
-from watcher.monitoring import Addresses, write_monitoring
+from ray_watcher.stack.monitoring import Addresses, write_monitoring
 
 if TYPE_CHECKING:
     from pathlib import Path

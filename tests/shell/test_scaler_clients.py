@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 import grpc
 import pytest
 
-from common.ray_auth import RayToken
-from scaler import gcs
-from scaler.cluster_client import StateReader, from_document
-from scaler.drain_pb2 import DRAIN_NODE_REASON_IDLE_TERMINATION, DrainNodeReply, DrainNodeRequest
-from scaler.errors import DrainFailedError, SnapshotUnavailableError
-from scaler.gcs import DRAIN_NODE, GcsDrainer
-from scaler.model import NodeStatus
+from ray_watcher_common.ray_auth import RayToken
+from scaler.clients import gcs
+from scaler.clients.drain_pb2 import DRAIN_NODE_REASON_IDLE_TERMINATION, DrainNodeReply, DrainNodeRequest
+from scaler.clients.exporter import StateReader, from_document
+from scaler.clients.gcs import DRAIN_NODE, GcsDrainer
+from scaler.model.cluster import NodeStatus
+from scaler.model.errors import DrainFailedError, SnapshotUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

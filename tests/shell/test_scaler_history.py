@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING
 import pytest
 from builders import NOW, demand, observation, worker, worker_name
 
-from scaler import journal_schema
-from scaler.decision import Action, Cause, Held, Infeasible, Observation, Plan
-from scaler.errors import JournalError
-from scaler.history import MOST_ENTRIES, MOST_SAMPLES, Question, question, read_file
-from scaler.journal import DONE, FAILED, Journal
-from scaler.lifecycle import ActionKind
-from scaler.samples import Sampler
+from scaler.journal.history import MOST_ENTRIES, MOST_SAMPLES, Question, question, read_file
+from scaler.journal.journal import DONE, FAILED, Journal, migrations
+from scaler.journal.samples import Sampler
+from scaler.model.decision import Action, Cause, Held, Infeasible, Observation, Plan
+from scaler.model.errors import JournalError
+from scaler.model.workers import ActionKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -178,7 +177,7 @@ def version_1(tmp_path: Path) -> Path:
     """A journal as version 1 wrote it, with one launch."""
     path = tmp_path / "old.db"
     database = sqlite3.connect(path)
-    database.executescript(f"{journal_schema.MIGRATIONS[0]} PRAGMA user_version = 1;")
+    database.executescript(f"{migrations.MIGRATIONS[0]} PRAGMA user_version = 1;")
     plan = '{"actions": [], "held": [], "infeasible": [], "demand_met": true}'
     database.execute("INSERT INTO decisions VALUES (1, ?, 'webhook', ?)", (NOW - 9, plan))
     values = (1, 1, "launch", worker_name(1), "default", "pending_demand", "3 wait", NOW - 9, NOW - 8, DONE, "")
@@ -197,7 +196,7 @@ def test_a_version_1_journal_opens_keeps_its_data_and_takes_samples(version_1: P
         opened.close()
 
     database = sqlite3.connect(version_1)
-    assert database.execute("PRAGMA user_version").fetchone()[0] == journal_schema.SCHEMA_VERSION
+    assert database.execute("PRAGMA user_version").fetchone()[0] == migrations.SCHEMA_VERSION
     assert database.execute("SELECT COUNT(*) FROM samples").fetchone()[0] == 2
     database.close()
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 from builders import NOW, alert, worker_name
 
-from scaler.decision import Action, Cause, Held, Plan
-from scaler.errors import JournalError
-from scaler.journal import DONE, FAILED, Journal
-from scaler.lifecycle import ActionKind
+from scaler.journal.journal import DONE, FAILED, Journal
+from scaler.model.decision import Action, Cause, Held, Plan
+from scaler.model.errors import JournalError
+from scaler.model.workers import ActionKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 from builders import NOW, alert, worker_name
 
-from scaler.decision import Action, Cause, Plan
-from scaler.errors import JournalError
-from scaler.journal import Journal
-from scaler.lifecycle import ActionKind
+from scaler.journal.journal import Journal
+from scaler.model.decision import Action, Cause, Plan
+from scaler.model.errors import JournalError
+from scaler.model.workers import ActionKind
 
 if TYPE_CHECKING:
     from pathlib import Path

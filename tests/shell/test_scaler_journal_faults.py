@@ -14,13 +14,12 @@ from builders import NOW, alert, node
 from fakes import AtOnceExecutor
 from test_scaler_reconciler import World
 
-from scaler import journal_file, journal_schema
-from scaler.decision import Cause
-from scaler.errors import JournalCorruptError, JournalError
-from scaler.journal import Journal
-from scaler.journal_file import set_aside
-from scaler.lifecycle import ActionKind
-from scaler.status import status
+from scaler.journal.database import set_aside
+from scaler.journal.journal import Journal, migrations
+from scaler.model.decision import Cause
+from scaler.model.errors import JournalCorruptError, JournalError
+from scaler.model.workers import ActionKind
+from scaler.web.status import status
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -176,7 +175,7 @@ def test_a_damaged_file_that_cannot_be_set_aside_at_once_is_later(
     world.journal._db.close()  # noqa: SLF001  # what SQLite has in memory is right as yet
     world.journal._db = sqlite3.connect(path, check_same_thread=False)  # noqa: SLF001
     with monkeypatch.context() as read_only:
-        read_only.setattr(journal_file, "set_aside", forbidden)
+        read_only.setattr("scaler.journal.database.set_aside", forbidden)
         one_round(world)
     assert (held(world), bool(world.journal.problem)) == ([Cause.JOURNAL_UNAVAILABLE], True)
 
@@ -269,7 +268,7 @@ def test_two_scalers_may_open_a_new_journal_at_once(path: Path) -> None:
 
 def test_keys_of_an_earlier_version_become_fingerprints(path: Path) -> None:
     database = sqlite3.connect(path)
-    database.executescript(f"{journal_schema.MIGRATIONS[0]}{journal_schema.MIGRATIONS[1]} PRAGMA user_version = 2;")
+    database.executescript(f"{migrations.MIGRATIONS[0]}{migrations.MIGRATIONS[1]} PRAGMA user_version = 2;")
     for key in ('{}/{ray_scale=~"up|down"}:{}|f1', "{}:{}|f1", "plain"):
         database.execute("INSERT INTO alerts VALUES (?, 'a', 'up', 1, ?, ?, NULL, NULL, '')", (key, NOW, NOW))
     database.commit()

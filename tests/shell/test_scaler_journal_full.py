@@ -10,12 +10,12 @@ from builders import NOW, policy
 from fake_provider import FakeProvider
 from fakes import AtOnceExecutor, FakeClock, FakeDrainer
 
-from scaler.decision import Action, Cause, Plan
-from scaler.errors import JournalError
-from scaler.flights import Flights
-from scaler.journal import Journal
-from scaler.lifecycle import ActionKind
-from scaler.metrics import ScalerMetrics
+from scaler.control.actions import Flights
+from scaler.journal.journal import Journal
+from scaler.model.decision import Action, Cause, Plan
+from scaler.model.errors import JournalError
+from scaler.model.workers import ActionKind
+from scaler.telemetry.metrics import ScalerMetrics
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 import pytest
 from builders import NOW, alert
 
-from scaler.errors import JournalError
-from scaler.journal import Journal
+from scaler.journal.journal import Journal
+from scaler.model.errors import JournalError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from scaler.alerts import Alert
+    from scaler.model.alerts import Alert
 
 
 def heard(key: str, at: float = NOW) -> Alert:

@@ -10,16 +10,16 @@ from builders import NOW, alert, node, worker_name, worker_type
 from fakes import AtOnceExecutor, FakeClock
 from test_scaler_reconciler import World
 
-from scaler.decision import ACTION_CAUSES, Action, Plan
-from scaler.errors import JournalError, ProviderUnavailableError
-from scaler.lifecycle import ActionKind, WorkerState
-from scaler.loose_ends import UNSEEN
-from scaler.model import Direction, LaunchRequest, NodeStatus
+from scaler.control.recovery import UNSEEN
+from scaler.model.cluster import Direction, LaunchRequest, NodeStatus
+from scaler.model.decision import ACTION_CAUSES, Action, Plan
+from scaler.model.errors import JournalError, ProviderUnavailableError
+from scaler.model.workers import ActionKind, WorkerState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from scaler.journal import ActionRecord
+    from scaler.journal.journal import ActionRecord
 
 
 class KilledError(BaseException):

@@ -10,18 +10,18 @@ from builders import NOW, alert
 from fake_alertmanager import FakeAlertmanager, listed
 from fakes import FakeClock
 
-from common.processes import free_ports
-from scaler.alertmanager import AlertmanagerApi
-from scaler.errors import JournalError
-from scaler.journal import Journal
-from scaler.levels import Levels
-from scaler.metrics import ScalerMetrics
-from scaler.reconciler import Alarm
+from ray_watcher_common.processes import free_ports
+from scaler.alerting.alertmanager import AlertmanagerApi
+from scaler.alerting.resync import Levels
+from scaler.control.view import Alarm
+from scaler.journal.journal import Journal
+from scaler.model.errors import JournalError
+from scaler.telemetry.metrics import ScalerMetrics
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from scaler.alerts import Alert
+    from scaler.model.alerts import Alert
 
 FIRING = alert(key="f1", received_at=NOW - 100)
 

@@ -9,9 +9,9 @@ from builders import NOW
 from prometheus_client.parser import text_string_to_metric_families
 from test_scaler_webhook import NOTIFICATION, Site
 
-from scaler.journal import Journal
-from scaler.model import Direction
-from scaler.pauses import Pause
+from scaler.journal.journal import Journal
+from scaler.model.cluster import Direction
+from scaler.model.pause import Pause
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,21 +11,22 @@ from builders import NOW, alert, demand, head, node, policy, snapshot
 from fake_provider import FakeEngine, FakeProvider
 from fakes import AtOnceExecutor, FakeClock, FakeDrainer, FakeReader, LaterExecutor
 
-from scaler.breaker import HEALTHY, BreakerState
-from scaler.decision import Cause, Plan
-from scaler.errors import IndexTakenError, LaunchFailedError, ProviderUnavailableError
-from scaler.flights import Flights, NewId, random_id
-from scaler.journal import Journal
-from scaler.lifecycle import ActionKind, WorkerState
-from scaler.metrics import ScalerMetrics
-from scaler.model import Direction, DrainReply, NodeStatus, Snapshot
-from scaler.reconciler import Alarm, Reconciler
+from scaler.control.actions import Flights, NewId, random_id
+from scaler.control.view import Alarm
+from scaler.journal.journal import Journal
+from scaler.model.circuit_breaker import HEALTHY, BreakerState
+from scaler.model.cluster import Direction, DrainReply, NodeStatus, Snapshot
+from scaler.model.decision import Cause, Plan
+from scaler.model.errors import IndexTakenError, LaunchFailedError, ProviderUnavailableError
+from scaler.model.workers import ActionKind, WorkerState
+from scaler.reconciler import Reconciler
+from scaler.telemetry.metrics import ScalerMetrics
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from scaler.config import Policy
-    from scaler.model import Node
+    from scaler.model.cluster import Node
+    from scaler.model.policy import Policy
 
 
 @dataclass

@@ -19,9 +19,9 @@ import requests
 from fake_alertmanager import FakeAlertmanager, listed
 from test_scaler_webhook import NOTIFICATION
 
-from common.processes import free_ports
-from scaler.journal import Journal
-from scaler.lease import Lease
+from ray_watcher_common.processes import free_ports
+from scaler.control.lease import Lease
+from scaler.journal.journal import Journal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -8,10 +8,10 @@ import pytest
 from builders import NOW, alert, node, policy, worker_name, worker_type
 from test_scaler_reconciler import World
 
-from scaler.decision import Cause
-from scaler.errors import LaunchFailedError
-from scaler.lifecycle import ActionKind, WorkerState
-from scaler.model import InstanceStatus
+from scaler.model.cluster import InstanceStatus
+from scaler.model.decision import Cause
+from scaler.model.errors import LaunchFailedError
+from scaler.model.workers import ActionKind, WorkerState
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

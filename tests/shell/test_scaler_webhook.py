@@ -13,21 +13,22 @@ from fake_provider import FakeProvider
 from fakes import FakeClock, FakeDrainer, FakeReader, LaterExecutor
 from prometheus_client.parser import text_string_to_metric_families
 
-from scaler.errors import JournalError
-from scaler.flights import Flights
-from scaler.journal import Journal
-from scaler.metrics import CATALOG, ScalerMetrics
-from scaler.pages import ScalerApi
-from scaler.plan import plan
-from scaler.reconciler import Alarm, Reconciler
-from scaler.view_metrics import ViewCollector
-from scaler.webhook import create_app
+from scaler.control.actions import Flights
+from scaler.control.view import Alarm
+from scaler.journal.journal import Journal
+from scaler.model.errors import JournalError
+from scaler.planning.plan import plan
+from scaler.reconciler import Reconciler
+from scaler.telemetry.metrics import CATALOG, ScalerMetrics
+from scaler.web.collector import ViewCollector
+from scaler.web.pages import ScalerApi
+from scaler.web.webhook import create_app
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from scaler.config import Policy
-    from scaler.decision import Observation, Plan
+    from scaler.model.decision import Observation, Plan
+    from scaler.model.policy import Policy
 
 NOTIFICATION = {
     "version": "4",

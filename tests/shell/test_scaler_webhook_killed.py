@@ -14,7 +14,7 @@ import pytest
 from test_scaler_standby import eventually, exporter, start  # noqa: F401  # fixtures
 from test_scaler_webhook import NOTIFICATION
 
-from scaler.journal import Journal
+from scaler.journal.journal import Journal
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -20,9 +20,9 @@ from provider_worlds import request
 from test_scaler_clients import exporter
 from test_scaler_reconciler import World
 
-from scaler.cluster_client import StateReader
-from scaler.decision import Cause
-from scaler.lifecycle import WorkerState
+from scaler.clients.exporter import StateReader
+from scaler.model.decision import Cause
+from scaler.model.workers import WorkerState
 from scaler.providers.docker import CLUSTER_LABEL, INDEX_LABEL, WORKER_ID_LABEL, DockerProvider
 from scaler.providers.engine import Engine
 

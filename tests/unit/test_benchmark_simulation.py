@@ -17,8 +17,8 @@ from benchmarks.simulation_scalers import Flights, PlainStep, RayAutoscaler, Ray
 from benchmarks.simulation_trace import DAYS, SHAPES, Trace, Work, generate
 from exporter.settings import ExporterSettings
 from scaler.__main__ import FLIGHTS_AT_ONCE
-from scaler.config import Policy
-from scaler.model import WorkerType
+from scaler.model.cluster import WorkerType
+from scaler.model.policy import Policy
 from scaler.reconciler import BUSY_INTERVAL_SECONDS
 
 if TYPE_CHECKING:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from rules_data import SHIPPED
 
-from common import yaml_lines
-from watcher.checks import route
-from watcher.checks.matching import destinations
-from watcher.checks.rules import ScalingAlert, scaling_alerts
+from ray_watcher.checks import route
+from ray_watcher.checks.matching import destinations
+from ray_watcher.checks.rules import ScalingAlert, scaling_alerts
+from ray_watcher_common import yaml_lines
 
 UP = ScalingAlert("Up", {"alertname": "Up", "ray_scale": "up", "severity": "info"}, frozenset({"cluster"}))
 DOWN = ScalingAlert("Down", {"alertname": "Down", "ray_scale": "down"}, frozenset({"cluster"}))

@@ -6,8 +6,8 @@ import pytest
 from check_config_golden import broken
 from rules_data import SHIPPED
 
-from common import yaml_lines
-from watcher.checks import rules
+from ray_watcher.checks import rules
+from ray_watcher_common import yaml_lines
 
 GROUP = """\
 groups:

@@ -13,8 +13,8 @@ import pytest
 import yaml
 
 from exporter.settings import ExporterSettings
-from scaler.settings import ScalerSettings
-from watcher import monitoring
+from ray_watcher.stack import monitoring
+from scaler.config.settings import ScalerSettings
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")

@@ -12,8 +12,8 @@ import yaml
 
 from exporter.catalog import CATALOG as EXPORTER_CATALOG
 from grafana.panel_data import DASHBOARDS, PROVISIONED, dashboard, panels
-from scaler.decision import ACTION_CAUSES, HELD_CAUSES
-from scaler.metrics import CATALOG as SCALER_CATALOG
+from scaler.model.decision import ACTION_CAUSES, HELD_CAUSES
+from scaler.telemetry.metrics import CATALOG as SCALER_CATALOG
 
 BOARDS = {name: dashboard(name) for name in ("cluster", "scaler")}
 PANELS = {f"{name}: {panel['title']}": panel for name, board in BOARDS.items() for panel in panels(board)}

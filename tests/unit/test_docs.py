@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import reference_docs
 
-from scaler.decision import Cause
-from watcher.cli import cli
-from watcher.demo.timeline import Record, stages
-from watcher.settings import OperatorSettings
+from ray_watcher.cli import cli
+from ray_watcher.demo.timeline import Record, stages
+from ray_watcher.settings import OperatorSettings
+from scaler.model.decision import Cause
 
 ROOT = Path(__file__).parent.parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from common.settings import SettingsError, load
 from exporter.settings import ExporterSettings
+from ray_watcher_common.settings import SettingsError, load
 
 
 @pytest.fixture(autouse=True)

@@ -10,11 +10,17 @@ import pytest
 import rules_data
 from check_config_golden import default_settings
 
-from common import yaml_lines
-from scaler import policy_file
-from scaler.policy_schema import INHERITED_BY_TYPES, INHERITED_LIMITS, LimitsEntry, PolicyEntry, WorkerTypeEntry
-from scaler.settings import ScalerSettings
-from watcher.checks.route import PACES
+from ray_watcher.checks.route import PACES
+from ray_watcher_common import yaml_lines
+from scaler.config import policy_file
+from scaler.config.policy_schema import (
+    INHERITED_BY_TYPES,
+    INHERITED_LIMITS,
+    LimitsEntry,
+    PolicyEntry,
+    WorkerTypeEntry,
+)
+from scaler.config.settings import ScalerSettings
 
 if TYPE_CHECKING:
     from pydantic import BaseModel

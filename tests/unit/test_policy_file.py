@@ -11,12 +11,12 @@ from check_config_golden import BROKEN, default_settings
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common import yaml_lines
-from common.settings import SettingsError
-from scaler import policy_file
-from scaler.config import Policy
-from scaler.model import NODE_GROUP_LABEL, WorkerType
-from scaler.policy_schema import LABEL_WORD
+from ray_watcher_common import yaml_lines
+from ray_watcher_common.settings import SettingsError
+from scaler.config import policy_file
+from scaler.config.policy_schema import LABEL_WORD
+from scaler.model.cluster import NODE_GROUP_LABEL, WorkerType
+from scaler.model.policy import Policy
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from check_config_golden import default_settings
 
-from scaler.model import LaunchRequest, WorkerType
+from scaler.model.cluster import LaunchRequest, WorkerType
 from scaler.providers import ray_start
 from scaler.providers.container import Container, ContainerSpec, from_listing
 from scaler.providers.docker import (

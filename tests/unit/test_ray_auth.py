@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from common.ray_auth import NO_TOKEN, RayToken
-from common.settings import load
-from scaler.providers.tarred import archive, content
-from scaler.settings import ScalerSettings
+from ray_watcher_common.ray_auth import NO_TOKEN, RayToken
+from ray_watcher_common.settings import load
+from scaler.config.settings import ScalerSettings
+from scaler.providers.container import archive, content
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import rules_data
 
-from watcher.errors import MissingError
-from watcher.monitoring import (
+from ray_watcher.errors import MissingError
+from ray_watcher.stack.monitoring import (
     Addresses,
     alertmanager_command,
     alertmanager_config,

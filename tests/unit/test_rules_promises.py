@@ -10,8 +10,8 @@ import rules_data
 
 from exporter.catalog import CATALOG as EXPORTER_CATALOG
 from exporter.settings import ExporterSettings
-from scaler.decision import ACTION_CAUSES, HELD_CAUSES
-from scaler.metrics import CATALOG as SCALER_CATALOG
+from scaler.model.decision import ACTION_CAUSES, HELD_CAUSES
+from scaler.telemetry.metrics import CATALOG as SCALER_CATALOG
 
 ALERTS = {alert["alert"]: alert for alert in rules_data.alerts()}
 SCALING = {name: alert for name, alert in ALERTS.items() if "ray_scale" in alert["labels"]}

@@ -10,10 +10,10 @@ from builders import NOW, alert
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scaler import notification
-from scaler.alerts import absorb, permission, repeated, vanished
-from scaler.errors import InvalidAlertError
-from scaler.model import Direction
+from scaler.alerting import payload
+from scaler.model.alerts import absorb, permission, repeated, vanished
+from scaler.model.cluster import Direction
+from scaler.model.errors import InvalidAlertError
 
 FIRING = alert(starts_at=NOW - 50)
 RESOLVED = alert(starts_at=NOW - 50, firing=False)
@@ -112,7 +112,7 @@ def body(*alerts: dict[str, Any], **changes: object) -> bytes:
 
 
 def test_a_notification_becomes_alerts() -> None:
-    (heard,) = notification.read(body(incoming()), NOW).alerts
+    (heard,) = payload.read(body(incoming()), NOW).alerts
 
     assert (heard.name, heard.direction, heard.firing, heard.step) == ("RayPendingTasks", Direction.UP, True, None)
     assert heard.key == "abc123"
@@ -121,13 +121,13 @@ def test_a_notification_becomes_alerts() -> None:
 
 
 def test_each_alert_of_a_mixed_notification_keeps_its_own_status() -> None:
-    heard = notification.read(body(incoming(), incoming(status="resolved", fingerprint="f2")), NOW)
+    heard = payload.read(body(incoming(), incoming(status="resolved", fingerprint="f2")), NOW)
 
     assert [a.firing for a in heard.alerts] == [True, False]
 
 
 def test_alerts_that_do_not_scale_are_ignored() -> None:
-    heard = notification.read(body(incoming(labels={"alertname": "RayExporterDown"}), incoming()), NOW)
+    heard = payload.read(body(incoming(labels={"alertname": "RayExporterDown"}), incoming()), NOW)
 
     assert (len(heard.alerts), heard.ignored, heard.problems) == (1, 1, ())
 
@@ -162,21 +162,21 @@ def test_alerts_that_do_not_scale_are_ignored() -> None:
     ],
 )
 def test_a_bad_alert_costs_none_of_the_others(changes: dict[str, Any], usable: int, problem: str) -> None:
-    heard = notification.read(body(incoming(**changes), incoming(fingerprint="good")), NOW)
+    heard = payload.read(body(incoming(**changes), incoming(fingerprint="good")), NOW)
 
     assert (len(heard.alerts), heard.problems) == (usable, (problem,))
 
 
 def test_step_and_worker_type_are_read() -> None:
     labels = {"alertname": "Mine", "ray_scale": "up", "worker_type": "gpu"}
-    (heard,) = notification.read(body(incoming(labels=labels, annotations={"step": "3"})), NOW).alerts
+    (heard,) = payload.read(body(incoming(labels=labels, annotations={"step": "3"})), NOW).alerts
 
     assert (heard.step, heard.worker_type) == (3, "gpu")
 
 
 def test_a_sender_that_leaves_out_the_fingerprint_is_given_alertmanagers_own() -> None:
     labels = {"ray_scale": "up", "cluster": "blue", "alertname": "Mine"}
-    (heard,) = notification.read(body(incoming(fingerprint="", labels=labels)), NOW).alerts
+    (heard,) = payload.read(body(incoming(fingerprint="", labels=labels)), NOW).alerts
 
     assert heard.key == "1b4e7ff89ab3106d"  # as Alertmanager 0.25 listed an alert with these labels
 
@@ -186,17 +186,17 @@ def test_a_label_that_is_null_is_no_label_that_is_missing(label: str) -> None:
     labels = {"alertname": "Mine", "ray_scale": "up", label: None}
 
     with pytest.raises(InvalidAlertError, match=r"Expected `str`, got `null`"):
-        notification.read(body(incoming(labels=labels)), NOW, "blue")
+        payload.read(body(incoming(labels=labels)), NOW, "blue")
 
 
 def test_labels_that_are_not_read_may_be_anything() -> None:
     labels = {"alertname": "Mine", "ray_scale": "up", "severity": None, "shard": 3}
 
-    assert len(notification.read(body(incoming(labels=labels)), NOW).alerts) == 1
+    assert len(payload.read(body(incoming(labels=labels)), NOW).alerts) == 1
 
 
 def test_one_alert_in_two_groups_is_one_alert() -> None:
-    keys = {notification.read(body(incoming(), groupKey=key), NOW).alerts[0].key for key in ("{}:a", "{}:b")}
+    keys = {payload.read(body(incoming(), groupKey=key), NOW).alerts[0].key for key in ("{}:a", "{}:b")}
 
     assert len(keys) == 1
 
@@ -211,7 +211,7 @@ def test_one_alert_in_two_groups_is_one_alert() -> None:
 )
 def test_an_alert_that_names_another_cluster_is_none_of_ours(named: dict[str, str], ours: int) -> None:
     labels = {"alertname": "Mine", "ray_scale": "up", **named}
-    heard = notification.read(body(incoming(labels=labels)), NOW, "blue")
+    heard = payload.read(body(incoming(labels=labels)), NOW, "blue")
 
     assert (len(heard.alerts), heard.elsewhere, heard.ignored) == (ours, 1 - ours, 1 - ours)
 
@@ -223,7 +223,7 @@ PROMQL_NAMES = st.from_regex(r"[a-zA-Z_:][a-zA-Z0-9_:]{0,40}", fullmatch=True)
 def test_any_rule_takes_part_by_its_labels_alone(name: str, way: Direction, step: int | None) -> None:
     labels = {"alertname": name, "ray_scale": way.value, "worker_type": "gpu", "queue": "serve", "instance": "h:1"}
     annotations = {} if step is None else {"step": str(step)}
-    (heard,) = notification.read(body(incoming(labels=labels, annotations=annotations)), NOW).alerts
+    (heard,) = payload.read(body(incoming(labels=labels, annotations=annotations)), NOW).alerts
 
     permitted = permission([heard._replace(received_at=NOW)], way, NOW, 300)
     assert (permitted.names, permitted.allows("gpu"), permitted.allows("cpu")) == (name, True, False)
@@ -275,7 +275,7 @@ def test_a_list_ends_what_it_lacks(known: Any, ends: bool, gone: bool) -> None:
 )
 def test_what_is_no_notification_is_refused_with_the_place_of_the_mistake(sent: bytes, says: str) -> None:
     with pytest.raises(InvalidAlertError) as refused:
-        notification.read(sent, NOW)
+        payload.read(sent, NOW)
 
     assert str(refused.value).startswith("not an Alertmanager webhook (version 4): ")
     assert says in str(refused.value)

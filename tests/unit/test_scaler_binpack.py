@@ -9,10 +9,10 @@ from builders import ONE_CPU, demand, worker_type
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scaler.binpack import solve
-from scaler.greedy import Room
-from scaler.model import Demand, Gang, LabelConstraint, Strategy, bundle
-from scaler.slots import Slot, fresh, grouped
+from scaler.model.cluster import Demand, Gang, LabelConstraint, Strategy, bundle
+from scaler.packing.capacity import Slot, fresh, grouped
+from scaler.packing.greedy import Room
+from scaler.packing.solver import solve
 
 if TYPE_CHECKING:
     from random import Random

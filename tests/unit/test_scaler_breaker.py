@@ -7,7 +7,7 @@ from builders import NOW
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scaler.breaker import HEALTHY, BreakerState, LaunchHealth, LaunchOutcome, health_by_type
+from scaler.model.circuit_breaker import HEALTHY, BreakerState, LaunchHealth, LaunchOutcome, health_by_type
 
 
 def outcome(decision: int, seconds: float, *, joined: bool = False, kind: str = "default") -> LaunchOutcome:

@@ -9,11 +9,12 @@ import pytest
 from builders import NOW, demand, head, node, policy, snapshot, worker_name, worker_type
 from situations import SITUATIONS
 
-from scaler import dry_run
-from scaler.decision import Cause
-from scaler.lifecycle import ActionKind, WorkerState
-from scaler.model import Direction, Node, NodeStatus
-from scaler.plan import plan
+from scaler.model.cluster import Direction, Node, NodeStatus
+from scaler.model.decision import Cause
+from scaler.model.workers import ActionKind, WorkerState
+from scaler.planning import dry_run
+from scaler.planning.plan import plan
+from scaler.web import status_reader
 
 
 def test_every_living_node_with_a_worker_id_is_a_worker_that_runs() -> None:
@@ -69,16 +70,16 @@ def test_a_status_document_gives_back_workers_alerts_cooldowns_and_policy() -> N
     seen = situation.observation.snapshot
     assert seen is not None
 
-    assert dry_run.workers_of(status, seen) == situation.observation.workers
-    assert [(a.name, a.direction) for a in dry_run.alerts_of(status)] == [("RayPendingTasks", Direction.UP)]
-    assert dry_run.cooldown_of(status) == {Direction.UP: 48.0, Direction.DOWN: 0.0}
-    assert dry_run.policy_of(status) == situation.policy
+    assert status_reader.workers_of(status, seen) == situation.observation.workers
+    assert [(a.name, a.direction) for a in status_reader.alerts_of(status)] == [("RayPendingTasks", Direction.UP)]
+    assert status_reader.cooldown_of(status) == {Direction.UP: 48.0, Direction.DOWN: 0.0}
+    assert status_reader.policy_of(status) == situation.policy
 
 
 def test_a_policy_with_labels_and_resources_survives_json() -> None:
     kind = worker_type(custom_resources=(("tpu", 4.0),), labels=(("zone", "a"),))
 
-    assert dry_run.policy_of({"policy": json.loads(json.dumps(asdict(policy(kind))))}) == policy(kind)
+    assert status_reader.policy_of({"policy": json.loads(json.dumps(asdict(policy(kind))))}) == policy(kind)
 
 
 @pytest.mark.parametrize("name", ["a burst during the cooldown", "scaling is paused"])
@@ -89,11 +90,11 @@ def test_the_plan_for_a_status_is_the_loops_own(name: str) -> None:
     observed = dry_run.observe(
         seen,
         {},
-        dry_run.alerts_of(status),
+        status_reader.alerts_of(status),
         situation.policy,
-        workers=dry_run.workers_of(status, seen),
-        cooldown=dry_run.cooldown_of(status),
-        pauses=dry_run.pauses_of(status),
+        workers=status_reader.workers_of(status, seen),
+        cooldown=status_reader.cooldown_of(status),
+        pauses=status_reader.pauses_of(status),
     )
 
     assert plan(observed, situation.policy, NOW) == situation.plan

@@ -10,13 +10,13 @@ from hypothesis import given
 from situations import PENDING, SITUATIONS
 from test_scaler_plan_properties import POLICY, observations
 
-from scaler.decision import Cause, Held, Observation, Plan
-from scaler.explain import Explanation, explain
-from scaler.lifecycle import ActionKind, WorkerState
-from scaler.model import Direction, Strategy
-from scaler.plan import plan
-from scaler.why_waiting import SHAPES_EXPLAINED
-from scaler.why_words import Situation
+from scaler.explain.demand import SHAPES_EXPLAINED
+from scaler.explain.explanation import Explanation, explain
+from scaler.explain.summary import Situation
+from scaler.model.cluster import Direction, Strategy
+from scaler.model.decision import Cause, Held, Observation, Plan
+from scaler.model.workers import ActionKind, WorkerState
+from scaler.planning.plan import plan
 
 
 def explained(observed: Observation, limits: object = None) -> Explanation:

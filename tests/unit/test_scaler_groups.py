@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from scaler.groups import Groups
+from scaler.web.group_commit import Groups
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

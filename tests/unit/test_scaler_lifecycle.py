@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from builders import NOW, node, snapshot, worker, worker_name
 
-from scaler.lifecycle import ActionKind, WorkerState, ghosts, join_views, lowest_free_index
-from scaler.model import Instance, InstanceStatus, Node, NodeStatus
+from scaler.model.cluster import Instance, InstanceStatus, Node, NodeStatus
+from scaler.model.workers import ActionKind, WorkerState, ghosts, join_views, lowest_free_index
 
 S, UP = WorkerState, InstanceStatus.RUNNING
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from builders import head, node, observation, worker, worker_name
 
-from scaler.decision import Observation
-from scaler.lifecycle import ActionKind, WorkerState
-from scaler.model import NodeStatus
-from scaler.oddities import RULES, Case, oddities
+from scaler.explain.anomalies import RULES, Case, oddities
+from scaler.model.cluster import NodeStatus
+from scaler.model.decision import Observation
+from scaler.model.workers import ActionKind, WorkerState
 
 PAGE = (Path(__file__).parents[2] / "docs" / "reconciling.md").read_text(encoding="utf-8")
 

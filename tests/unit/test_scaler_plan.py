@@ -13,10 +13,10 @@ from plan_cases.removals import REMOVALS
 from plan_cases.requested import REQUESTED
 from plan_cases.warm import TWO_WARM, WARM
 
-from scaler.alerts import Permission
-from scaler.decision import ACTION_CAUSES, HELD_CAUSES, Cause
-from scaler.lifecycle import WorkerState
-from scaler.plan import plan
+from scaler.model.alerts import Permission
+from scaler.model.decision import ACTION_CAUSES, HELD_CAUSES, Cause
+from scaler.model.workers import WorkerState
+from scaler.planning.plan import plan
 
 CASES = (*LAUNCHES, *REMOVALS, *LIMITS, *FAILURES, *REQUESTED, *PAUSED, *WARM)
 

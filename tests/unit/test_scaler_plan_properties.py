@@ -9,13 +9,13 @@ from builders import NOW, head, observation, permits, policy, worker, worker_typ
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scaler.binpack import unplaced
-from scaler.breaker import HEALTHY, LaunchHealth
-from scaler.decision import Cause, Observation, Plan
-from scaler.draft import Draft
-from scaler.lifecycle import JOINING, LEAVING, ActionKind, Worker, WorkerState
-from scaler.model import Demand, Direction, NodeStatus, bundle
-from scaler.plan import plan
+from scaler.model.circuit_breaker import HEALTHY, LaunchHealth
+from scaler.model.cluster import Demand, Direction, NodeStatus, bundle
+from scaler.model.decision import Cause, Observation, Plan
+from scaler.model.workers import JOINING, LEAVING, ActionKind, Worker, WorkerState
+from scaler.packing.solver import unplaced
+from scaler.planning.context import Draft
+from scaler.planning.plan import plan
 
 LAUNCH, PREPARE = ActionKind.LAUNCH, ActionKind.PREPARE
 SHAPES = [{"CPU": 1.0}, {"CPU": 0.5}, {"CPU": 2.0}, {"CPU": 1.0, "GPU": 1.0}, {"GPU": 0.25}, {"custom": 1.0}]

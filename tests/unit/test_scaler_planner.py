@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING
 import pytest
 from builders import NOW, demand, head, observation, permits, policy, worker, worker_name
 
-from common.settings import SettingsError
-from scaler.decision import Action, Cause, Plan
-from scaler.lifecycle import ActionKind, WorkerState
-from scaler.pauses import Pause
-from scaler.plan import plan
-from scaler.planner import guarded, load_planner
+from ray_watcher_common.settings import SettingsError
+from scaler.control.custom_planner import guarded, load_planner
+from scaler.model.decision import Action, Cause, Plan
+from scaler.model.pause import Pause
+from scaler.model.workers import ActionKind, WorkerState
+from scaler.planning.plan import plan
 
 if TYPE_CHECKING:
-    from scaler.config import Policy
-    from scaler.decision import Observation
+    from scaler.model.decision import Observation
+    from scaler.model.policy import Policy
 
 GIVEN = observation(worker(), nodes=(head(),), demands=(demand(3),), up=permits())
 PAUSE = Pause("benchmark", "anna", NOW)
@@ -50,7 +50,7 @@ def test_a_custom_plan_is_followed() -> None:
 @pytest.mark.parametrize(
     ("returned", "says"),
     [
-        pytest.param(None, "it returned NoneType, wanted scaler.decision.Plan", id="nothing"),
+        pytest.param(None, "it returned NoneType, wanted scaler.model.decision.Plan", id="nothing"),
         pytest.param(Plan([launch()]), "something other than a tuple of Action", id="a list"),
         pytest.param(Plan(("launch",)), "something other than a tuple of Action", id="words"),
         pytest.param(Plan((launch("gpu"),)), "worker type 'gpu', which the policy does not have", id="unknown type"),
@@ -119,10 +119,10 @@ def test_a_planner_that_raises_stops_nothing() -> None:
     ("name", "says"),
     [
         ("nowhere.to_be_found:plan", "No module named"),
-        ("scaler.plan:scheme", "no attribute 'scheme'"),
-        ("scaler.plan", "wanted package.module:function"),
+        ("scaler.planning.plan:scheme", "no attribute 'scheme'"),
+        ("scaler.planning.plan", "wanted package.module:function"),
         (":plan", "wanted package.module:function"),
-        ("scaler.model:shape_text", "must take (observation, policy, now)"),
+        ("scaler.model.cluster:shape_text", "must take (observation, policy, now)"),
     ],
 )
 def test_what_cannot_be_a_planner_is_told_at_the_start(name: str, says: str) -> None:

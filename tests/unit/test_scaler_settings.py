@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from common.settings import SettingsError, load
-from scaler.settings import ScalerSettings
+from ray_watcher_common.settings import SettingsError, load
+from scaler.config.settings import ScalerSettings
 
 if TYPE_CHECKING:
     from pathlib import Path

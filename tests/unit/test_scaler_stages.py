@@ -9,14 +9,14 @@ from builders import NOW, alert, demand, snapshot, worker, worker_name
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scaler.alerts import Permission
-from scaler.decision import Action, Cause, Observation, Plan
-from scaler.lifecycle import ActionKind, WorkerState
-from scaler.stages import DEMAND_TO_WORKER, STAGES, StageTracker
+from scaler.model.alerts import Permission
+from scaler.model.decision import Action, Cause, Observation, Plan
+from scaler.model.workers import ActionKind, WorkerState
+from scaler.telemetry.stages import DEMAND_TO_WORKER, STAGES, StageTracker
 
 if TYPE_CHECKING:
-    from scaler.alerts import Alert
-    from scaler.lifecycle import Worker
+    from scaler.model.alerts import Alert
+    from scaler.model.workers import Worker
 
 # All times in this file are seconds after NOW. The demand is seen at 0, the alert fires at 1 and is received at 1.1.
 FIRING = alert(starts_at=NOW + 1, received_at=NOW + 1.1)

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from exporter.catalog import CATALOG as EXPORTER_CATALOG
-from scaler.decision import HELD_CAUSES, Cause
-from scaler.metrics import CATALOG as SCALER_CATALOG
-from scaler.oddities import Case
-from scaler.why_words import Situation
+from scaler.explain.anomalies import Case
+from scaler.explain.summary import Situation
+from scaler.model.decision import HELD_CAUSES, Cause
+from scaler.telemetry.metrics import CATALOG as SCALER_CATALOG
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")

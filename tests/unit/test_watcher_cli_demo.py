@@ -16,28 +16,28 @@ from fake_provider import FakeProvider
 from rich.console import Console
 from watcher_fakes import FakeCluster, World
 
-from scaler.model import LaunchRequest, WorkerType
-from watcher import pool
-from watcher.commands.demo import still_up
-from watcher.demo import run
-from watcher.demo.ground import Ground, make_ground
-from watcher.demo.run import table
-from watcher.demo.scene import Decision, Scene
-from watcher.demo.timeline import Record
-from watcher.demo.views import LiveView, PlainView
-from watcher.errors import WatcherError
-from watcher.ray_cluster import HeadOptions
+from ray_watcher.cluster.base import HeadOptions
+from ray_watcher.commands.demo import still_up
+from ray_watcher.demo import run
+from ray_watcher.demo.environment import Ground, make_ground
+from ray_watcher.demo.run import table
+from ray_watcher.demo.scene import Decision, Scene
+from ray_watcher.demo.timeline import Record
+from ray_watcher.demo.views import LiveView, PlainView
+from ray_watcher.errors import WatcherError
+from ray_watcher.operations import workers
+from scaler.model.cluster import LaunchRequest, WorkerType
 
 if TYPE_CHECKING:
     from contextlib import ExitStack
 
-    from watcher.demo.views import View
-    from watcher.host import Host
-    from watcher.ray_cluster import RayCluster
-    from watcher.stack import Stack
-    from watcher.supervisord import Program
+    from ray_watcher.cluster.base import RayCluster
+    from ray_watcher.demo.views import View
+    from ray_watcher.host import Host
+    from ray_watcher.stack.stack import Stack
+    from ray_watcher.stack.supervisord import Program
 
-demo_verb = sys.modules["watcher.commands.demo"]
+demo_verb = sys.modules["ray_watcher.commands.demo"]
 SUBMITTED = {"event": "submitted", "at": 1.0, "tasks": 12}
 
 
@@ -169,7 +169,7 @@ def test_a_loop_that_was_not_whole_is_a_failure_like_any_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, keep: list[str]
 ) -> None:
     def half(_ground: Ground, _host: Host, cluster: RayCluster, _view: View, swept: ExitStack) -> Record:
-        swept.callback(pool.stop_everything, cluster)
+        swept.callback(workers.stop_everything, cluster)
         cluster.start_head(HeadOptions(num_cpus=1))
         return Record(events=[SUBMITTED])
 

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-import watcher.settings
-from common.settings import load
-from watcher import output
-from watcher.demo.ground import forget_settings
-from watcher.load import Load, events
-from watcher.settings import OperatorSettings, as_environment, head_options
-from watcher.stack import stack_of
-from watcher.supervisord import LONGEST_SOCKET_PATH, Program, render, socket_path
+import ray_watcher.settings
+from ray_watcher.demo.environment import forget_settings
+from ray_watcher.output import terminal
+from ray_watcher.settings import OperatorSettings, as_environment, head_options
+from ray_watcher.stack.stack import stack_of
+from ray_watcher.stack.supervisord import LONGEST_SOCKET_PATH, Program, render, socket_path
+from ray_watcher.workload.job import Load, events
+from ray_watcher_common.settings import load
 
 GUIDE = {  # the guide's own list of variables and defaults
     "WATCHER_CHECK_INTERVAL": ("check_interval", 10),
@@ -58,7 +58,7 @@ def test_our_containers_belong_to_the_project_of_the_compose_file_beside_us(  # 
     (tmp_path / directory).mkdir()
     if file:
         (tmp_path / directory / "docker-compose.yml").touch()
-    monkeypatch.setattr(watcher.settings, "ROOT", tmp_path / directory)
+    monkeypatch.setattr(ray_watcher.settings, "ROOT", tmp_path / directory)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     assert load(OperatorSettings).project == project
@@ -157,7 +157,7 @@ def test_events_are_found_among_other_lines_and_half_a_line_waits() -> None:
     [(4.24, "4.2 s"), (59.9, "59.9 s"), (190, "3 min 10 s"), (7500, "2 h 5 min")],
 )
 def test_durations_as_people_say_them(seconds: float, expected: str) -> None:
-    assert output.duration(seconds) == expected
+    assert terminal.duration(seconds) == expected
 
 
 @pytest.mark.parametrize(
@@ -170,8 +170,8 @@ def test_durations_as_people_say_them(seconds: float, expected: str) -> None:
     ],
 )
 def test_amounts_have_their_unit(value: float, resource: str, expected: str) -> None:
-    assert output.amount(value, resource) == expected
+    assert terminal.amount(value, resource) == expected
 
 
 def test_a_plain_table_is_aligned_and_has_no_trailing_blanks() -> None:
-    assert output.plain_table(["a", "bb"], [["long", "x"], ["y", ""]]) == "A     BB\nlong  x\ny"
+    assert terminal.plain_table(["a", "bb"], [["long", "x"], ["y", ""]]) == "A     BB\nlong  x\ny"

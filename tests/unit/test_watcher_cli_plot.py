@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from watcher import plot
+from ray_watcher.output import plot
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from watcher.decisions import parts
-from watcher.demo.scene import Scene, changes, pending, scene
+from ray_watcher.demo.scene import Scene, changes, pending, scene
+from ray_watcher.output.decisions import parts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from watcher.demo.timeline import Record, rows, stages
+from ray_watcher.demo.timeline import Record, rows, stages
 
 WORKERS = ("worker-1-00000a", "worker-2-00000b")
 

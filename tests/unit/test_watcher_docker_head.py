@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, cast
 import pytest
 from check_config_golden import default_settings
 
-from common.processes import free_ports
+from ray_watcher.cluster.base import HeadOptions
+from ray_watcher.cluster.docker import DockerCluster
+from ray_watcher_common.processes import free_ports
 from scaler.providers.container import Container, ContainerSpec
 from scaler.providers.docker import DockerProvider
-from watcher import ray_head
-from watcher.ray_cluster import HeadOptions
-from watcher.ray_docker import DockerCluster
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -64,7 +63,7 @@ def _container(spec: ContainerSpec) -> Container:
 
 @pytest.fixture
 def engine(monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
-    monkeypatch.setattr(ray_head, "await_ready", lambda *_arguments: None)
+    monkeypatch.setattr("ray_watcher.cluster.head.await_ready", lambda *_arguments: None)
     return FakeEngine()
 
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from scaler.errors import ProviderError, ProviderUnavailableError
-from watcher import images
-from watcher.errors import MissingError
+from ray_watcher.errors import MissingError
+from ray_watcher.images import build
+from scaler.model.errors import ProviderError, ProviderUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -43,14 +43,14 @@ def _building(monkeypatch: pytest.MonkeyPatch) -> None:
         progress("building")
         return BUILT
 
-    monkeypatch.setattr(images, "build_ray_image", build)
-    monkeypatch.setattr(images, "default_tag", lambda: BUILT)
+    monkeypatch.setattr(build, "build_ray_image", build)
+    monkeypatch.setattr(build, "default_tag", lambda: BUILT)
 
 
 def provided(engine: FakeEngine, *, chosen: bool = False) -> tuple[str, list[str]]:
     """The image, and what was said meanwhile."""
     said: list[str] = []
-    return images.provide_image(RAYS_OWN, said.append, cast("Engine", engine), chosen=chosen), said
+    return build.provide_image(RAYS_OWN, said.append, cast("Engine", engine), chosen=chosen), said
 
 
 @pytest.mark.parametrize("image", [RAYS_OWN, BUILT])
@@ -86,6 +86,6 @@ def test_without_ray_on_this_machine_a_registry_has_to_do(monkeypatch: pytest.Mo
     def no_ray() -> str:
         raise MissingError("Ray is not installed here")
 
-    monkeypatch.setattr(images, "default_tag", no_ray)
+    monkeypatch.setattr(build, "default_tag", no_ray)
 
     assert provided(FakeEngine(registry={RAYS_OWN}))[0] == RAYS_OWN

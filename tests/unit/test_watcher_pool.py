@@ -8,10 +8,10 @@ import pytest
 from fake_provider import FakeProvider
 from watcher_fakes import FakeCluster, worker_id
 
-from scaler.errors import IndexTakenError, LaunchFailedError, ProviderError
-from scaler.model import Instance, LaunchRequest, WorkerType
-from watcher import pool
-from watcher.ray_cluster import HeadOptions
+from ray_watcher.cluster.base import HeadOptions
+from ray_watcher.operations import workers
+from scaler.model.cluster import Instance, LaunchRequest, WorkerType
+from scaler.model.errors import IndexTakenError, LaunchFailedError, ProviderError
 
 TYPE = WorkerType("default")
 
@@ -43,20 +43,20 @@ class Clinging(FakeProvider):
 
 def test_a_launch_whose_index_a_rival_takes_goes_to_the_next_one() -> None:
     provider = Beaten(rivals=3)
-    launched = pool.launch(provider, TYPE, 2)
+    launched = workers.launch(provider, TYPE, 2)
     assert [worker.index for worker in launched] == [4, 5]
     assert sorted(worker.index for worker in provider.list()) == [1, 2, 3, 4, 5]
 
 
 def test_a_launch_that_is_beaten_again_and_again_gives_up() -> None:
     with pytest.raises(IndexTakenError):
-        pool.launch(Beaten(rivals=4), TYPE, 1)
+        workers.launch(Beaten(rivals=4), TYPE, 1)
 
 
 def test_an_index_that_a_stranger_holds_is_left_out() -> None:
     provider = FakeProvider(launch_error=IndexTakenError("another container holds the name ray-worker-1"))
     with pytest.raises(IndexTakenError):
-        pool.launch(provider, TYPE, 1)
+        workers.launch(provider, TYPE, 1)
     tried = [call[1].rsplit("-", 1)[0] for call in provider.calls if call[0] == "launch"]
     assert tried == ["worker-1", "worker-2", "worker-3", "worker-4"]
 
@@ -64,7 +64,7 @@ def test_an_index_that_a_stranger_holds_is_left_out() -> None:
 def test_a_launch_that_fails_otherwise_is_not_repeated() -> None:
     provider = FakeProvider(launch_error=LaunchFailedError("no room"))
     with pytest.raises(LaunchFailedError):
-        pool.launch(provider, TYPE, 1)
+        workers.launch(provider, TYPE, 1)
     assert provider.counts["launch"] == 1
 
 
@@ -74,6 +74,6 @@ def test_a_worker_that_does_not_stop_keeps_neither_head_nor_others() -> None:
         provider.launch(LaunchRequest(worker_id(index), index, TYPE))
     cluster = FakeCluster(provider, HeadOptions(num_cpus=1))
     with pytest.raises(ProviderError, match="is still there"):
-        pool.stop_everything(cluster)
+        workers.stop_everything(cluster)
     assert cluster.options is None
     assert [worker.worker_id for worker in provider.list()] == [worker_id(1)]

@@ -1,0 +1,5 @@
+"""`python -m watcher` is `ray-watcher`."""
+
+from ray_watcher.cli import main
+
+main()

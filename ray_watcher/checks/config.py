@@ -1,0 +1,139 @@
+"""The policy, the alert rules and Alertmanager's route of one installation, read and checked together."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ray_watcher.checks import route, rules
+from ray_watcher_common import yaml_lines
+from ray_watcher_common.findings import Finding, Severity, in_order
+from scaler.alerting.payload import DIRECTION_LABEL
+from scaler.config import policy_file
+from scaler.config.settings import DEFAULT_WORKER_TYPE
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from ray_watcher.checks.rules import ScalingAlert
+    from ray_watcher_common.yaml_lines import Document
+    from scaler.config.settings import ScalerSettings
+
+RULE_FILES = ("*.yml", "*.yaml")
+
+
+@dataclass(frozen=True)
+class Files:
+    """What to check. `policy` None: the environment describes one worker type; a directory of rules is all in it."""
+
+    policy: Path | None
+    rules: tuple[Path, ...]
+    alertmanager: Path
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was looked at, by name, and what was found."""
+
+    policy: str | None
+    worker_types: tuple[str, ...]
+    rules: tuple[str, ...]
+    alerts: int
+    scaling_alerts: tuple[str, ...]
+    alertmanager: str
+    findings: tuple[Finding, ...] = ()
+
+    def count(self, severity: Severity) -> int:
+        """How many findings are of that severity."""
+        return sum(found.severity is severity for found in self.findings)
+
+    def document(self) -> dict[str, Any]:
+        """The same for scripts."""
+        return {
+            "version": 1,
+            **asdict(self),
+            "findings": [{**asdict(found), "severity": found.severity.value} for found in self.findings],
+            "errors": self.count(Severity.ERROR),
+            "warnings": self.count(Severity.WARNING),
+        }
+
+
+@dataclass
+class _Reading:
+    """Documents that could be read, and what was found meanwhile."""
+
+    findings: list[Finding] = field(default_factory=list)
+
+    def read(self, path: Path, *, as_text: bool) -> Document | None:
+        try:
+            return yaml_lines.read(path, shown(path), as_text=as_text)
+        except yaml_lines.UnreadableError as error:
+            self.findings.append(error.finding)
+            return None
+
+
+def check_files(files: Files, settings: ScalerSettings) -> Report:
+    """Read the files and find every mistake in and between them; a file that cannot be read is one."""
+    reading = _Reading()
+    names = _check_policy(reading, files.policy, settings)
+    paths = _rule_files(reading, files.rules)
+    documents = [document for path in paths if (document := reading.read(path, as_text=True))]
+    alerts = _check_rules(reading, documents, names)
+    if document := reading.read(files.alertmanager, as_text=True):
+        reading.findings += route.route_findings(
+            document,
+            alerts,
+            listen=settings.listen,
+            expiry=settings.alert_expiry,
+            receiver=settings.alertmanager_receiver,
+        )
+    return Report(
+        policy=shown(files.policy) if files.policy else None,
+        worker_types=tuple(sorted(names or ())),
+        rules=tuple(map(shown, paths)),
+        alerts=sum(map(rules.alert_count, documents)),
+        scaling_alerts=tuple(alert.name for alert in alerts),
+        alertmanager=shown(files.alertmanager),
+        findings=in_order(tuple(reading.findings)),
+    )
+
+
+def shown(path: Path) -> str:
+    """The path as one would type it here: relative where it is below this directory."""
+    absolute = Path(os.path.abspath(path))  # noqa: PTH100  # a link stays what the user called it
+    return str(absolute.relative_to(Path.cwd())) if absolute.is_relative_to(Path.cwd()) else str(absolute)
+
+
+def _check_policy(reading: _Reading, path: Path | None, settings: ScalerSettings) -> frozenset[str] | None:
+    """The names of the worker types, None where the file cannot be read."""
+    if path is None:
+        return frozenset({DEFAULT_WORKER_TYPE})
+    document = reading.read(path, as_text=False)
+    if document is None:
+        return None
+    reading.findings += policy_file.check(document, settings)[1]
+    return policy_file.type_names(document)
+
+
+def _check_rules(
+    reading: _Reading, documents: Sequence[Document], worker_types: Collection[str] | None
+) -> tuple[ScalingAlert, ...]:
+    for document in documents:
+        reading.findings += rules.rule_findings(document, worker_types)
+    alerts = tuple(alert for document in documents for alert in rules.scaling_alerts(document))
+    if documents and not alerts:
+        message = f"no alert has the label {DIRECTION_LABEL}: up or down, so nothing is ever scaled by one"
+        reading.findings.append(Finding(documents[0].path, None, message, Severity.WARNING))
+    return alerts
+
+
+def _rule_files(reading: _Reading, given: Sequence[Path]) -> list[Path]:
+    found: list[Path] = []
+    for path in given:
+        files = sorted(file for pattern in RULE_FILES for file in path.glob(pattern)) if path.is_dir() else [path]
+        if not files:
+            reading.findings.append(Finding(shown(path), None, f"has no rule file ({' or '.join(RULE_FILES)})"))
+        found += files
+    return found

@@ -1,0 +1,185 @@
+"""Alert rules as the scaler will read them: is each one's part in scaling said as it has to be? Pure.
+
+Scalars are text here, as Prometheus reads labels and annotations; PromQL itself is promtool's to check.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from scaler.alerting.payload import DIRECTION_LABEL, LARGEST_STEP, STEP, STEP_ANNOTATION, WORKER_TYPE_LABEL
+from scaler.model.cluster import Direction
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+    from ray_watcher_common.findings import Finding
+    from ray_watcher_common.yaml_lines import Document
+    from ray_watcher_common.yaml_models import Place
+
+DIRECTIONS = tuple(direction.value for direction in Direction)
+TEMPLATE = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
+OF_LABELS_ONLY = re.compile(r"\s*(\$(labels|externalLabels)|\.(Labels|ExternalLabels))\.\w+\s*")
+AGGREGATED = re.compile(
+    r"\b(by|without|sum|min|max|avg|count|group|topk|bottomk|quantile|stddev|stdvar|count_values)\b"
+)
+TARGET_LABELS = frozenset({"cluster", "instance", "job"})  # Prometheus gives them, no rule need name them
+
+
+@dataclass(frozen=True)
+class ScalingAlert:
+    """A rule that takes part: its fixed labels, and the names of others it may carry (None: any)."""
+
+    name: str
+    labels: Mapping[str, str]
+    possible: frozenset[str] | None = None
+
+
+def rule_findings(document: Document, worker_types: Collection[str] | None) -> Iterator[Finding]:
+    """What is wrong with the alerts of a rule file, in a cluster that has `worker_types` (None: not known)."""
+    yield from document.problems
+    groups = document.value.get("groups") if isinstance(document.value, dict) else None
+    if not isinstance(groups, list):
+        yield document.error(("groups",), "wanted a rule file: `groups:` with a list")
+    for place, rule in _alerts(document):
+        yield from _alert_findings(document, place, rule, worker_types)
+
+
+def scaling_alerts(document: Document) -> tuple[ScalingAlert, ...]:
+    """The alerts of a rule file that permit scaling."""
+    return tuple(
+        ScalingAlert(
+            name=rule["alert"],
+            labels={"alertname": rule["alert"], **_fixed(_mapping(rule, "labels"))},
+            possible=_labels_of(str(rule.get("expr", ""))),
+        )
+        for _, rule in _alerts(document)
+        if _mapping(rule, "labels").get(DIRECTION_LABEL) in DIRECTIONS
+    )
+
+
+def alert_count(document: Document) -> int:
+    """How many alerts the file has, of whatever kind."""
+    return sum(1 for _ in _alerts(document))
+
+
+# --- one alert -----------------------------------------------------------------------------------------
+
+
+def _alert_findings(
+    document: Document, place: Place, rule: Mapping[str, Any], worker_types: Collection[str] | None
+) -> Iterator[Finding]:
+    if DIRECTION_LABEL in _mapping(rule, "labels"):
+        yield from _direction(document, place, rule)
+        yield from _worker_type(document, place, rule, worker_types)
+        yield from _step(document, place, rule)
+        yield from _misplaced(document, place, rule)
+    else:
+        yield from _takes_no_part(document, place, rule)
+    yield from _templates(document, place, rule)
+
+
+def _direction(document: Document, place: Place, rule: Mapping[str, Any]) -> Iterator[Finding]:
+    value = rule["labels"][DIRECTION_LABEL]
+    if value not in DIRECTIONS and not TEMPLATE.search(str(value)):
+        where = (*place, "labels", DIRECTION_LABEL)
+        yield document.error(where, f"{rule['alert']}: label {DIRECTION_LABEL} is {value!r}, wanted up or down")
+
+
+def _worker_type(
+    document: Document, place: Place, rule: Mapping[str, Any], worker_types: Collection[str] | None
+) -> Iterator[Finding]:
+    value = rule["labels"].get(WORKER_TYPE_LABEL)
+    if value and worker_types is not None and value not in worker_types and not TEMPLATE.search(str(value)):
+        known = ", ".join(sorted(worker_types)) or "none"
+        yield document.error(
+            (*place, "labels", WORKER_TYPE_LABEL),
+            f"{rule['alert']}: worker type {value!r} is not in the policy, which has {known}",
+        )
+
+
+def _step(document: Document, place: Place, rule: Mapping[str, Any]) -> Iterator[Finding]:
+    value = _mapping(rule, "annotations").get(STEP_ANNOTATION)
+    where = (*place, "annotations", STEP_ANNOTATION)
+    if value and TEMPLATE.search(str(value)):
+        yield document.warning(
+            where,
+            f"{rule['alert']}: step {value!r} is known only when it fires; anything but 1 to {LARGEST_STEP} "
+            "is ignored then",
+        )
+    elif value is not None and not STEP.fullmatch(str(value)):
+        yield document.error(where, f"{rule['alert']}: step is {value!r}, wanted 1 to {LARGEST_STEP}")
+
+
+def _misplaced(document: Document, place: Place, rule: Mapping[str, Any]) -> Iterator[Finding]:
+    for part, key, home in (
+        ("labels", STEP_ANNOTATION, "annotations"),
+        ("annotations", WORKER_TYPE_LABEL, "labels"),
+    ):
+        if key in _mapping(rule, part):
+            yield document.error(
+                (*place, part, key), f"{rule['alert']}: {key} belongs into {home}; here it says nothing"
+            )
+
+
+def _takes_no_part(document: Document, place: Place, rule: Mapping[str, Any]) -> Iterator[Finding]:
+    """An alert without `ray_scale` that looks as if it were meant to scale."""
+    name, annotations = rule["alert"], _mapping(rule, "annotations")
+    lacks = f"but no label {DIRECTION_LABEL} (up or down), so it scales nothing"
+    if DIRECTION_LABEL in annotations:
+        yield document.error(
+            (*place, "annotations", DIRECTION_LABEL), f"{name}: {DIRECTION_LABEL} is an annotation, {lacks}"
+        )
+    elif STEP_ANNOTATION in annotations:
+        yield document.error((*place, "annotations", STEP_ANNOTATION), f"{name}: has a step {lacks}")
+    elif WORKER_TYPE_LABEL in _mapping(rule, "labels"):
+        yield document.warning((*place, "labels", WORKER_TYPE_LABEL), f"{name}: has a worker_type {lacks}")
+
+
+def _templates(document: Document, place: Place, rule: Mapping[str, Any]) -> Iterator[Finding]:
+    """A figure in a label makes every evaluation a new alert; a copied label (`{{ $labels.zone }}`) does not."""
+    scales = DIRECTION_LABEL in _mapping(rule, "labels")
+    for key, value in _mapping(rule, "labels").items():
+        parts = TEMPLATE.findall(str(value))
+        where = (*place, "labels", key)
+        if not all(OF_LABELS_ONLY.fullmatch(part) for part in parts):
+            tell = document.error if scales else document.warning
+            yield tell(
+                where,
+                f"{rule['alert']}: label {key} is {value!r}: with every new value it is a new alert; "
+                "put it into an annotation",
+            )
+        elif parts and key in (DIRECTION_LABEL, WORKER_TYPE_LABEL):
+            yield document.warning(where, f"{rule['alert']}: label {key} is {value!r}, which only its series can tell")
+
+
+# --- reading -------------------------------------------------------------------------------------------
+
+
+def _alerts(document: Document) -> Iterator[tuple[Place, Mapping[str, Any]]]:
+    """Every alerting rule with its place; what is no rule at all is promtool's to tell."""
+    groups = document.value.get("groups") if isinstance(document.value, dict) else None
+    for number, group in enumerate(groups if isinstance(groups, list) else []):
+        rules = group.get("rules") if isinstance(group, dict) else None
+        for position, rule in enumerate(rules if isinstance(rules, list) else []):
+            if isinstance(rule, dict) and isinstance(rule.get("alert"), str):
+                yield ("groups", number, "rules", position), rule
+
+
+def _mapping(rule: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    found = rule.get(key)
+    return found if isinstance(found, Mapping) else {}
+
+
+def _fixed(labels: Mapping[str, Any]) -> dict[str, str]:
+    return {name: str(value) for name, value in labels.items() if not TEMPLATE.search(str(value))}
+
+
+def _labels_of(expression: str) -> frozenset[str] | None:
+    """Labels that the expression's series may have: after an aggregation only such as it names."""
+    if not AGGREGATED.search(expression):
+        return None
+    return frozenset(re.findall(r"[a-zA-Z_]\w*", expression)) | TARGET_LABELS

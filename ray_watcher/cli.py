@@ -1,0 +1,141 @@
+"""The operator's one command. Here: its verbs, and the one place where errors become messages and exit codes."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+from ray_watcher.commands import (
+    check_config,
+    demo,
+    explain,
+    history,
+    image,
+    load,
+    logs,
+    pause,
+    plan,
+    ray,
+    watcher,
+    workers,
+)
+from ray_watcher.errors import MissingError, WatcherError
+from ray_watcher.host import Host
+from ray_watcher_common.settings import SettingsError
+from scaler.model.errors import ProviderUnavailableError, ScalerError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import FrameType
+
+EXIT_CODES = """\b
+Exit codes:  0 done           4 not running
+             1 failed         5 a program, image or engine is missing
+             2 wrong usage    6 port taken
+             3 already up     7 timed out       130 interrupted"""
+USAGE_EXIT_CODE = 2  # click's own for a wrong command line; wrong settings are the same mistake
+INTERRUPTED_EXIT_CODE = 130  # what shells say after Ctrl-C: 128 + SIGINT; other signals that end us say the same
+
+
+class Verbs(click.Group):
+    """A group whose commands raise the project's errors and never show a traceback for them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The verbs in the order in which one needs them."""
+        del ctx
+        return list(self.commands)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the verb; what it raises becomes one message and its exit code."""
+        try:
+            with _ended_like_interrupted():
+                return super().invoke(ctx)
+        except WatcherError as error:
+            _fail(str(error), error.exit_code)
+        except SettingsError as error:
+            _fail(str(error), USAGE_EXIT_CODE)
+        except ProviderUnavailableError as error:
+            _fail(str(error), MissingError.exit_code)
+        except ScalerError as error:
+            _fail(str(error), WatcherError.exit_code)
+        except BrokenPipeError:
+            raise  # whoever read our output has gone; click ends without a word
+        except OSError as error:
+            reason = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+            _fail(reason, WatcherError.exit_code)
+        except KeyboardInterrupt:
+            _fail("interrupted", INTERRUPTED_EXIT_CODE)
+
+
+@contextlib.contextmanager
+def _ended_like_interrupted() -> Iterator[None]:
+    """SIGTERM, and SIGHUP of a terminal that closes, clean up as Ctrl-C does; under nohup SIGHUP stays ignored."""
+
+    def interrupt(_signum: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = {signum: signal.getsignal(signum) for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    try:
+        for signum in (signal.SIGTERM, signal.SIGHUP):
+            if before[signum] is not signal.SIG_IGN:
+                signal.signal(signum, interrupt)
+        yield
+    finally:
+        for signum, handler in before.items():
+            signal.signal(signum, handler)
+
+
+def _fail(message: str, exit_code: int) -> NoReturn:
+    click.echo(f"{click.style('error:', fg='red')} {message}", err=True)
+    raise click.exceptions.Exit(exit_code)
+
+
+@click.group(
+    cls=Verbs,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    epilog=EXIT_CODES,
+)
+@click.version_option(package_name="ray-watcher", prog_name="ray-watcher")
+@click.pass_context
+def cli(ctx: click.Context, /) -> None:
+    """Scale a Ray cluster on this machine by its Prometheus alerts.
+
+    \b
+    Try it:    ray-watcher demo
+    Use it:    ray-watcher start-ray --num-workers 2
+               ray-watcher start-watcher --max-workers 8
+               ray-watcher load --num-tasks 20
+               ray-watcher watcher-status
+    """  # noqa: D301  # the \b is click's mark for a paragraph that keeps its lines
+    ctx.ensure_object(Host)
+
+
+for verb in (
+    ray.start_ray,
+    ray.status_ray,
+    ray.stop_ray,
+    logs.logs_ray,
+    watcher.start_watcher,
+    watcher.watcher_status,
+    watcher.stop_watcher,
+    check_config.check_config,
+    plan.plan,
+    explain.explain,
+    history.history,
+    pause.pause,
+    pause.resume,
+    workers.add_worker,
+    workers.remove_worker,
+    load.load,
+    demo.demo,
+    image.build_image,
+):
+    cli.add_command(verb)
+
+
+def main() -> None:
+    """Run `ray-watcher` with the arguments of this process."""
+    cli(prog_name="ray-watcher")

@@ -1,0 +1,1 @@
+"""Ray heads: processes or containers on this host."""

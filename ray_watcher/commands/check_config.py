@@ -1,0 +1,87 @@
+"""check-config: the policy, the alert rules and Alertmanager's route, together and before they run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ray_watcher.checks.config import Files, check_files
+from ray_watcher.commands.options import json_option
+from ray_watcher.errors import WatcherError
+from ray_watcher.output import terminal
+from ray_watcher.settings import OperatorSettings
+from ray_watcher.stack.monitoring import SHIPPED_DIRECTORY
+from ray_watcher_common.findings import Severity
+from ray_watcher_common.settings import load
+
+if TYPE_CHECKING:
+    from ray_watcher.checks.config import Report
+
+A_PATH = click.Path(path_type=Path)
+
+
+@click.command()
+@click.option("--policy", type=A_PATH, metavar="FILE", help="Policy file.  [default: unset; env: WATCHER_POLICY_FILE]")
+@click.option(
+    "--rules",
+    type=A_PATH,
+    multiple=True,
+    metavar="DIR_OR_FILE",
+    help="Alert rules; may be given more than once.  [default: prometheus/rules]",
+)
+@click.option(
+    "--alertmanager",
+    type=A_PATH,
+    metavar="FILE",
+    help="Alertmanager's configuration.  [default: prometheus/alertmanager.yml]",
+)
+@json_option
+def check_config(policy: Path | None, rules: tuple[Path, ...], alertmanager: Path | None, *, as_json: bool) -> None:
+    """Check policy, rules and route.
+
+    Finds what each file can be right without: a worker type that the policy does not have, a figure in a label, a
+    route that does not reach the scaler, or reaches it too late. Exit code 1 if anything cannot work; warnings alone
+    do not change it. PromQL is for promtool to check.
+
+    \b
+    Example:  ray-watcher check-config --policy policy.yml
+    """  # noqa: D301  # \b is click's
+    settings = load(OperatorSettings)
+    files = Files(
+        policy=policy or settings.policy_file,
+        rules=rules or (SHIPPED_DIRECTORY / "rules",),
+        alertmanager=alertmanager or SHIPPED_DIRECTORY / "alertmanager.yml",
+    )
+    report = check_files(files, settings)
+    if as_json:
+        terminal.document(report.document())
+    else:
+        _show(report)
+    if errors := report.count(Severity.ERROR):
+        raise WatcherError(f"{terminal.count(errors, 'mistake')} in the configuration")
+
+
+def _show(report: Report) -> None:
+    for found in report.findings:
+        terminal.say(f"{found.place}: {found.severity.value}: {found.message}")
+    types = ", ".join(report.worker_types) or "none"
+    terminal.facts(
+        [
+            ("policy", f"{report.policy or 'from the environment'} (worker types: {types})"),
+            ("rules", f"{', '.join(report.rules) or 'none'} ({terminal.count(report.alerts, 'alert')})"),
+            ("scaling", ", ".join(report.scaling_alerts) or "no alert permits it"),
+            ("route", report.alertmanager),
+            ("found", _tally(report)),
+        ]
+    )
+
+
+def _tally(report: Report) -> str:
+    errors, warnings = report.count(Severity.ERROR), report.count(Severity.WARNING)
+    return (
+        f"{terminal.count(errors, 'mistake')}, {terminal.count(warnings, 'warning')}"
+        if errors or warnings
+        else "nothing"
+    )

@@ -1,0 +1,110 @@
+"""history: what was done and held back, and how the pool went."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import time
+from typing import Any
+
+import click
+
+from ray_watcher.commands.options import json_option
+from ray_watcher.errors import NotRunningError
+from ray_watcher.fetch import UnreachableError, get_json
+from ray_watcher.output import history as output
+from ray_watcher.output import terminal
+from ray_watcher.settings import OperatorSettings
+from ray_watcher_common.settings import load
+from scaler.journal.history import MOST_ENTRIES, Question, read_file
+from scaler.model.decision import Cause
+from scaler.model.workers import ActionKind
+
+UNIT_SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+WORKER = re.compile(r"(?:worker-)?(\d+)(-[0-9a-f]{6})?")
+SCALE_COLUMNS = 8  # beside the bars: their scale
+WIDEST_CHART = 100
+
+
+class Span(click.ParamType[float]):
+    """A span of time, in seconds."""
+
+    name = "span"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """The seconds of `90s`, `15m`, `1h` or `2d`."""
+        match = re.fullmatch(r"(\d{1,6}(?:\.\d+)?)([smhd])", str(value))
+        if match is None or not float(match[1]):
+            return self.fail(f"got {value!r}, wanted for example 90s, 15m, 1h or 2d", param, ctx)
+        return float(match[1]) * UNIT_SECONDS[match[2]]
+
+
+class WorkerName(click.ParamType[str]):
+    """A worker: its id, `worker-N`, or N."""
+
+    name = "worker"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The id, or `worker-N` for all that had this number."""
+        match = WORKER.fullmatch(str(value))
+        if match is None:
+            return self.fail(f"got {value!r}, wanted worker-N, N, or a worker's id", param, ctx)
+        return f"worker-{match[1]}{match[2] or ''}"
+
+
+@click.command()
+@click.option(
+    "--since", type=Span(), default="1h", show_default=True, metavar="SPAN", help="How far back: 15m, 1h, 2d."
+)
+@click.option("--action", type=click.Choice([kind.value for kind in ActionKind]), help="Only actions of this kind.")
+@click.option(
+    "--cause",
+    type=click.Choice([cause.value for cause in Cause]),
+    metavar="CAUSE",
+    help="Only what has this cause, for example cooldown.",
+)
+@click.option("--worker", type=WorkerName(), metavar="worker-N", help="Only what is about this worker.")
+@click.option(
+    "--limit", type=click.IntRange(1, MOST_ENTRIES), default=50, show_default=True, metavar="N", help="Rows at most."
+)
+@json_option
+@click.option("--plot/--no-plot", default=None, help="Draw workers and demand too.  [default: on a terminal]")
+def history(  # one for each option
+    since: float,
+    action: str | None,
+    cause: str | None,
+    worker: str | None,
+    limit: int,
+    *,
+    as_json: bool,
+    plot: bool | None,
+) -> None:
+    """Show what was done, and why.
+
+    Actions, and what was held back or impossible, newest first; then workers and demand over time. It is read from
+    the running scaler; where none runs, from its journal.
+
+    \b
+    Example:  ray-watcher history --since 2h --action launch
+    """  # noqa: D301  # \b is click's
+    settings, now = load(OperatorSettings), time.time()
+    found = _ask(settings, Question(now - since, limit, action, cause, worker), now)
+    if as_json:
+        terminal.document(found)
+    else:
+        with_plot = terminal.on_terminal() if plot is None else plot
+        width = min(WIDEST_CHART, shutil.get_terminal_size().columns - SCALE_COLUMNS)
+        output.show(found, with_plot=with_plot, width=max(width, 1))
+
+
+def _ask(settings: OperatorSettings, question: Question, now: float) -> dict[str, Any]:
+    """The scaler's answer; without a scaler, what its journal holds. Raises `NotRunningError`, `JournalError`."""
+    asked = {name: str(value) for name, value in vars(question).items() if value is not None}
+    try:
+        answer: dict[str, Any] = get_json(f"http://{settings.listen}/api/v1/history", asked)
+    except UnreachableError as error:
+        if not settings.journal_file.exists():
+            raise NotRunningError(f"{error}; and there is no journal {settings.journal_file}") from None
+        terminal.note(f"the scaler does not answer; read from {settings.journal_file}")
+        return read_file(settings.journal_file, question, now)
+    return answer

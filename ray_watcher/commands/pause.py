@@ -1,0 +1,124 @@
+"""pause, resume: hold scaling in a direction, and let it go on."""
+
+from __future__ import annotations
+
+import getpass
+import time
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ray_watcher.commands.history import Span
+from ray_watcher.errors import NotRunningError, WatcherError
+from ray_watcher.fetch import UnreachableError, post_json
+from ray_watcher.output import terminal
+from ray_watcher.settings import OperatorSettings
+from ray_watcher.stack.stack import START_IT
+from ray_watcher_common.settings import load
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ray_watcher.host import Host
+
+WAYS = ("up", "down", "both")
+CLOCK = "%H:%M"
+MOMENTS = (CLOCK, "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M")
+
+
+class Moment(click.DateTime):
+    """A local time, with or without its day."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The time as `datetime`; of the year 1900 where no day is given."""
+        try:
+            return super().convert(value, param, ctx)
+        except click.BadParameter:
+            return self.fail(f"got {value!r}, wanted for example 18:30 or 2026-01-02T18:30", param, ctx)
+
+
+direction = click.argument("direction", type=click.Choice(WAYS), default="both")
+
+
+@click.command()
+@direction
+@click.option("--reason", required=True, metavar="TEXT", help="Why; everyone who asks reads it.")
+@click.option("--for", "span", type=Span(), metavar="SPAN", help="For how long: 30m, 2h, 1d.")
+@click.option("--until", type=Moment(MOMENTS), metavar="TIME", help="Until when, local time: 18:30, 2026-01-02T18:30.")
+@click.pass_obj
+def pause(host: Host, /, direction: str, reason: str, span: float | None, until: datetime | None) -> None:
+    """Hold scaling in a direction.
+
+    DIRECTION is up, down or both. The watcher goes on looking and says what it would do. Without --for or --until
+    the pause lasts until `resume`; it survives a restart of the watcher.
+
+    \b
+    Example:  ray-watcher pause down --reason "benchmark" --for 2h
+    """  # noqa: D301  # \b is click's
+    if span is not None and until is not None:
+        raise click.UsageError("give --for or --until, not both")
+    asked: dict[str, Any] = {"direction": direction, "reason": reason, "by": _who()}
+    if until is not None:
+        span = _seconds_until(until, datetime.now().astimezone())
+    told = _post(host, "pause", asked | ({} if span is None else {"seconds": span}))
+    for line in lines(told["paused"], time.time()):
+        terminal.say(line)
+
+
+@click.command()
+@direction
+@click.pass_obj
+def resume(host: Host, /, direction: str) -> None:
+    """Let scaling go on in a direction.
+
+    DIRECTION is up, down or both.
+
+    \b
+    Example:  ray-watcher resume
+    """  # noqa: D301  # \b is click's
+    told = _post(host, "resume", {"direction": direction})
+    ended = " and ".join(told["resumed"])
+    terminal.say(f"resumed: scaling {ended}" if ended else "nothing was paused there")
+    for line in lines(told["paused"], time.time()):
+        terminal.say(line)
+
+
+def lines(paused: Mapping[str, Mapping[str, Any] | None], now: float) -> list[str]:
+    """One sentence for each direction that is paused at `now`."""
+    return [_sentence(way, pause, now) for way, pause in paused.items() if pause]
+
+
+def _sentence(way: str, pause: Mapping[str, Any], now: float) -> str:
+    left = "until it is resumed" if pause["until"] is None else f"for another {terminal.duration(pause['until'] - now)}"
+    return f"scaling {way} is paused {left}, by {pause['by']}: {pause['reason']}"
+
+
+def _seconds_until(moment: datetime, now: datetime) -> float:
+    """From `now` to a local time; an hour of the day is the next one of its name."""
+    if moment.year == datetime.strptime("0:00", CLOCK).year:  # noqa: DTZ007  # click reads it so: no date was given
+        moment = now.replace(hour=moment.hour, minute=moment.minute, second=0, microsecond=0)
+        moment += timedelta(days=0 if moment > now else 1)
+    seconds = (moment.astimezone() - now).total_seconds()
+    if seconds <= 0:
+        raise click.BadParameter(f"got {moment:%Y-%m-%d %H:%M}, which is past", param_hint="--until")
+    return seconds
+
+
+def _who() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a user id without a name
+        return "the command line"
+
+
+def _post(host: Host, verb: str, asked: dict[str, Any]) -> dict[str, Any]:
+    """The scaler's answer. Raises `NotRunningError`, `WatcherError`."""
+    url, token = host.scaler(load(OperatorSettings))
+    try:
+        code, told = post_json(f"{url}/api/v1/{verb}", asked, token)
+    except UnreachableError as error:
+        raise NotRunningError(f"{error}; {START_IT}") from None
+    if code != 200:  # noqa: PLR2004  # HTTP's
+        raise WatcherError(f"the scaler does not {verb}: {told.get('error', f'HTTP {code}')}")
+    return told

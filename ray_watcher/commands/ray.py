@@ -1,0 +1,178 @@
+"""start-ray, status-ray, stop-ray: the Ray cluster itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import click
+
+from ray_watcher.commands.options import chosen, json_option, provider_option, setting, type_option, worker_type_of
+from ray_watcher.commands.watcher import stop_if_running
+from ray_watcher.errors import AlreadyRunningError, NotRunningError
+from ray_watcher.operations import inventory
+from ray_watcher.operations.workers import await_joined, launch, remove_ended, stop_everything
+from ray_watcher.output import cluster_status, terminal
+from ray_watcher.settings import OperatorSettings, head_options, variable
+from ray_watcher_common.settings import SettingsError, load, split_host_port
+from scaler.config.settings import LOOPBACK_HOSTS
+from scaler.model.cluster import InstanceStatus
+
+if TYPE_CHECKING:
+    from ray_watcher.cluster.base import RayCluster
+    from ray_watcher.host import Host
+
+
+@click.command()
+@click.option(
+    "--num-workers",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    metavar="N",
+    help="Workers to start with; the watcher adds and removes others as work asks for them.",
+)
+@setting("num_cpus", "CPUs per Ray node, the head's too")
+@setting("num_gpus", "GPUs per Ray node, the head's too")
+@setting("object_store_memory", "object store memory per Ray node, for example 1GB")
+@type_option
+@setting("serve_port")
+@provider_option
+@click.pass_obj
+def start_ray(host: Host, /, num_workers: int, type_name: str | None, **given: Any) -> None:
+    """Start a Ray head and N workers.
+
+    Containers publish their ports on loopback only; Ray's processes also listen on the host's other addresses.
+    The head answers on the ports that RAY_HEAD_ADDRESS, RAY_GCS_ADDRESS and
+    RAY_DASHBOARD_METRIC_API name. If anything fails, nothing of the cluster is left running.
+
+    \b
+    Example:  ray-watcher start-ray --num-workers 2 --num-cpus 1
+    """  # noqa: D301  # \b is click's
+    settings = load(OperatorSettings, **chosen(given))
+    kind = worker_type_of(settings, type_name, given)
+    _require_loopback(settings)
+    cluster = _with_image(host, settings, _cluster_to_start(host, settings))
+    terminal.note(f"starting a Ray head and {terminal.count(num_workers, 'worker')} ({cluster.provider.name}) ...")
+    head = cluster.start_head(head_options(settings))  # where it fails, a head that is there is another command's
+    try:
+        remove_ended(cluster.provider)
+        workers = launch(cluster.provider, kind, num_workers)
+        await_joined(host, cluster, head, workers, settings.join_timeout)
+    except BaseException:
+        stop_everything(cluster)
+        raise
+    terminal.facts(
+        [
+            (
+                "cluster",
+                f"{settings.cluster} ({cluster.provider.name}): a head and {terminal.count(num_workers, 'worker')}",
+            ),
+            ("dashboard", head.dashboard_url),
+            ("GCS", head.gcs_address),
+            ("Ray client", f"ray://{settings.ray_head_address}"),
+            *([("token", f"in {settings.ray_token_file}")] if head.token else []),
+            ("next", "ray-watcher start-watcher"),
+        ]
+    )
+
+
+@click.command()
+@provider_option
+@json_option
+@click.pass_obj
+def status_ray(host: Host, /, *, as_json: bool, **given: Any) -> None:
+    """Show head, workers, resources, demand.
+
+    \b
+    Example:  ray-watcher status-ray --json
+    """  # noqa: D301  # \b is click's
+    settings = load(OperatorSettings, **chosen(given))
+    seen = inventory.look(host, host.running_cluster(settings), settings)
+    if as_json:
+        terminal.document(cluster_status.cluster_document(settings.cluster, seen))
+    else:
+        cluster_status.show_cluster(settings.cluster, seen)
+
+
+@click.command()
+@provider_option
+@click.pass_obj
+def stop_ray(host: Host, /, **given: Any) -> None:
+    """Stop head, workers and watcher.
+
+    Nothing of the cluster is left.
+
+    \b
+    Example:  ray-watcher stop-ray
+    """  # noqa: D301  # \b is click's
+    settings = load(OperatorSettings, **chosen(given))
+    try:
+        cluster = host.running_cluster(settings)
+    except NotRunningError:
+        if _is_elsewhere(host, settings) or not stop_if_running(host, settings):
+            raise
+        return
+    stop_if_running(host, settings)
+    terminal.note("stopping the workers and the Ray head; one that is busy may take half a minute ...")
+    workers = stop_everything(cluster)
+    terminal.say(f"stopped: the Ray head and {terminal.count(workers, 'worker')} ({cluster.provider.name})")
+
+
+def _require_loopback(settings: OperatorSettings) -> None:
+    """A head starts here and answers on loopback, so an address elsewhere means someone else's."""
+    hosts = {
+        "ray_head_address": split_host_port(settings.ray_head_address)[0],
+        "ray_gcs_address": split_host_port(settings.gcs_address)[0],
+        "ray_dashboard_metric_api": urlsplit(settings.ray_dashboard_metric_api).hostname or "",
+    }
+    for name, host in hosts.items():
+        if host not in LOOPBACK_HOSTS:
+            raise SettingsError(
+                f"{variable(name)}: got the host {host!r}, but start-ray starts a head on this machine: "
+                "name localhost, or leave the variable unset"
+            )
+
+
+def _cluster_to_start(host: Host, settings: OperatorSettings) -> RayCluster:
+    """Where the cluster goes; one whose head has died is started where it was, without what that left behind.
+
+    Raises `AlreadyRunningError` where its head lives, or workers of a head that is none of ours.
+    """
+    try:
+        cluster = host.running_cluster(settings)
+    except NotRunningError:
+        return host.cluster_to_start(settings)
+    head = cluster.head()
+    living = sum(worker.status is InstanceStatus.RUNNING for worker in cluster.provider.list())
+    if head and not head.running:
+        if living:
+            terminal.note(f"the head has died; stopping {terminal.count(living, 'worker')} that it left behind ...")
+        stop_everything(cluster)  # a new head is a new cluster: they could never join it
+        return cluster
+    if not living and not head:
+        return cluster
+    where = f"at {head.gcs_address}" if head else "as workers without a head"
+    raise AlreadyRunningError(
+        f"cluster '{settings.cluster}' is there already {where} ({cluster.provider.name}); "
+        "stop it with: ray-watcher stop-ray"
+    )
+
+
+def _with_image(host: Host, settings: OperatorSettings, cluster: RayCluster) -> RayCluster:
+    """The cluster with an image that is here, if it runs in containers."""
+    if cluster.provider.name != "docker":
+        return cluster
+    image = host.provide_image(settings, terminal.note)
+    return host.cluster("docker", settings.model_copy(update={"image": image}))
+
+
+def _is_elsewhere(host: Host, settings: OperatorSettings) -> bool:
+    """Whether the cluster runs on another provider than the chosen one; then its watcher stays."""
+    if settings.provider == "auto":
+        return False  # all were asked already
+    try:
+        host.running_cluster(settings.model_copy(update={"provider": "auto"}))
+    except NotRunningError:
+        return False
+    return True

@@ -1,0 +1,164 @@
+"""start-watcher, watcher-status, stop-watcher: exporter, Prometheus, Alertmanager and scaler."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ray_watcher.commands.options import chosen, json_option, provider_option, setting
+from ray_watcher.errors import AlreadyRunningError, NotRunningError
+from ray_watcher.output import terminal
+from ray_watcher.output.watcher_status import document, document_of_containers, show
+from ray_watcher.settings import OperatorSettings, variable
+from ray_watcher.stack import control
+from ray_watcher.stack.stack import stack_of
+from ray_watcher_common import secret_files
+from ray_watcher_common.settings import load
+from scaler.config.policy_file import policy_from
+
+if TYPE_CHECKING:
+    from ray_watcher.cluster.base import HeadStatus, RayCluster
+    from ray_watcher.host import Host
+    from ray_watcher.stack.stack import Stack
+
+
+@click.command()
+@setting("check_interval")
+@setting("pending_threshold")
+@setting("max_workers")
+@setting("min_workers")
+@setting("warm_workers")
+@setting("cooldown")
+@setting("idle_timeout")
+@provider_option
+@click.pass_obj
+def start_watcher(host: Host, /, **given: Any) -> None:
+    """Start the watcher's four programs.
+
+    Exporter, Prometheus, Alertmanager and scaler are kept running by supervisord.
+    New workers are of the size that WATCHER_NUM_CPUS, WATCHER_NUM_GPUS and WATCHER_OBJECT_STORE_MEMORY say.
+    All programs listen on loopback only. If one of them does not become ready, all are stopped again.
+
+    \b
+    Example:  ray-watcher start-watcher --check-interval 60 --pending-threshold 3 --max-workers 8 --cooldown 120
+    """  # noqa: D301  # \b is click's
+    settings = load(OperatorSettings, **chosen(given))
+    settings.bearer_token()  # a mistake there, or in the policy, is better told now than in the scaler's log
+    policy = policy_from(settings)
+    if _runs(host, settings):
+        raise AlreadyRunningError(control.ALREADY)
+    stack = _stack(host, settings)
+    terminal.note("starting exporter, Prometheus, Alertmanager and scaler ...")
+    control.start(stack, host.programs(stack))
+    terminal.facts(
+        [
+            (
+                "watcher",
+                f"up, for cluster '{settings.cluster}'; {policy.fewest} to {policy.max_workers} workers",
+            ),
+            *((name, stack.url(name)) for name in stack.listens),
+            ("next", "ray-watcher load, ray-watcher watcher-status"),
+        ]
+    )
+
+
+@click.command()
+@click.option("--tail", type=click.IntRange(min=0), default=5, show_default=True, help="Lines of each program's log.")
+@json_option
+@click.pass_obj
+def watcher_status(host: Host, /, tail: int, *, as_json: bool) -> None:
+    """Show programs, alerts, decisions.
+
+    Decisions come with their reasons; then the last lines of each program's log.
+
+    \b
+    Example:  ray-watcher watcher-status --tail 20
+    """  # noqa: D301  # \b is click's
+    status = _status(host, load(OperatorSettings), tail)
+    if as_json:
+        terminal.document(status)
+    else:
+        show(status)
+
+
+@click.command()
+@click.pass_obj
+def stop_watcher(host: Host) -> None:
+    """Stop the watcher; Ray goes on.
+
+    Containers of `docker compose` are stopped and stay; `docker compose up -d` starts them again.
+
+    \b
+    Example:  ray-watcher stop-watcher
+    """  # noqa: D301  # \b is click's
+    if not _stop(host, load(OperatorSettings)):
+        raise NotRunningError("the watcher is not running")
+    terminal.say("stopped: the watcher; Ray and its workers stay as they are")
+
+
+def stop_if_running(host: Host, settings: OperatorSettings) -> bool:
+    """Stop the watcher of these settings; whether there was one."""
+    stopped = _stop(host, settings)
+    if stopped:
+        terminal.say("stopped: the watcher")
+    return stopped
+
+
+def _runs(host: Host, settings: OperatorSettings) -> bool:
+    """Whether it is there already, as processes or as containers."""
+    containers = host.program_containers(settings.cluster)
+    return stack_of(settings).supervisor.state().running or any(program.running for program in containers)
+
+
+def _stop(host: Host, settings: OperatorSettings) -> bool:
+    """Stop it as processes and as containers; whether there was anything."""
+    running = [program for program in host.program_containers(settings.cluster) if program.running]
+    for program in reversed(running):  # who sends before who receives
+        program.stop()
+    try:
+        control.stop(stack_of(settings))
+    except NotRunningError:
+        return bool(running)
+    return True
+
+
+def _status(host: Host, settings: OperatorSettings, tail: int) -> dict[str, Any]:
+    try:
+        return document(stack_of(settings), tail)
+    except NotRunningError:
+        if not (found := host.program_containers(settings.cluster)):
+            raise
+        return document_of_containers(stack_of(settings), found, tail)
+
+
+def _stack(host: Host, settings: OperatorSettings) -> Stack:
+    """The stack for the cluster that is up; without one, for the cluster that the settings expect."""
+    try:
+        cluster = host.running_cluster(settings)
+    except NotRunningError:
+        terminal.warn("no Ray cluster is running yet; the watcher waits for one (ray-watcher start-ray)")
+        return stack_of(settings, **_where(host, settings, host.cluster_to_start(settings)))
+    where = _where(host, settings, cluster)
+    if head := cluster.head():
+        where[variable("ray_gcs_address")] = head.gcs_address
+        where[variable("ray_dashboard_metric_api")] = f"{head.dashboard_url}/api"
+        where |= _token(settings, head)
+    else:
+        terminal.warn("the cluster has no head; the watcher waits for one")
+    return stack_of(settings, **where)
+
+
+def _token(settings: OperatorSettings, head: HeadStatus) -> dict[str, str]:
+    """The file that holds the head's token; a copy of it where another command, or Compose, started the head."""
+    if head.token in {None, settings.ray_token.read()}:
+        return {}
+    copy = settings.state_dir / "watcher" / settings.cluster / "ray-token"
+    secret_files.write(copy, str(head.token))
+    return {variable("ray_auth_token_path"): str(copy)}
+
+
+def _where(host: Host, settings: OperatorSettings, cluster: RayCluster) -> dict[str, str]:
+    """Where new workers go, and of which image."""
+    name = cluster.provider.name
+    return {variable("provider"): name} | ({variable("image"): host.image(settings)} if name == "docker" else {})

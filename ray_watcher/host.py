@@ -1,0 +1,150 @@
+"""What the commands reach: clusters, engines, Ray's state. One value, so that tests can hand in another world."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from ray_watcher.cluster.process import ProcessCluster
+from ray_watcher.errors import MissingError, NotRunningError, WatcherError
+from ray_watcher.stack.stack import Stack, programs_of, stack_of
+from ray_watcher_common.ray_auth import RayToken
+from scaler.config.settings import LOOPBACK_HOSTS
+from scaler.model.errors import ProviderError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from exporter.cluster import ClusterState
+    from ray_watcher.cluster.base import HeadStatus, RayCluster
+    from ray_watcher.settings import OperatorSettings
+    from ray_watcher.stack.compose import ProgramContainer
+    from ray_watcher.stack.supervisord import Program
+    from scaler.model.ports import Drainer
+
+PROVIDERS = ("process", "docker")  # in the order they are asked: processes cost no engine call
+GCS_DEADLINE_SECONDS = 3.0
+START_IT = "start it with: ray-watcher start-ray"
+
+
+def real_cluster(provider: str, settings: OperatorSettings) -> RayCluster:
+    """The cluster of `settings` on `provider`; an engine's library is loaded only when it is chosen."""
+    if provider == "docker":
+        from ray_watcher.cluster.docker import DockerCluster
+
+        found = {"image": image_of(settings), "compose_project": settings.project}
+        return DockerCluster.from_settings(settings.model_copy(update=found))
+    return ProcessCluster.from_settings(settings)
+
+
+def image_of(settings: OperatorSettings) -> str:
+    """The image of head and workers; one that is not here is named all the same: the engine says that it is missing.
+
+    RAY_IMAGE names it. Where that is unset and its default is not here, one of `build-image` will do.
+    """
+    from ray_watcher.images.build import image_here
+    from scaler.providers.engine import Engine
+
+    with contextlib.suppress(ProviderError):
+        return image_here(settings.image, Engine(), chosen="image" in settings.model_fields_set) or settings.image
+    return settings.image
+
+
+def provide_image(settings: OperatorSettings, progress: Callable[[str], None]) -> str:
+    """The image to use, pulled or built where it is not here. Raises `MissingError`, `WatcherError`."""
+    from ray_watcher.images import build
+
+    return build.provide_image(settings.image, progress, chosen="image" in settings.model_fields_set)
+
+
+def docker_answers() -> bool:
+    """Whether a Docker Engine answers here, in at most some seconds."""
+    from scaler.providers import engine
+
+    return engine.docker_answers()
+
+
+def program_containers(cluster: str) -> Sequence[ProgramContainer]:
+    """The watcher's programs that `docker compose` runs for the cluster; none where no engine answers."""
+    if not docker_answers():
+        return ()
+    from ray_watcher.stack.compose import find
+
+    return find(cluster)
+
+
+def read_gcs(head: HeadStatus) -> ClusterState:
+    """Ray's present state, straight from its GCS. Raises `NotRunningError` where it does not answer."""
+    from exporter.errors import SourceError
+    from exporter.gcs import GcsSource
+
+    with contextlib.closing(GcsSource(head.gcs_address, GCS_DEADLINE_SECONDS, RayToken(head.token))) as source:
+        try:
+            return source.read(time.time())
+        except SourceError as error:
+            raise NotRunningError(f"Ray does not answer: {error}") from error
+
+
+def gcs_drainer(head: HeadStatus) -> Drainer:
+    """Who asks Ray to let a node go."""
+    from scaler.clients.gcs import GcsDrainer
+
+    return GcsDrainer(head.gcs_address, RayToken(head.token))
+
+
+@dataclass(frozen=True)
+class Host:
+    """The world as commands see it."""
+
+    cluster: Callable[[str, OperatorSettings], RayCluster] = real_cluster
+    engine_answers: Callable[[], bool] = docker_answers
+    read_state: Callable[[HeadStatus], ClusterState] = read_gcs
+    drainer: Callable[[HeadStatus], Drainer] = gcs_drainer
+    image: Callable[[OperatorSettings], str] = image_of
+    provide_image: Callable[[OperatorSettings, Callable[[str], None]], str] = provide_image
+    programs: Callable[[Stack], Sequence[Program]] = programs_of
+    program_containers: Callable[[str], Sequence[ProgramContainer]] = program_containers
+
+    def cluster_to_start(self, settings: OperatorSettings) -> RayCluster:
+        """Where a new cluster goes: the chosen provider; by itself Docker where an engine answers."""
+        if settings.provider != "auto":
+            return self.cluster(settings.provider, settings)
+        return self.cluster("docker" if self.engine_answers() else "process", settings)
+
+    def running_cluster(self, settings: OperatorSettings) -> RayCluster:
+        """The cluster that is up, wherever it runs; the providers are asked, so no record can be wrong.
+
+        Raises `NotRunningError` where there is neither a head nor a worker.
+        """
+        for cluster in self._candidates(settings):
+            if cluster.head() or cluster.provider.list():
+                return cluster
+        raise NotRunningError(f"no Ray cluster '{settings.cluster}' is running; {START_IT}")
+
+    def token(self, settings: OperatorSettings) -> RayToken:
+        """What to present to the cluster that the settings name: its head's token, if it runs on this machine."""
+        if urlsplit(settings.ray_dashboard_metric_api).hostname in LOOPBACK_HOSTS:
+            with contextlib.suppress(WatcherError):
+                if head := self.running_cluster(settings).head():
+                    return RayToken(head.token)
+        return settings.given_ray_token  # our own file is for our own cluster
+
+    def scaler(self, settings: OperatorSettings) -> tuple[str, str | None]:
+        """Base URL and token of the scaler: a process of ours, or a container of `docker compose`."""
+        stack = stack_of(settings)
+        if not stack.supervisor.state().running:
+            for program in self.program_containers(settings.cluster):
+                if program.name == "scaler" and program.running:
+                    return f"http://{program.listens}", program.token()
+        return stack.url("scaler"), stack.token() or settings.bearer_token()
+
+    def _candidates(self, settings: OperatorSettings) -> Iterator[RayCluster]:
+        if settings.provider == "docker" and not self.engine_answers():
+            raise MissingError("no Docker engine answers; start Docker, or use --provider process")
+        chosen = PROVIDERS if settings.provider == "auto" else (settings.provider,)
+        for provider in chosen:
+            if provider != "docker" or settings.provider == "docker" or self.engine_answers():
+                yield self.cluster(provider, settings)

@@ -1,0 +1,1 @@
+"""Workers by hand: the inventory, adding, draining and removing."""

@@ -1,0 +1,66 @@
+"""Who is in the cluster: the provider's workers and Ray's nodes, joined by worker id."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from exporter.cluster import ClusterState, Node, to_json
+from ray_watcher.errors import NotRunningError, WatcherError
+from scaler.clients.exporter import from_document
+from scaler.model.workers import Worker, join_views
+
+if TYPE_CHECKING:
+    from ray_watcher.cluster.base import HeadStatus, RayCluster
+    from ray_watcher.host import Host
+    from ray_watcher.settings import OperatorSettings
+
+
+@dataclass(frozen=True)
+class Roster:
+    """One look at the cluster. Without a state, `problem` says why Ray could not be asked."""
+
+    provider: str
+    head: HeadStatus | None
+    workers: tuple[Worker, ...]
+    state: ClusterState | None
+    problem: str = ""
+
+    def node(self, worker: Worker) -> Node | None:
+        """Ray's living node of a worker."""
+        nodes = self.state.alive if self.state else ()
+        return next((node for node in nodes if node.instance_id == worker.worker_id), None)
+
+    def named(self, name: str) -> Worker:
+        """The worker that `name` means: an id, `worker-N`, or N. Raises `NotRunningError`."""
+        for worker in self.workers:
+            if name in {worker.worker_id, f"worker-{worker.index}", str(worker.index)}:
+                return worker
+        known = ", ".join(f"worker-{worker.index}" for worker in self.workers) or "none"
+        raise NotRunningError(f"there is no worker '{name}'; running: {known}")
+
+
+def look(host: Host, cluster: RayCluster, settings: OperatorSettings) -> Roster:
+    """Ask the engine and Ray."""
+    head = cluster.head()
+    state, problem = _ray_state(host, head)
+    now = time.time()
+    workers = join_views(
+        cluster.provider.list(),
+        from_document(to_json(state, now)) if state else None,
+        last_seen={},
+        flights={},
+        now=now,
+        join_timeout=settings.join_timeout,
+    )
+    return Roster(cluster.provider.name, head, workers, state, problem)
+
+
+def _ray_state(host: Host, head: HeadStatus | None) -> tuple[ClusterState | None, str]:
+    if head is None or not head.running:
+        return None, f"the head is down{': ' + head.detail if head else ''}"
+    try:
+        return host.read_state(head), ""
+    except WatcherError as error:
+        return None, str(error)

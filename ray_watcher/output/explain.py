@@ -1,0 +1,138 @@
+"""Why the pool is as it is, from the scaler's status: sentences for people, a document for scripts. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ray_watcher.output import terminal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+EXPLAIN_VERSION = 1
+NAMES_SHOWN = 4  # of workers that share one reason
+FAILURE_SHOWN_SECONDS = 600.0
+BEGUN_ANEW_SHOWN_SECONDS = 3600.0
+PARTS = ("time", "cluster", "summary", "waiting", "workers", "limits", "cooldown", "paused", "alerts", "snapshot")
+MORE_PARTS = ("alertmanager", "oddities", "journal", "standby")
+VERBS = {"leaving": "goes", "joining": "comes"}  # all others stay
+
+
+def document(status: Mapping[str, Any]) -> dict[str, Any]:
+    """What `explain --json` prints. Raises `KeyError` where the scaler is of a version that does not explain."""
+    return {"version": EXPLAIN_VERSION, **{part: status[part] for part in (*PARTS, *MORE_PARTS)}, **_held(status)}
+
+
+def _held(status: Mapping[str, Any]) -> dict[str, Any]:
+    return {"held": status["held"], "infeasible": status["infeasible"]}
+
+
+def sections(status: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
+    """Title and sentences of each section, the most important first. Raises `KeyError`, likewise."""
+    return [
+        ("", [*_standby(status), *status["summary"], *_journal(status), *_last_failure(status)]),
+        ("What waits", list(_waiting(status["waiting"]))),
+        ("Workers", list(_workers(status["workers"])) or ["There are none."]),
+        ("Out of the ordinary", list(_oddities(status["oddities"]))),
+        ("Limits and cooldowns", list(_limits(status))),
+        ("Alerts", [*_alerts(status["alerts"], status["time"]), f"{status['alertmanager']['text']}."]),
+        ("Snapshot", [_snapshot(status["snapshot"])]),
+    ]
+
+
+def show(status: Mapping[str, Any]) -> None:
+    """Print it for people."""
+    for title, sentences in sections(status):
+        if title and sentences:
+            terminal.heading(title)
+        for sentence in sentences:
+            terminal.say(f"  {sentence}" if title else sentence)
+
+
+def _standby(status: Mapping[str, Any]) -> Iterator[str]:
+    if status["standby"]:
+        yield f"This scaler stands by: {status['standby']} acts for the cluster, ask that one."
+
+
+def _journal(status: Mapping[str, Any]) -> Iterator[str]:
+    """A journal that had to be begun anew, for as long as that is news."""
+    begun = status["journal"]["begun_anew"]
+    if begun and status["time"] - begun["at"] < BEGUN_ANEW_SHOWN_SECONDS:
+        age = terminal.duration(max(0.0, status["time"] - begun["at"]))
+        yield f"The journal was begun anew {age} ago, what was before is lost: {begun['problem']}."
+
+
+def _oddities(oddities: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """One sentence for all of one case."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    for oddity in oddities:
+        groups.setdefault((oddity["case"], oddity["rule"]), []).append(oddity["name"])
+    for (case, rule), names in groups.items():
+        yield f"{_named(names)}: {rule}. [{case}]"
+
+
+def _last_failure(status: Mapping[str, Any]) -> Iterator[str]:
+    """The last launch or drain, where it failed a short while ago."""
+    for kind in ("launch", "drain", "remove"):
+        last = next((a for a in status["actions"] if a["action"] == kind and a["outcome"]), None)
+        if last and last["outcome"] == "failed":
+            age = max(0.0, status["time"] - last["finished_at"])
+            if age < FAILURE_SHOWN_SECONDS:
+                yield f"The last {kind} failed {terminal.duration(age)} ago ({last['worker_id']}): {last['detail']}."
+
+
+def _waiting(waiting: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    for shape in waiting:
+        name = f"{shape['count']} x {shape['shape']}"
+        told = shape["why"] if shape["why"].startswith(f"{name} ") else f"{name}: {shape['why']}"
+        yield f"{told}. [{shape['cause']}]"
+
+
+def _workers(workers: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """One sentence for all workers of one reason, in the order of the first of each."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    for worker in workers:
+        groups.setdefault((worker["cause"], worker["why"]), []).append(worker["worker_id"])
+    for (cause, why), names in groups.items():
+        verb = VERBS.get(cause, "stays")
+        yield f"{_named(names)} {verb if len(names) == 1 else PLURALS[verb]}: {why}. [{cause}]"
+
+
+PLURALS = {"stays": "stay", "goes": "go", "comes": "come"}
+
+
+def _named(names: Sequence[str]) -> str:
+    more = len(names) - NAMES_SHOWN
+    return ", ".join(names[:NAMES_SHOWN]) + (f" and {more} more" if more > 0 else "")
+
+
+def _limits(status: Mapping[str, Any]) -> Iterator[str]:
+    limits = status["limits"]
+    yield f"There may be {limits['min_workers']} to {terminal.count(limits['max_workers'], 'worker')}."
+    for way in ("up", "down"):
+        cooldown = status["cooldown"][way]
+        left = f"{cooldown['remaining_seconds']:.0f} s left" if cooldown["remaining_seconds"] > 0 else "not running"
+        yield f"The cooldown for scaling {way} ({cooldown['seconds']:g} s): {left}."
+
+
+def _alerts(alerts: Sequence[Mapping[str, Any]], now: float) -> Iterator[str]:
+    for way in ("up", "down"):
+        permitting = [alert for alert in alerts if alert["direction"] == way]
+        for alert in permitting:
+            yield _alert(alert, now)
+        if not permitting:
+            yield f"No alert permits scaling {way}."
+
+
+def _alert(alert: Mapping[str, Any], now: float) -> str:
+    kind = f" of type {alert['worker_type']}" if alert["worker_type"] else ""
+    step = f" by {alert['step']} whatever waits" if alert["step"] else ""
+    said = f": {alert['summary']}" if alert["summary"] else ""
+    age = terminal.duration(max(0.0, now - alert["starts_at"]))
+    return f"{alert['name']} has permitted scaling {alert['direction']}{kind}{step} for {age}{said}."
+
+
+def _snapshot(snapshot: Mapping[str, Any]) -> str:
+    if not snapshot["usable"]:
+        return f"There is none: {snapshot['problem']}."
+    return f"It is from {snapshot['source']} and {terminal.duration(snapshot['age_seconds'])} old."

@@ -1,0 +1,69 @@
+"""The scaler's history as a table and as charts. Pure."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from ray_watcher.output import plot, terminal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+HEADERS = ("time", "action", "worker", "cause", "outcome", "took s", "joined s", "reason")
+CHART_HEIGHT = 6
+DAY_SECONDS = 24 * 3600.0
+
+
+def rows(history: Mapping[str, Any]) -> list[list[str]]:
+    """One row for each entry, newest first; times are local."""
+    form = "%H:%M:%S" if history["until"] - history["since"] < DAY_SECONDS else "%m-%d %H:%M:%S"
+    return [_row(entry, form) for entry in history["entries"]]
+
+
+def _row(entry: Mapping[str, Any], form: str) -> list[str]:
+    is_action = bool(entry["worker_id"])
+    what = entry["action"] if is_action else f"{entry['action']} {entry['count']}"
+    problem = f" ({entry['detail']})" if entry["detail"] else ""
+    return [
+        time.strftime(form, time.localtime(entry["at"])),
+        what,
+        entry["worker_id"] or "-",
+        entry["cause"],
+        (entry["outcome"] or "in flight") if is_action else "-",
+        _seconds(entry["took_seconds"]),
+        _seconds(entry["joined_after_seconds"]),
+        entry["reason"] + problem,
+    ]
+
+
+def _seconds(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1f}"
+
+
+def charts(history: Mapping[str, Any], width: int) -> list[str]:
+    """Workers and pending requests over time; one line where there is nothing to draw."""
+    samples, since, until = history["samples"], history["since"], history["until"]
+    if not samples:
+        return ["No samples of workers and demand in this time."]
+    since = max(since, samples[0]["at"])
+    if until <= since:
+        return ["All samples of workers and demand are of one moment."]
+    lines = []
+    for key, title in (("workers", "Workers"), ("pending", "Requests that wait (· not known)")):
+        series = [(sample["at"], sample[key]) for sample in samples]
+        lines += [*plot.chart(title, series, since, until, width=width, height=CHART_HEIGHT), ""]
+    return lines[:-1]
+
+
+def show(history: Mapping[str, Any], *, with_plot: bool, width: int) -> None:
+    """Print it for people."""
+    if found := rows(history):
+        terminal.table(HEADERS, found)
+    else:
+        terminal.say("Nothing was done or held back in this time.")
+    if history["truncated"]:
+        terminal.note("there is more: use --limit, --since, or filters")
+    if with_plot:
+        terminal.say()
+        terminal.say("\n".join(charts(history, width)))

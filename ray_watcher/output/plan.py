@@ -1,0 +1,125 @@
+"""A plan as a document for scripts and as text for people. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ray_watcher.output import terminal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from scaler.model.decision import Action, Observation, Plan
+    from scaler.model.policy import Policy
+
+PLAN_VERSION = 1
+
+
+@dataclass(frozen=True)
+class DryRun:
+    """A plan and what it was made of; `notes` say what was assumed."""
+
+    observation: Observation
+    policy: Policy
+    plan: Plan
+    state_from: str
+    policy_from: str
+    alerts_from: str
+    notes: tuple[str, ...] = ()
+
+
+def document(run: DryRun) -> dict[str, Any]:
+    """What `plan --format json` prints; the version changes when a key does."""
+    snapshot, observation = run.observation.snapshot, run.observation
+    return {
+        "version": PLAN_VERSION,
+        "state": {
+            "from": run.state_from,
+            "observed_at": snapshot.observed_at if snapshot else None,
+            "source": snapshot.source if snapshot else None,
+            "pending": snapshot.pending if snapshot and snapshot.demand_known else None,
+            "workers": len(observation.workers),
+        },
+        "policy": {
+            "from": run.policy_from,
+            "max_workers": run.policy.max_workers,
+            "worker_types": [kind.name for kind in run.policy.worker_types],
+        },
+        "alerts": {
+            "from": run.alerts_from,
+            "up": [alert.name for alert in observation.up.alerts],
+            "down": [alert.name for alert in observation.down.alerts],
+        },
+        "actions": list(_grouped(run.plan)),
+        "held": [{"cause": h.cause.value, "count": h.count, "reason": h.reason} for h in run.plan.held],
+        "infeasible": [
+            {"cause": i.cause.value, "shape": i.shape, "count": i.count, "reason": i.reason}
+            for i in run.plan.infeasible
+        ],
+        "notes": list(run.notes),
+    }
+
+
+def _grouped(plan: Plan) -> Iterator[dict[str, Any]]:
+    """Launches of one type and cause together; a drain or removal names its worker."""
+    groups: dict[object, list[Action]] = {}
+    for action in plan.actions:
+        groups.setdefault((action.kind, action.worker_type, action.worker_id, action.cause, action.reason), []).append(
+            action
+        )
+    for members in groups.values():
+        first = members[0]
+        yield {
+            "action": first.kind.value,
+            "worker_type": first.worker_type,
+            "worker_id": first.worker_id or None,
+            "count": len(members),
+            "cause": first.cause.value,
+            "reason": first.reason,
+        }
+
+
+def headlines(run: DryRun) -> list[str]:
+    """What the plan rests on, in sentences."""
+    told = document(run)
+    state, policy = told["state"], told["policy"]
+    pending = "an unknown number of requests waits" if state["pending"] is None else _waiting(state["pending"])
+    permits = [f"{way}: {', '.join(sorted(set(told['alerts'][way])))}" for way in ("up", "down") if told["alerts"][way]]
+    workers, most = terminal.count(state["workers"], "worker"), terminal.count(policy["max_workers"], "worker")
+    return [
+        f"State from {state['from']}: {pending}; {workers} (source {state['source']}).",
+        f"Policy from {policy['from']}: at most {most} of {', '.join(policy['worker_types'])}.",
+        f"Alerts from {told['alerts']['from']} permit {'; '.join(permits) or 'nothing'}.",
+        *told["notes"],
+    ]
+
+
+def _waiting(pending: int) -> str:
+    return f"{terminal.count(pending, 'request')} wait{'s' if pending == 1 else ''}" if pending else "nothing waits"
+
+
+def rows(run: DryRun) -> list[list[str]]:
+    """What is done, held back and impossible: `what`, `cause`, `reason`."""
+    told = document(run)
+    actions = [[_what(action), action["cause"], action["reason"]] for action in told["actions"]]
+    held = [[f"hold {entry['count']}", entry["cause"], entry["reason"]] for entry in told["held"]]
+    impossible = [[f"impossible {entry['count']}", entry["cause"], entry["reason"]] for entry in told["infeasible"]]
+    return [*actions, *held, *impossible]
+
+
+def _what(action: dict[str, Any]) -> str:
+    if action["worker_id"]:
+        return f"{action['action']} {action['worker_id']}"
+    return f"{action['action']} {action['count']} x {action['worker_type']}"
+
+
+def show(run: DryRun) -> None:
+    """Print it for people."""
+    for line in headlines(run):
+        terminal.say(line)
+    terminal.say()
+    if found := rows(run):
+        terminal.table(["what", "cause", "reason"], found)
+    else:
+        terminal.say("Nothing to do, nothing held back.")

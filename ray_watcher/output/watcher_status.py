@@ -1,0 +1,193 @@
+"""What the watcher does and why: gathered from supervisord, Prometheus, the scaler and the logs."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from ray_watcher.fetch import UnreachableError, get_json
+from ray_watcher.output import terminal
+from ray_watcher.output.decisions import parts
+from ray_watcher.stack.stack import program_states
+from ray_watcher.tail import last_lines
+from scaler.telemetry.stages import DEMAND_TO_WORKER, STAGES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from ray_watcher.stack.compose import ProgramContainer
+    from ray_watcher.stack.stack import Stack
+    from ray_watcher.stack.supervisord import ProgramState
+
+STATUS_VERSION = 1
+SHOWN_DECISIONS = 5
+
+
+def document(stack: Stack, log_lines: int) -> dict[str, Any]:
+    """What `watcher-status --json` prints. `scaler` and `alerts` are None where the program does not answer.
+
+    Raises `NotRunningError`.
+    """
+    states = program_states(stack)
+    logs = {state.name: last_lines(stack.log(state.name), log_lines) for state in states}
+    return _document(stack, states, logs)
+
+
+def document_of_containers(stack: Stack, found: Sequence[ProgramContainer], log_lines: int) -> dict[str, Any]:
+    """The same where `docker compose` runs the programs. Raises `WatcherError`."""
+    listens: dict[str, Any] = {program.name: program.listens for program in found if program.name in stack.listens}
+    logs = {program.name: list(program.lines(tail=log_lines, follow=False)) for program in found}
+    there = replace(stack, addresses=replace(stack.addresses, **listens))
+    urls = {program.name: f"http://{program.listens}" for program in found}
+    return _document(there, [program.state() for program in found], logs, urls)
+
+
+def _document(
+    stack: Stack,
+    states: Sequence[ProgramState],
+    logs: Mapping[str, list[str]],
+    urls: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    return {
+        "version": STATUS_VERSION,
+        "running": all(state.state == "RUNNING" for state in states),
+        "cluster": stack.addresses.cluster,
+        "programs": [_program(state, (urls or {}).get(state.name) or stack.url(state.name)) for state in states],
+        "alerts": _ask(alerts, stack),
+        "scaler": _ask(scaler_status, stack),
+        "logs": dict(logs),
+    }
+
+
+def scaler_status(stack: Stack) -> dict[str, Any]:
+    """The scaler's own account. Raises `UnreachableError`."""
+    status: dict[str, Any] = get_json(f"{stack.url('scaler')}/api/v1/status")
+    return status
+
+
+def alerts(stack: Stack) -> list[dict[str, Any]]:
+    """Prometheus' pending and firing alerts. Raises `UnreachableError`."""
+    reply = get_json(f"{stack.url('prometheus')}/api/v1/alerts")
+    return [
+        {
+            "name": alert["labels"]["alertname"],
+            "state": alert["state"],
+            "scale": alert["labels"].get("ray_scale"),
+            "since": alert["activeAt"],
+            "summary": alert["annotations"].get("summary", ""),
+        }
+        for alert in reply["data"]["alerts"]
+    ]
+
+
+def show(status: Mapping[str, Any]) -> None:
+    """Print it for people."""
+    now = time.time()
+    terminal.say(
+        f"watcher of cluster '{status['cluster']}': {'up' if status['running'] else 'not all programs are up'}"
+    )
+    terminal.heading("Programs")
+    terminal.table(
+        ["program", "state", "pid", "up", "address"],
+        [[p["name"], p["state"], str(p["pid"] or "-"), _up(p, now), p["url"]] for p in status["programs"]],
+    )
+    _show_alerts(status["alerts"])
+    if status["scaler"]:
+        _show_scaler(status["scaler"], now)
+    else:
+        terminal.warn("the scaler does not answer")
+    for program, lines in status["logs"].items():
+        if lines:
+            terminal.heading(f"Log of {program} (last {len(lines)} lines)")
+            terminal.say("\n".join(lines))
+
+
+def _show_alerts(found: list[dict[str, Any]] | None) -> None:
+    terminal.heading("Alerts")
+    if found is None:
+        terminal.warn("Prometheus does not answer")
+    elif found:
+        rows = [[alert["name"], alert["state"], alert["scale"] or "-", alert["summary"]] for alert in found]
+        terminal.table(["alert", "state", "permits", "summary"], rows)
+    else:
+        terminal.say("none pending or firing")
+
+
+def _show_scaler(scaler: Mapping[str, Any], now: float) -> None:
+    snapshot, limits = scaler["snapshot"], scaler["limits"]
+    terminal.heading("Scaler")
+    terminal.facts(
+        [
+            ("workers", f"{len(scaler['workers'])} (from {limits['min_workers']} to {limits['max_workers']})"),
+            ("snapshot", _snapshot(snapshot)),
+            ("cooldown", ", ".join(_cooldowns(scaler["cooldown"])) or "none"),
+            ("last scale-up", ", ".join(_stages(scaler["last_scale_up"])) or "none since the scaler started"),
+            *((f"scaling {way}", pause["text"]) for way, pause in scaler["paused"].items() if pause),
+            *([("alertmanager", scaler["alertmanager"]["text"])] if scaler["alertmanager"]["problems"] else []),
+            *([("standby", f"{scaler['standby']} acts")] if scaler["standby"] else []),
+            *([("journal", scaler["journal"]["problem"])] if scaler["journal"]["problem"] else []),
+        ]
+    )
+    if scaler["workers"]:
+        rows = [[w["worker_id"], w["state"], _idle(w["idle_seconds"]), w["detail"]] for w in scaler["workers"]]
+        terminal.table(["worker", "state", "idle", "detail"], rows)
+    terminal.heading("Last decisions")
+    rows = [row for decision in scaler["decisions"][:SHOWN_DECISIONS] for row in decision_rows(decision, now)]
+    if rows:
+        terminal.table(["ago", "trigger", "what", "cause", "reason"], rows)
+    else:
+        terminal.say("none yet")
+
+
+def decision_rows(decision: Mapping[str, Any], now: float) -> list[list[str]]:
+    """One row for each part of a decision."""
+    start = [_since(decision["at"], now), decision["trigger"]]
+    return [[*start, part.what, part.cause, part.reason] for part in parts(decision)]
+
+
+def _snapshot(snapshot: Mapping[str, Any]) -> str:
+    if not snapshot["usable"]:
+        return f"not usable: {snapshot['problem']}"
+    return (
+        f"{snapshot['pending']} requests wait for room (from {snapshot['source']}, {snapshot['age_seconds']:.1f} s old)"
+    )
+
+
+def _cooldowns(cooldown: Mapping[str, Any]) -> Iterable[str]:
+    return (f"{way} {c['remaining_seconds']:.0f} s" for way, c in cooldown.items() if c["remaining_seconds"] > 0)
+
+
+def _stages(took: Mapping[str, float]) -> Iterable[str]:
+    """In their order, which JSON objects do not keep."""
+    return (f"{stage.replace('_', ' ')} {took[stage]:.2f} s" for stage in (*STAGES, DEMAND_TO_WORKER) if stage in took)
+
+
+def _idle(seconds: float | None) -> str:
+    return terminal.duration(seconds) if seconds else "-"
+
+
+def _since(moment: float, now: float) -> str:
+    return terminal.duration(max(0.0, now - moment))
+
+
+def _up(program: Mapping[str, Any], now: float) -> str:
+    return _since(program["started_at"], now) if program["state"] == "RUNNING" else "-"
+
+
+def _program(state: ProgramState, url: str) -> dict[str, Any]:
+    return {
+        "name": state.name,
+        "state": state.state,
+        "pid": state.pid,
+        "started_at": state.started_at,
+        "detail": state.detail,
+        "url": url,
+    }
+
+
+def _ask(question: Any, stack: Stack) -> Any:
+    try:
+        return question(stack)
+    except UnreachableError:
+        return None

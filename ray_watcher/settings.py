@@ -1,0 +1,84 @@
+"""The operator's settings: the scaler's, and where the watcher's other programs listen."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr
+
+from ray_watcher.cluster.base import HeadOptions
+from ray_watcher_common.settings import HostPort, split_host_port
+from scaler.config.settings import ScalerSettings
+
+if TYPE_CHECKING:
+    from pydantic.fields import FieldInfo
+
+HTTP_PORT = 80  # of a dashboard URL that names none
+ROOT = Path(__file__).resolve().parents[1]
+NOT_IN_A_PROJECT = re.compile(r"^[_-]+|[^a-z0-9_-]")  # what Compose leaves out of a directory's name
+
+
+class OperatorSettings(ScalerSettings):
+    """All variables that the command line honours."""
+
+    exporter_listen: HostPort = Field(
+        "127.0.0.1:9811", validation_alias="WATCHER_EXPORTER_LISTEN", description="address of the exporter"
+    )
+    prometheus_listen: HostPort = Field(
+        "127.0.0.1:9090", validation_alias="WATCHER_PROMETHEUS_LISTEN", description="address of Prometheus"
+    )
+    alertmanager_listen: HostPort = Field(
+        "127.0.0.1:9093", validation_alias="WATCHER_ALERTMANAGER_LISTEN", description="address of Alertmanager"
+    )
+    serve_port: int = Field(
+        0,
+        validation_alias="WATCHER_SERVE_PORT",
+        ge=0,
+        le=65535,
+        description="port of this machine that leads to Ray Serve's port 8000 in the head's container; 0: none",
+    )
+
+    @property
+    def project(self) -> str | None:
+        """The Compose project of our containers; where none is named, that of the Compose file beside us, if any."""
+        named = self.compose_project or os.environ.get("COMPOSE_PROJECT_NAME")
+        here = NOT_IN_A_PROJECT.sub("", ROOT.name.lower()) if (ROOT / "docker-compose.yml").is_file() else ""
+        return named or here or None
+
+
+def variable(name: str) -> str:
+    """The environment variable of the field `name`."""
+    return str(field(name).validation_alias)
+
+
+def field(name: str) -> FieldInfo:
+    """What is known of the field `name`: type, default, description."""
+    return OperatorSettings.model_fields[name]
+
+
+def as_environment(settings: OperatorSettings) -> dict[str, str]:
+    """The variables that make another program read the same settings; what is at its default stays unset."""
+    values = {name: getattr(settings, name) for name in settings.model_fields_set}
+    return {variable(name): _text(value) for name, value in values.items() if value is not None}
+
+
+def _text(value: object) -> str:
+    return value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+
+
+def head_options(settings: OperatorSettings) -> HeadOptions:
+    """The Ray head that the settings describe."""
+    dashboard = urlsplit(settings.ray_dashboard_metric_api)
+    return HeadOptions(
+        num_cpus=settings.num_cpus,
+        num_gpus=settings.num_gpus,
+        object_store_memory=settings.object_store_memory,
+        gcs_port=split_host_port(settings.gcs_address)[1],
+        dashboard_port=dashboard.port or HTTP_PORT,
+        client_port=split_host_port(settings.ray_head_address)[1],
+        serve_port=settings.serve_port,
+    )

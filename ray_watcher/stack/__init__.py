@@ -1,0 +1,1 @@
+"""The four supervised programs: exporter, Prometheus, Alertmanager, scaler."""

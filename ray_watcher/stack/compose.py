@@ -1,0 +1,88 @@
+"""The watcher's programs where `docker compose` runs them: found by their labels, wherever the Compose file is.
+
+`ray-watcher.program` names one, `ray-watcher.listen` says where it answers on this machine.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ray_watcher.cluster.docker import TOKEN_PATH_LABEL
+from ray_watcher.errors import WatcherError
+from ray_watcher.stack.supervisord import ProgramState
+from scaler.model.errors import ProviderError
+from scaler.providers.docker import CLUSTER_LABEL
+from scaler.providers.engine import Engine
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from scaler.providers.container import Container
+
+PROGRAM_LABEL = "ray-watcher.program"
+LISTEN_LABEL = "ray-watcher.listen"
+STOP_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class ProgramContainer:
+    """One program."""
+
+    engine: Engine
+    container: Container
+
+    @property
+    def name(self) -> str:
+        """exporter, scaler, prometheus, alertmanager or grafana."""
+        return self.container.labels[PROGRAM_LABEL]
+
+    @property
+    def listens(self) -> str:
+        """`HOST:PORT` on this machine."""
+        return self.container.labels.get(LISTEN_LABEL, "")
+
+    @property
+    def running(self) -> bool:
+        """Whether it is up."""
+        return self.container.running(time.time())
+
+    def token(self) -> str | None:
+        """What it wants of whoever tells it to do something. Raises `WatcherError`."""
+        path = self.container.labels.get(TOKEN_PATH_LABEL)
+        try:
+            return self.engine.read(self.container.id, path) if path else None
+        except ProviderError as error:
+            raise WatcherError(str(error)) from error
+
+    def state(self) -> ProgramState:
+        """The same in supervisord's words."""
+        word = "RUNNING" if self.running else "EXITED"
+        detail = f"container {self.container.name}: {self.container.status}"
+        return ProgramState(self.name, word, None, self.container.created_at, detail)
+
+    def lines(self, *, tail: int | None, follow: bool) -> Iterator[str]:
+        """Its output. Raises `WatcherError`."""
+        try:
+            yield from self.engine.logs(self.container.id, tail=tail, follow=follow)
+        except ProviderError as error:
+            raise WatcherError(str(error)) from error
+
+    def stop(self) -> None:
+        """Stop it; `docker compose up -d` starts it again. Raises `WatcherError`."""
+        try:
+            self.engine.stop(self.container.id, STOP_SECONDS)
+        except ProviderError as error:
+            raise WatcherError(str(error)) from error
+
+
+def find(cluster: str) -> Sequence[ProgramContainer]:
+    """Those of the cluster, ended ones too. Raises `WatcherError`."""
+    engine = Engine()
+    try:
+        listed = engine.containers([f"{CLUSTER_LABEL}={cluster}", PROGRAM_LABEL])
+    except ProviderError as error:
+        raise WatcherError(str(error)) from error
+    found = [ProgramContainer(engine, container) for container in listed]
+    return sorted(found, key=lambda program: program.container.created_at)

@@ -1,0 +1,134 @@
+"""The watcher's four programs as one value: exporter, Prometheus, Alertmanager and scaler.
+
+A `Stack` is only addresses, a directory and an environment, so that a second one (the demo's) can run beside
+a user's. `stack_control` starts and stops it.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from ray_watcher.errors import NotRunningError
+from ray_watcher.settings import OperatorSettings, as_environment, variable
+from ray_watcher.stack import monitoring, supervisord
+from ray_watcher.stack.supervisord import Program, ProgramState, SilentError
+from ray_watcher_common import secret_files
+from ray_watcher_common.detached import Detached
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+TOKEN_FILE = "token"  # noqa: S105  # its name, not what it holds
+MADE_TOKEN_FILE = "webhook-token"  # noqa: S105  # likewise: one that nobody gave, made on the first start
+START_IT = "start it with: ray-watcher start-watcher"
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Where the four programs listen, keep their files, and the settings they are given."""
+
+    directory: Path
+    addresses: monitoring.Addresses = field(default_factory=monitoring.Addresses)
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def listens(self) -> dict[str, str]:
+        """`HOST:PORT` by program, in the order in which they start."""
+        return {
+            "exporter": self.addresses.exporter,
+            "prometheus": self.addresses.prometheus,
+            "alertmanager": self.addresses.alertmanager,
+            "scaler": self.addresses.scaler,
+        }
+
+    @property
+    def supervisor(self) -> Detached:
+        """The supervisord that keeps them running."""
+        return Detached(self.directory / "supervisord")
+
+    @property
+    def token_file(self) -> Path:
+        """Where Alertmanager reads a token of the environment; there while the stack is up."""
+        return self.directory / TOKEN_FILE
+
+    def token(self) -> str | None:
+        """What the scaler wants of whoever tells it to do something; None where nothing was written yet."""
+        file = self.addresses.token_file
+        return file.read_text(encoding="utf-8").strip() if file and file.exists() else None
+
+    def log(self, program: str) -> Path:
+        """The log file of a program."""
+        return supervisord.log_path(self.directory, program)
+
+    def url(self, program: str) -> str:
+        """The base URL of a program."""
+        return f"http://{self.listens[program]}"
+
+
+def stack_of(settings: OperatorSettings, **environment: str) -> Stack:
+    """The stack that the settings describe; `environment` is added to what its programs are given."""
+    directory = settings.state_dir.expanduser().resolve()
+    watcher = directory / "watcher" / settings.cluster
+    token_file = settings.token_file or watcher / (TOKEN_FILE if settings.token else MADE_TOKEN_FILE)
+    told = {
+        variable("state_dir"): str(directory),
+        variable("exporter_url"): f"http://{settings.exporter_listen}",
+        variable("alertmanager_url"): settings.alertmanager_url or f"http://{settings.alertmanager_listen}",
+        variable("ray_auth_token_path"): str(settings.ray_token_file),  # the exporter has no state directory
+        variable("compose_project"): settings.project or "",
+    }
+    return Stack(
+        directory=watcher,
+        addresses=monitoring.Addresses(
+            exporter=settings.exporter_listen,
+            scaler=settings.listen,
+            prometheus=settings.prometheus_listen,
+            alertmanager=settings.alertmanager_listen,
+            ray_dashboard=settings.ray_dashboard_metric_api,
+            cluster=settings.cluster,
+            token_file=token_file,
+            ray_token_file=None if settings.ray_auth_mode == "disabled" else settings.ray_token_file,
+        ),
+        environment={**as_environment(settings), **told, variable("token_file"): str(token_file), **environment},
+    )
+
+
+def programs_of(stack: Stack) -> tuple[Program, ...]:
+    """The four programs, in the order in which they start; writes what Prometheus and Alertmanager read.
+
+    Raises `MissingError` where one of them is not on this machine.
+    """
+    directory = stack.directory / "monitoring"
+    monitoring.write_monitoring(directory, stack.addresses)
+    data = stack.directory / "data"
+    commands = {
+        "exporter": [sys.executable, "-m", "exporter"],
+        "prometheus": monitoring.prometheus_command(directory, stack.addresses, data / "prometheus"),
+        "alertmanager": monitoring.alertmanager_command(directory, stack.addresses, data / "alertmanager"),
+        "scaler": [sys.executable, "-m", "scaler"],
+    }
+    return tuple(
+        Program(name, tuple(command), ready_url=f"{stack.url(name)}/-/healthy") for name, command in commands.items()
+    )
+
+
+def write_token(stack: Stack) -> None:
+    """The webhook's token in a file for our eyes only, which scaler and Alertmanager read.
+
+    It holds the token of the environment; without one, a token made on the first start, and kept.
+    """
+    if (token := stack.environment.get(variable("token"))) and stack.addresses.token_file == stack.token_file:
+        secret_files.write(stack.token_file, token)
+    elif stack.addresses.token_file == stack.directory / MADE_TOKEN_FILE:
+        secret_files.ensure(stack.addresses.token_file)
+
+
+def program_states(stack: Stack) -> tuple[ProgramState, ...]:
+    """Every program's state. Raises `NotRunningError`."""
+    try:
+        return supervisord.states(stack.directory)
+    except SilentError:
+        raise NotRunningError(f"the watcher is not running; {START_IT}") from None

@@ -1,0 +1,1 @@
+"""Real Ray tasks for the cluster: the job, and the driver that runs inside of it."""

@@ -1,0 +1,73 @@
+"""Parts of a YAML document held against pydantic models; a mistake is told with its line, got and wanted."""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from ray_watcher_common.settings import wanted
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+    from ray_watcher_common.findings import Finding
+    from ray_watcher_common.yaml_lines import Document
+
+Place = tuple[str | int, ...]
+Model = TypeVar("Model", bound=BaseModel)
+
+_WANTED = {
+    "invalid_key": "text; put it in quotes",
+    "list_type": "a list",
+    "dict_type": "keys and values",
+    "string_pattern_mismatch": "a name",
+    "string_too_short": "some text",
+    "string_type": "text; put it in quotes",
+    "too_short": "at least one",
+}
+"""What pydantic says less well, by its own names of the errors."""
+
+
+def validated(model: type[Model], document: Document, place: Place, findings: list[Finding]) -> Model | None:
+    """The part of `document` at `place` as `model`; None where it has mistakes, which are added to `findings`."""
+    value = document.value
+    for key in place:
+        value = value[key]
+    if not isinstance(value, dict):
+        findings.append(document.error(place, f"{key_text(place)}got {value!r}, wanted keys and values"))
+        return None
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        findings += [_explain(model, document, place, detail) for detail in error.errors(include_url=False)]
+        return None
+
+
+def _explain(model: type[BaseModel], document: Document, place: Place, detail: ErrorDetails) -> Finding:
+    inside = tuple(part for part in detail["loc"] if part != "[key]")
+    where = (*place, *inside)
+    if detail["type"] == "missing":
+        return document.error(where, f"{key_text(where)}is missing{_meaning(model, inside)}")
+    if detail["type"] == "extra_forbidden":
+        return document.error(where, f"{key_text(where)}is unknown; {_known(model, str(inside[-1]))}")
+    said = _WANTED.get(detail["type"]) or wanted(detail)
+    return document.error(where, f"{key_text(where)}got {detail['input']!r}, wanted {said}{_meaning(model, inside)}")
+
+
+def key_text(place: Place) -> str:
+    """A place as people read it, before what is said of it: `worker_types[0].num_cpus: `."""
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place).lstrip(".")
+    return f"{text}: " if text else ""
+
+
+def _meaning(model: type[BaseModel], inside: Place) -> str:
+    field = model.model_fields.get(str(inside[0])) if inside else None
+    return f" ({field.description})" if field and field.description else ""
+
+
+def _known(model: type[BaseModel], key: str) -> str:
+    names = list(model.model_fields)
+    close = difflib.get_close_matches(key, names, n=1)
+    return f"did you mean {close[0]}?" if close else f"known here: {', '.join(names)}"

@@ -1,0 +1,269 @@
+"""The scaler's settings: the guide's variables with the guide's defaults, and what the loop needs beyond."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import ByteSize, Field, SecretStr, model_validator
+
+from ray_watcher_common.ray_auth import NO_TOKEN, RayToken
+from ray_watcher_common.settings import (
+    AbsolutePath,
+    ClusterAddresses,
+    HostPort,
+    HttpUrl,
+    HttpUrls,
+    SettingsError,
+    split_host_port,
+)
+from scaler.model.cluster import WorkerType
+
+LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
+DEFAULT_WORKER_TYPE = "default"
+
+
+def default_state_dir() -> Path:
+    """Where a user's clusters keep their journal, logs and process records. Raises `SettingsError`."""
+    try:
+        return Path.home() / ".local" / "state" / "ray-watcher"
+    except RuntimeError:
+        raise SettingsError("there is no home directory; set HOME or WATCHER_STATE_DIR") from None
+
+
+class ScalerSettings(ClusterAddresses):
+    """All of it, typed; see each field's description for its unit."""
+
+    check_interval: float = Field(
+        10,
+        validation_alias="WATCHER_CHECK_INTERVAL",
+        gt=0,
+        le=86400,
+        description="seconds between periodic re-checks",
+    )
+    pending_threshold: int = Field(
+        0,
+        validation_alias="WATCHER_PENDING_THRESHOLD",
+        ge=0,
+        description="pending tasks above which the alert RayPendingTasks fires",
+    )
+    max_workers: int = Field(5, validation_alias="WATCHER_MAX_WORKERS", ge=0, description="most workers there may be")
+    min_workers: int = Field(0, validation_alias="WATCHER_MIN_WORKERS", ge=0, description="fewest workers there may be")
+    warm_workers: int = Field(
+        0,
+        validation_alias="WATCHER_WARM_WORKERS",
+        ge=0,
+        description="workers prepared beforehand, which join at once when they are needed; they count in max_workers",
+    )
+    max_launches: int | None = Field(
+        None,
+        validation_alias="WATCHER_MAX_LAUNCHES",
+        ge=1,
+        description="launches in flight at most; unset: no limit",
+    )
+    upscaling_speed: float | None = Field(
+        None,
+        validation_alias="WATCHER_UPSCALING_SPEED",
+        gt=0,
+        description="launches in flight at most, for each worker that is there (one may always be); unset: no limit",
+    )
+    disruption_budget: int | None = Field(
+        None,
+        validation_alias="WATCHER_DISRUPTION_BUDGET",
+        ge=1,
+        description="workers on their way out at most; unset: no limit",
+    )
+    cooldown: float = Field(
+        60, validation_alias="WATCHER_COOLDOWN", ge=0, description="seconds between scale-up events"
+    )
+    scale_down_cooldown: float = Field(
+        10,
+        validation_alias="WATCHER_SCALE_DOWN_COOLDOWN",
+        ge=0,
+        description="seconds between scale-down events",
+    )
+    idle_timeout: float = Field(
+        60, validation_alias="WATCHER_IDLE_TIMEOUT", ge=0, description="idle seconds before a worker may go"
+    )
+    num_cpus: int = Field(1, validation_alias="WATCHER_NUM_CPUS", ge=0, description="CPUs per new worker")
+    num_gpus: int = Field(0, validation_alias="WATCHER_NUM_GPUS", ge=0, description="GPUs per new worker")
+    memory: ByteSize | None = Field(
+        None,
+        validation_alias="WATCHER_MEMORY",
+        gt=0,
+        description="memory per new worker, for example 4GB; unset: Ray decides",
+    )
+    object_store_memory: ByteSize = Field(
+        ByteSize(1_000_000_000),
+        validation_alias="WATCHER_OBJECT_STORE_MEMORY",
+        ge=75 * 1024 * 1024,  # Ray refuses less (ray_constants.OBJECT_STORE_MINIMUM_MEMORY_BYTES)
+        description="object store memory per new worker, for example 1GB",
+    )
+    policy_file: AbsolutePath | None = Field(
+        None,
+        validation_alias="WATCHER_POLICY_FILE",
+        description="YAML file with worker types and limits (docs/policy.md); unset: one type, from these variables",
+    )
+    provider: Literal["auto", "docker", "process"] = Field(
+        "auto",
+        validation_alias="WATCHER_PROVIDER",
+        description="where workers run; auto: Docker if an engine answers when the scaler starts, else processes",
+    )
+    cluster: str = Field(
+        "default",
+        validation_alias="WATCHER_CLUSTER",
+        pattern=r"^[a-z0-9][a-z0-9-]{0,30}$",
+        description="name of the cluster, a label on all its containers and processes",
+    )
+    image: str = Field(
+        "rayproject/ray:2.60.0-py311",
+        validation_alias="RAY_IMAGE",
+        min_length=1,
+        description="image of head and workers (provider docker)",
+    )
+    network: str = Field(
+        "ray-cluster",
+        validation_alias="WATCHER_NETWORK",
+        min_length=1,
+        description="Docker network of head and workers",
+    )
+    compose_project: str | None = Field(
+        None,
+        validation_alias="WATCHER_COMPOSE_PROJECT",
+        description="Compose project that workers belong to: `docker compose` lists and removes them with it; "
+        "unset: none, but start-ray and start-watcher name that of docker-compose.yml",
+    )
+    join_address: HostPort | None = Field(
+        None,
+        validation_alias="WATCHER_JOIN_ADDRESS",
+        description="GCS address as workers see it; unset: ray-head:6379 in Docker, else RAY_GCS_ADDRESS",
+    )
+    state_dir: AbsolutePath = Field(
+        default_factory=default_state_dir,
+        validation_alias="WATCHER_STATE_DIR",
+        description="directory of journal, logs and process records",
+    )
+    exporter_url: HttpUrl = Field(
+        "http://127.0.0.1:9811",
+        validation_alias="WATCHER_EXPORTER_URL",
+        description="base URL of the exporter",
+    )
+    listen: HostPort = Field(
+        "127.0.0.1:9812", validation_alias="WATCHER_LISTEN", description="address of webhook, API and metrics"
+    )
+    token: SecretStr | None = Field(
+        None, validation_alias="WATCHER_TOKEN", description="bearer token that Alertmanager has to send"
+    )
+    token_file: AbsolutePath | None = Field(
+        None, validation_alias="WATCHER_TOKEN_FILE", description="file that holds the bearer token"
+    )
+    stale_after: float = Field(
+        15,
+        validation_alias="WATCHER_STALE_AFTER",
+        gt=0,
+        description="seconds after which a snapshot is stale",
+    )
+    join_timeout: float = Field(
+        120,
+        validation_alias="WATCHER_JOIN_TIMEOUT",
+        gt=0,
+        description="seconds a new worker may take to join",
+    )
+    drain_timeout: float = Field(
+        60,
+        validation_alias="WATCHER_DRAIN_TIMEOUT",
+        gt=0,
+        description="seconds after which a worker that Ray still drains is removed, once nothing runs on it",
+    )
+    stop_grace: float = Field(
+        35, validation_alias="WATCHER_STOP_GRACE", ge=0, description="seconds a worker has to stop by itself"
+    )
+    alert_expiry: float = Field(
+        300,
+        validation_alias="WATCHER_ALERT_EXPIRY",
+        gt=0,
+        description="seconds without news after which an active alert is forgotten",
+    )
+
+    alertmanager_url: HttpUrls | None = Field(
+        None,
+        validation_alias="ALERTMANAGER_URL",
+        description="base URL of the Alertmanager whose alerts are re-read, of an HA pair both with a comma between; "
+        "unset: webhooks alone, but start-watcher names its own",
+    )
+    alertmanager_receiver: str = Field(
+        "ray-watcher",
+        validation_alias="ALERTMANAGER_RECEIVER",
+        min_length=1,
+        description="receiver in Alertmanager's route whose alerts are the scaler's",
+    )
+    planner: str | None = Field(
+        None,
+        validation_alias="WATCHER_PLANNER",
+        description="custom planner, package.module:function; unset: the built-in one",
+    )
+
+    @model_validator(mode="after")
+    def _bounds_fit(self) -> ScalerSettings:
+        for variable, count in (("MIN", self.min_workers), ("WARM", self.warm_workers)):
+            if count > self.max_workers:
+                most = f"wanted at most WATCHER_MAX_WORKERS ({self.max_workers})"
+                raise ValueError(f"WATCHER_{variable}_WORKERS: got {count}, {most}")
+        return self
+
+    @property
+    def worker_type(self) -> WorkerType:
+        """The one worker type that the guide's variables describe."""
+        return WorkerType(
+            name=DEFAULT_WORKER_TYPE,
+            num_cpus=self.num_cpus,
+            num_gpus=self.num_gpus,
+            memory=self.memory,
+            object_store_memory=self.object_store_memory,
+            min_workers=self.min_workers,
+            max_workers=self.max_workers,
+            idle_timeout=self.idle_timeout,
+            warm_workers=self.warm_workers,
+        )
+
+    @property
+    def alertmanager_urls(self) -> tuple[str, ...]:
+        """Where alerts are re-read from; none: nowhere."""
+        return tuple(self.alertmanager_url.split(",")) if self.alertmanager_url else ()
+
+    @property
+    def ray_token_file(self) -> Path:
+        """Where start-ray keeps the token of the cluster that it makes."""
+        return self.ray_auth_token_path or self.state_dir / "ray-token" / self.cluster
+
+    @property
+    def ray_token(self) -> RayToken:
+        """The cluster's token: what the environment says, else the one that start-ray made."""
+        if self.ray_auth_mode == "disabled":
+            return NO_TOKEN
+        return RayToken(self.given_ray_token.value, self.ray_token_file, ours=self.ray_auth_token_path is None)
+
+    @property
+    def journal_file(self) -> Path:
+        """Where the cluster's journal is."""
+        return self.state_dir / "journal" / f"{self.cluster}.db"
+
+    def bearer_token(self) -> str | None:
+        """The token that callers must present; None where none is needed.
+
+        Raises `SettingsError` where the scaler would listen beyond loopback without one.
+        """
+        token = self.token.get_secret_value().strip() if self.token else None
+        if self.token_file:
+            try:
+                token = self.token_file.read_text(encoding="utf-8").strip()
+            except OSError as error:
+                raise SettingsError(f"WATCHER_TOKEN_FILE: cannot read {self.token_file}: {error.strerror}") from None
+            if not token:
+                raise SettingsError(f"WATCHER_TOKEN_FILE: {self.token_file} is empty, wanted a token")
+        if not token and split_host_port(self.listen)[0] not in LOOPBACK_HOSTS:
+            raise SettingsError(
+                f"WATCHER_LISTEN: got {self.listen}, which others can reach; "
+                "set WATCHER_TOKEN or WATCHER_TOKEN_FILE, or listen on 127.0.0.1"
+            )
+        return token or None

@@ -1,0 +1,1 @@
+"""Why demand is pending, why each worker stays, and what is out of the ordinary. Pure."""

@@ -1,0 +1,79 @@
+"""What is out of the ordinary among workers and nodes, by name. Pure: standard library only.
+
+Each has one rule, in `RULES`; docs/reconciling.md says what is done about it, and a test holds both together.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from scaler.model.workers import ENDED, WORKER_ID, WorkerState, ghosts
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+    from scaler.model.decision import Observation
+
+
+class Case(str, Enum):
+    """The closed set."""
+
+    ADOPTED = "adopted"
+    DANGLING = "dangling"
+    STUCK = "stuck"
+    LEFTOVER = "leftover"
+    INTERRUPTED = "interrupted"
+    FOREIGN = "foreign"
+
+
+RULES = {
+    Case.ADOPTED: "started by hand, or before this journal; it counts, and goes when it is idle, like any other",
+    Case.DANGLING: "in Ray, but its container or process is gone; its room is not counted, Ray notices within 30 s",
+    Case.STUCK: "up, but not in Ray for the join timeout; it is removed",
+    Case.LEFTOVER: "its container or process has ended; it is removed",
+    Case.INTERRUPTED: "draining in Ray, though no drain is in flight; it is removed once Ray has let it go",
+    Case.FOREIGN: "a node that is none of ours; its room is used, it is never drained or removed",
+}
+
+
+@dataclass(frozen=True)
+class Oddity:
+    """One worker (its id) or node (Ray's hex id) that is out of the ordinary."""
+
+    case: Case
+    name: str
+    rule: str
+
+
+def oddities(observation: Observation, adopted: Collection[str]) -> tuple[Oddity, ...]:
+    """All there are; `adopted` are ids of workers that no launch of the journal made."""
+    return tuple(
+        Oddity(case, name, RULES[case]) for case, name in (*_of_workers(observation, adopted), *_of_nodes(observation))
+    )
+
+
+def _of_workers(observation: Observation, adopted: Collection[str]) -> Iterator[tuple[Case, str]]:
+    for worker in observation.workers:
+        if worker.worker_id in adopted:
+            yield Case.ADOPTED, worker.worker_id
+        if worker.state is WorkerState.JOIN_TIMED_OUT:
+            yield Case.STUCK, worker.worker_id
+        if worker.state in ENDED:
+            yield Case.LEFTOVER, worker.worker_id
+        if worker.state is WorkerState.DRAINING and worker.in_flight is None:
+            yield Case.INTERRUPTED, worker.worker_id
+
+
+def _of_nodes(observation: Observation) -> Iterator[tuple[Case, str]]:
+    snapshot = observation.snapshot
+    if snapshot is None or observation.provider_problem:
+        return
+    dangling = ghosts(snapshot, observation.workers)
+    ours = {worker.worker_id for worker in observation.workers}  # by their label, whatever the id looks like
+    for node in snapshot.nodes:
+        if node.node_id in dangling:
+            yield Case.DANGLING, node.instance_id
+        elif node.alive and not node.is_head and not WORKER_ID.match(node.instance_id) and node.instance_id not in ours:
+            yield Case.FOREIGN, node.node_id

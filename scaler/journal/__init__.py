@@ -1,0 +1,1 @@
+"""What was received, decided and done, in SQLite."""

@@ -1,0 +1,183 @@
+"""What was done, held back and impossible, and how the pool went, read from a journal's tables."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import sqlite3
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from scaler.journal.migrations import version_of
+from scaler.model.errors import JournalError
+from scaler.model.workers import ActionKind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+HISTORY_VERSION = 1
+DEFAULT_SPAN_SECONDS = 3600.0
+DEFAULT_ENTRIES = 100
+MOST_ENTRIES = 1000
+MOST_SAMPLES = 500
+MOST_DECISIONS_READ = 20_000  # of those that a filter leaves out; bounds the time of a question
+SAMPLES_SINCE_VERSION = 2
+
+
+@dataclass(frozen=True)
+class Question:
+    """Which part of the history; None: all. `worker` is an id or `worker-N`; `since` is in unix seconds."""
+
+    since: float
+    limit: int = MOST_ENTRIES
+    action: str | None = None
+    cause: str | None = None
+    worker: str | None = None
+
+
+def question(asked: Mapping[str, str], now: float) -> Question:
+    """The question that a URL's parameters ask; by default the last hour's. Raises `ValueError`, which says why."""
+    since, limit = asked.get("since") or str(now - DEFAULT_SPAN_SECONDS), asked.get("limit") or str(DEFAULT_ENTRIES)
+    if not limit.isascii() or not limit.isdigit() or not 1 <= int(limit) <= MOST_ENTRIES:
+        raise ValueError(f"limit: got {limit!r}, wanted 1 to {MOST_ENTRIES}")
+    try:
+        moment = float(since)
+    except ValueError:
+        moment = math.nan
+    if not math.isfinite(moment):
+        raise ValueError(f"since: got {since!r}, wanted unix seconds")
+    wanted = {name: asked.get(name) or None for name in ("action", "cause", "worker")}
+    return Question(moment, int(limit), **wanted)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One action, or one thing held back or impossible; times in unix seconds, durations in seconds."""
+
+    at: float
+    action: str  # of `ActionKind`, or hold, impossible
+    count: int
+    worker_id: str
+    cause: str
+    reason: str
+    decision_id: int
+    outcome: str | None = None  # None for an action in flight, and for what is no action
+    took_seconds: float | None = None
+    joined_after_seconds: float | None = None
+    detail: str = ""
+
+
+def read(db: sqlite3.Connection, question: Question, now: float) -> dict[str, Any]:
+    """The answer as a document: `entries` newest first, `samples` oldest first; `truncated`: there is more."""
+    entries = sorted([*_actions(db, question), *_not_done(db, question)], key=lambda entry: entry.at, reverse=True)
+    return {
+        "version": HISTORY_VERSION,
+        "since": question.since,
+        "until": now,
+        "entries": [asdict(entry) for entry in entries[: question.limit]],
+        "truncated": len(entries) > question.limit,
+        "samples": _samples(db, question.since, now) if _has_samples(db) else [],
+    }
+
+
+def read_file(path: Path, question: Question, now: float) -> dict[str, Any]:
+    """The same from the journal at `path`, which is only read. Raises `JournalError`."""
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as db:
+            db.row_factory = sqlite3.Row
+            if version_of(db, path) == 0:
+                raise JournalError(f"{path} is no journal")
+            return read(db, question, now)
+    except sqlite3.Error as error:
+        raise JournalError(f"journal {path}: {error}") from error
+
+
+def _actions(db: sqlite3.Connection, question: Question) -> Iterator[Entry]:
+    rows = db.execute(
+        "SELECT actions.*, CASE kind WHEN ? THEN joined.at END AS joined_at"
+        " FROM actions LEFT JOIN joined USING (worker_id) WHERE started_at >= ?"
+        " AND (? IS NULL OR kind = ?) AND (? IS NULL OR cause = ?)"
+        " AND (? IS NULL OR worker_id = ? OR worker_id GLOB ?) ORDER BY started_at DESC, id DESC LIMIT ?",
+        (
+            ActionKind.LAUNCH.value,
+            question.since,
+            *(question.action, question.action, question.cause, question.cause),
+            *(question.worker, question.worker, f"{_exactly(question.worker)}-*", question.limit + 1),
+        ),
+    )
+    return (_action(row) for row in rows)
+
+
+def _exactly(worker: str | None) -> str:
+    """The name without what GLOB would take for a pattern."""
+    return re.sub(r"[^a-z0-9-]", "", worker or "")
+
+
+def _action(row: sqlite3.Row) -> Entry:
+    return Entry(
+        at=row["started_at"],
+        action=row["kind"],
+        count=1,
+        worker_id=row["worker_id"],
+        cause=row["cause"],
+        reason=row["reason"],
+        decision_id=row["decision_id"],
+        outcome=row["outcome"],
+        took_seconds=_between(row["started_at"], row["finished_at"]),
+        joined_after_seconds=_between(row["started_at"], row["joined_at"]),
+        detail=row["detail"],
+    )
+
+
+def _between(start: float, end: float | None) -> float | None:
+    return None if end is None else max(0.0, end - start)
+
+
+def _not_done(db: sqlite3.Connection, question: Question) -> Iterator[Entry]:
+    """What decisions held back or found impossible, newest first, one more than asked for."""
+    if question.action in [kind.value for kind in ActionKind]:
+        return
+    found = 0
+    query = "SELECT id, at, plan FROM decisions WHERE at >= ? ORDER BY id DESC LIMIT ?"
+    for row in db.execute(query, (question.since, MOST_DECISIONS_READ)):
+        for entry in _parts(row["id"], row["at"], json.loads(row["plan"])):
+            if _asked_for(entry, question):
+                yield entry
+                found += 1
+        if found > question.limit:
+            return
+
+
+def _parts(decision_id: int, at: float, plan: dict[str, Any]) -> Iterator[Entry]:
+    for action, parts in (("hold", plan["held"]), ("impossible", plan["infeasible"])):
+        for part in parts:
+            yield Entry(at, action, part["count"], "", part["cause"], part["reason"], decision_id)
+
+
+def _asked_for(entry: Entry, question: Question) -> bool:
+    return (
+        question.action in (None, entry.action)
+        and question.cause in (None, entry.cause)
+        and (question.worker is None or re.search(rf"\b{re.escape(question.worker)}\b", entry.reason) is not None)
+    )
+
+
+def _has_samples(db: sqlite3.Connection) -> bool:
+    return version_of(db, "the journal") >= SAMPLES_SINCE_VERSION
+
+
+def _samples(db: sqlite3.Connection, since: float, now: float) -> list[dict[str, Any]]:
+    """At most `MOST_SAMPLES` and one: what was true at `since`, then the peak of each stretch of time."""
+    before = db.execute(
+        "SELECT workers, pending FROM samples WHERE at < ? ORDER BY at DESC LIMIT 1", (since,)
+    ).fetchone()
+    stretch = max((now - since) / MOST_SAMPLES, 1e-3)
+    rows = db.execute(
+        "SELECT MIN(at) AS at, MAX(workers) AS workers, MAX(pending) AS pending FROM samples"
+        " WHERE at BETWEEN ? AND ? GROUP BY CAST((at - ?) / ? AS INTEGER) ORDER BY at",
+        (since, now, since, stretch),
+    )
+    return [*([{"at": since, **dict(before)}] if before else []), *map(dict, rows)]

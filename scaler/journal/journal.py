@@ -1,0 +1,280 @@
+"""What was heard, decided and done, in SQLite: it outlives the process.
+
+Every action is written down before it happens and its outcome after; cooldowns and what has joined are derived
+from these records. A write is on disk when the call returns (`synchronous=FULL`), so an accepted alert is not
+lost to a crash.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from scaler.journal import history
+from scaler.journal.alerts import AlertJournal
+from scaler.model.circuit_breaker import LaunchOutcome
+from scaler.model.cluster import Direction
+from scaler.model.decision import Cause
+from scaler.model.errors import JournalError
+from scaler.model.pause import Pause
+from scaler.model.workers import ActionKind
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterable
+
+    from scaler.model.decision import Action, Plan
+
+DONE, FAILED = "done", "failed"
+RECENT_LAUNCHES = """
+SELECT worker_type, decision_id, started_at, joined_at, detail,
+       CASE WHEN joined_at IS NULL THEN failed_at END AS failed_at
+FROM (
+    SELECT launch.id, launch.worker_type, launch.decision_id, launch.started_at, joined.at AS joined_at,
+           CASE launch.outcome WHEN 'failed' THEN launch.finished_at ELSE removal.started_at END AS failed_at,
+           coalesce(removal.reason, launch.detail) AS detail
+    FROM (SELECT * FROM actions WHERE kind = 'launch' ORDER BY id DESC LIMIT 200) AS launch
+    LEFT JOIN joined USING (worker_id)
+    LEFT JOIN actions AS removal ON removal.worker_id = launch.worker_id
+         AND removal.kind = 'remove' AND removal.cause IN ('launch_failed', 'join_timed_out')
+)
+ORDER BY id DESC
+"""  # more than 200 launches ago is no news of how launches go
+
+
+@dataclass(frozen=True)
+class ActionRecord:
+    """One action as journaled; times are unix seconds, `outcome` is None while it is in flight."""
+
+    action_id: int
+    decision_id: int
+    action: str
+    worker_id: str
+    worker_type: str
+    cause: str
+    reason: str
+    started_at: float
+    finished_at: float | None
+    outcome: str | None
+    detail: str
+    joined_at: float | None
+
+
+@dataclass(frozen=True)
+class _Launch:
+    """A launch and what became of it (unix seconds)."""
+
+    worker_type: str
+    decision_id: int
+    started_at: float
+    joined_at: float | None
+    failed_at: float | None  # it failed itself, or its worker was removed because it had not joined
+    detail: str
+
+
+class Journal(AlertJournal):
+    """What the loop, the webhook and the operator write down, and what is derived from it; see `JournalFile`."""
+
+    # --- decisions and actions ------------------------------------------------------------------------
+
+    def record_decision(self, trigger: str, plan: Plan, at: float) -> int:
+        """Write a decision down; returns its id."""
+        with self._transaction() as db:
+            values = (at, trigger, json.dumps(asdict(plan)))
+            return _row_id(db.execute("INSERT INTO decisions (at, trigger, plan) VALUES (?, ?, ?)", values))
+
+    def intend(self, decision_id: int, action: Action, worker_id: str, at: float) -> int:
+        """Write down that `action` is about to happen to `worker_id`; returns the action's id."""
+        values = (
+            decision_id,
+            action.kind.value,
+            worker_id,
+            action.worker_type,
+            action.cause.value,
+            action.reason,
+            at,
+        )
+        with self._transaction() as db:
+            return _row_id(
+                db.execute(
+                    "INSERT INTO actions (decision_id, kind, worker_id, worker_type, cause, reason, started_at)"
+                    " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                    values,
+                )
+            )
+
+    def conclude(self, action_id: int, outcome: str, detail: str, at: float) -> None:
+        """Write down how an action ended."""
+        with self._transaction() as db:
+            db.execute(
+                "UPDATE actions SET outcome = ?, detail = ?, finished_at = ? WHERE id = ?",
+                (outcome, detail, at, action_id),
+            )
+
+    def knows(self, worker_id: str) -> bool:
+        """Whether this worker was launched or prepared by us, or adopted."""
+        query = (
+            "SELECT 1 FROM actions WHERE worker_id = ?1 AND kind IN (?2, ?3)"
+            " UNION SELECT 1 FROM adopted WHERE worker_id = ?1"
+        )
+        with self._reading() as db:
+            made = (worker_id, ActionKind.LAUNCH.value, ActionKind.PREPARE.value)
+            return db.execute(query, made).fetchone() is not None
+
+    def adopt(self, worker_id: str, detail: str, at: float) -> None:
+        """Write down that there is a worker that no launch of ours made."""
+        with self._transaction() as db:
+            db.execute("INSERT OR IGNORE INTO adopted VALUES (?, ?, ?)", (worker_id, at, detail))
+
+    def adopted(self) -> frozenset[str]:
+        """Ids of the workers that no launch of ours made."""
+        with self._reading() as db:
+            return frozenset(row["worker_id"] for row in db.execute("SELECT worker_id FROM adopted"))
+
+    # --- pauses ---------------------------------------------------------------------------------------
+
+    def pause(self, direction: Direction, pause: Pause) -> None:
+        """Hold a direction; a pause that there is already is replaced."""
+        with self._transaction() as db:
+            values = {**asdict(pause), "direction": direction.value}
+            db.execute("INSERT OR REPLACE INTO pauses VALUES (:direction, :reason, :by, :since, :until)", values)
+
+    def resume(self, direction: Direction) -> bool:
+        """End a pause; whether there was one."""
+        with self._transaction() as db:
+            return db.execute("DELETE FROM pauses WHERE direction = ?", (direction.value,)).rowcount > 0
+
+    def pauses(self, now: float) -> dict[Direction, Pause]:
+        """The pauses that hold at `now`."""
+        with self._reading() as db:
+            rows = db.execute('SELECT direction, reason, "by", since, "until" FROM pauses').fetchall()
+            found = {Direction(row["direction"]): Pause(*tuple(row)[1:]) for row in rows}
+        return {direction: pause for direction, pause in found.items() if pause.holds(now)}
+
+    # --- more of actions ------------------------------------------------------------------------------
+
+    def mark_joined(self, worker_ids: Iterable[str], at: float) -> None:
+        """Write down that these workers were seen in Ray; only the first time counts."""
+        with self._transaction() as db:
+            db.executemany("INSERT OR IGNORE INTO joined VALUES (?, ?)", [(worker_id, at) for worker_id in worker_ids])
+
+    def joined(self) -> frozenset[str]:
+        """Ids of the workers that were ever seen in Ray."""
+        with self._reading() as db:
+            rows = db.execute("SELECT worker_id FROM joined").fetchall()
+        return frozenset(row["worker_id"] for row in rows)
+
+    def forget(self, before: float) -> None:
+        """Drop what is older than `before` (unix seconds) and no longer needed."""
+        with self._transaction() as db:
+            self._forget_alerts(db, before)
+            db.execute("DELETE FROM joined WHERE at < ?", (before,))
+            db.execute("DELETE FROM adopted WHERE at < ?", (before,))
+            db.execute('DELETE FROM pauses WHERE "until" < ?', (before,))
+            db.execute("DELETE FROM begun_anew WHERE at < ?", (before,))
+            db.execute("DELETE FROM samples WHERE at < ?", (before,))
+            db.execute("DELETE FROM actions WHERE started_at < ? AND outcome IS NOT NULL", (before,))
+            db.execute("DELETE FROM decisions WHERE at < ? AND id NOT IN (SELECT decision_id FROM actions)", (before,))
+
+    def record_sample(self, at: float, workers: int, pending: int | None) -> None:
+        """Write down how many workers there are and how much waits (None: not known)."""
+        with self._transaction() as db:
+            db.execute("INSERT INTO samples VALUES (?, ?, ?)", (at, workers, pending))
+
+    def history(self, question: history.Question, now: float) -> dict[str, Any]:
+        """What was done, held back and impossible, and how the pool went; see `history.read`."""
+        with self._reading() as db:
+            return history.read(db, question, now)
+
+    def last_started(self, kind: ActionKind) -> float | None:
+        """When an action of this kind was last begun (unix seconds); cooldowns count from it.
+
+        A journal that was begun anew does not know, and counts from its own beginning.
+        """
+        last = self._last("SELECT started_at FROM actions WHERE kind = ? ORDER BY id DESC LIMIT 1", kind.value)
+        return self._beginning() if last is None else last
+
+    def _beginning(self) -> float | None:
+        """Since when this file stands in for a lost one, whose actions nobody knows; None: it does not."""
+        return begun[0] if (begun := self.begun_anew()) else None
+
+    def last_scale_up(self) -> float | None:
+        """When workers were last launched (unix seconds), by order of writing; launches that failed do not count."""
+        last = next((launch.started_at for launch in self._recent_launches() if launch.failed_at is None), None)
+        return self._beginning() if last is None else last
+
+    def launch_outcomes(self) -> list[LaunchOutcome]:
+        """How the recent launches ended; those that are under way are left out."""
+        return [
+            LaunchOutcome(launch.worker_type, launch.decision_id, at, launch.joined_at is not None, launch.detail)
+            for launch in self._recent_launches()
+            if (at := launch.joined_at or launch.failed_at) is not None
+        ]
+
+    def _recent_launches(self) -> list[_Launch]:
+        with self._reading() as db:
+            return [_Launch(**dict(row)) for row in db.execute(RECENT_LAUNCHES)]
+
+    def launched(self) -> dict[str, float]:
+        """When each of the last workers was launched (unix seconds), by its id."""
+        with self._reading() as db:
+            rows = db.execute(
+                "SELECT worker_id, started_at FROM actions WHERE kind = ? ORDER BY id DESC LIMIT 200",
+                (ActionKind.LAUNCH.value,),
+            ).fetchall()
+        return {row["worker_id"]: row["started_at"] for row in rows}
+
+    def last_prepare_failure(self) -> float | None:
+        """When a warm worker last could not be prepared, or one that had ended by itself was removed (unix seconds)."""
+        query = (
+            "SELECT coalesce(finished_at, started_at) FROM actions WHERE kind = ? AND outcome = ?"
+            " OR kind = ? AND cause = ? AND worker_id IN (SELECT worker_id FROM actions WHERE kind = ?)"
+            " ORDER BY id DESC LIMIT 1"
+        )
+        prepare, remove = ActionKind.PREPARE.value, ActionKind.REMOVE.value
+        return self._last(query, prepare, FAILED, remove, Cause.LAUNCH_FAILED.value, prepare)
+
+    def last_failed(self, kind: ActionKind) -> float | None:
+        """When an action of this kind last failed (unix seconds)."""
+        query = "SELECT finished_at FROM actions WHERE kind = ? AND outcome = ? ORDER BY id DESC LIMIT 1"
+        return self._last(query, kind.value, FAILED)
+
+    def _last(self, query: str, *values: str) -> float | None:
+        """The newest by order of writing: the clock may have been set back since."""
+        with self._reading() as db:
+            row = db.execute(query, values).fetchone()
+        return None if row is None else float(row[0])
+
+    def decisions(self, limit: int) -> list[dict[str, Any]]:
+        """The last decisions, newest first: `id`, `at`, `trigger`, and the plan's `actions`, `held`, `infeasible`."""
+        with self._reading() as db:
+            rows = db.execute("SELECT * FROM decisions ORDER BY id DESC LIMIT ?", (limit,)).fetchall()
+            return [
+                {"id": row["id"], "at": row["at"], "trigger": row["trigger"], **json.loads(row["plan"])} for row in rows
+            ]
+
+    def actions(self, limit: int) -> list[ActionRecord]:
+        """The last actions, newest first."""
+        return self._actions("ORDER BY id DESC LIMIT ?", limit)
+
+    def open_actions(self) -> list[ActionRecord]:
+        """Those without an outcome, oldest first: in flight now, or left so by a process that ended."""
+        return self._actions("WHERE outcome IS NULL ORDER BY id")
+
+    def _actions(self, which: str, *values: int) -> list[ActionRecord]:
+        with self._reading() as db:
+            rows = db.execute(
+                "SELECT id AS action_id, decision_id, kind AS action, worker_id, worker_type, cause, reason,"  # noqa: S608  # ours
+                " started_at, finished_at, outcome, detail,"
+                " CASE kind WHEN ? THEN joined.at END AS joined_at"
+                f" FROM actions LEFT JOIN joined USING (worker_id) {which}",
+                (ActionKind.LAUNCH.value, *values),
+            ).fetchall()
+        return [ActionRecord(**dict(row)) for row in rows]
+
+
+def _row_id(cursor: sqlite3.Cursor) -> int:
+    if cursor.lastrowid is None:
+        raise JournalError("the journal gave no id for a new row")
+    return cursor.lastrowid

@@ -1,0 +1,67 @@
+"""The journal's tables, and how a file of an earlier version becomes one of this."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from scaler.model.errors import JournalError
+
+if TYPE_CHECKING:
+    import sqlite3
+
+# One script for each version; a new version is a new script at the end, the others never change.
+MIGRATIONS = (
+    """
+CREATE TABLE alerts (
+    key TEXT PRIMARY KEY, name TEXT NOT NULL, direction TEXT NOT NULL, firing INTEGER NOT NULL,
+    starts_at REAL NOT NULL, received_at REAL NOT NULL, worker_type TEXT, step INTEGER, summary TEXT NOT NULL
+);
+CREATE TABLE decisions (id INTEGER PRIMARY KEY, at REAL NOT NULL, trigger TEXT NOT NULL, plan TEXT NOT NULL);
+CREATE TABLE actions (
+    id INTEGER PRIMARY KEY, decision_id INTEGER NOT NULL REFERENCES decisions (id), kind TEXT NOT NULL,
+    worker_id TEXT NOT NULL, worker_type TEXT NOT NULL, cause TEXT NOT NULL, reason TEXT NOT NULL,
+    started_at REAL NOT NULL, finished_at REAL, outcome TEXT, detail TEXT NOT NULL DEFAULT ''
+);
+CREATE TABLE joined (worker_id TEXT PRIMARY KEY, at REAL NOT NULL);
+CREATE INDEX actions_by_kind ON actions (kind, outcome);
+""",
+    """
+CREATE TABLE samples (at REAL NOT NULL, workers INTEGER NOT NULL, pending INTEGER);
+CREATE INDEX samples_by_time ON samples (at);
+""",
+    "CREATE INDEX actions_by_worker ON actions (worker_id);",
+    # An alert's key was groupKey|fingerprint, and is the fingerprint, by which Alertmanager's own list knows it too.
+    """
+UPDATE OR REPLACE alerts SET key = replace(key, rtrim(key, replace(key, '|', '')), '');
+CREATE TABLE pauses (
+    direction TEXT PRIMARY KEY, reason TEXT NOT NULL, "by" TEXT NOT NULL, since REAL NOT NULL, "until" REAL
+);
+CREATE TABLE adopted (worker_id TEXT PRIMARY KEY, at REAL NOT NULL, detail TEXT NOT NULL);
+CREATE TABLE begun_anew (at REAL NOT NULL, problem TEXT NOT NULL);
+CREATE INDEX open_actions ON actions (id) WHERE outcome IS NULL;
+""",
+)
+SCHEMA_VERSION = len(MIGRATIONS)
+
+
+def version_of(db: sqlite3.Connection, path: object) -> int:
+    """The version of the file. Raises `JournalError` for one of a newer program."""
+    version = int(db.execute("PRAGMA user_version").fetchone()[0])
+    if version > SCHEMA_VERSION:
+        raise JournalError(f"{path} is of version {version}, this program knows up to {SCHEMA_VERSION}")
+    return version
+
+
+def migrate(db: sqlite3.Connection, path: object) -> None:
+    """Bring the file to this version, whole or not at all; what it holds stays. Raises `JournalError`.
+
+    Two scalers may start at once: the second waits for the first and finds the work done.
+    """
+    if version_of(db, path) == SCHEMA_VERSION:
+        return
+    db.execute("BEGIN IMMEDIATE")
+    with db:
+        for script in MIGRATIONS[version_of(db, path) :]:
+            for statement in script.split(";"):
+                db.execute(statement)
+        db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")

@@ -1,0 +1,119 @@
+"""Alerts as level, not edge. Pure: standard library only.
+
+Alertmanager delivers at least once, in any order, and a resolve can be lost. So an alert is kept by its key
+and changes only to what is newer: a firing one stays active until it is resolved or was not heard of for
+`alert_expiry` seconds, and a repeated or late notification changes nothing. What Alertmanager's own list no longer
+has counts as resolved.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from scaler.model.cluster import Direction
+
+REORDER_SECONDS = 60.0  # notifications overtake each other within seconds; retries of a sender go on for about a minute
+
+
+class Alert(NamedTuple):
+    """What one rule says about one series, as last heard. Times are unix seconds."""
+
+    key: str  # Alertmanager's fingerprint: the same in webhook and list, in every group and every peer
+    name: str
+    direction: Direction
+    firing: bool
+    starts_at: float
+    received_at: float
+    worker_type: str | None = None  # None: permits all types
+    step: int | None = None  # None: the demand gives the size
+    summary: str = ""
+
+
+@dataclass(frozen=True)
+class Permission:
+    """What the active alerts permit in one direction."""
+
+    alerts: tuple[Alert, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.alerts)
+
+    def steps(self, fallback: str) -> dict[str, int]:
+        """Workers asked for whatever the demand says, by worker type; `fallback` is meant where an alert names none."""
+        steps: dict[str, int] = {}
+        for alert in self.alerts:
+            if alert.step is not None:
+                name = alert.worker_type or fallback
+                steps[name] = max(alert.step, steps.get(name, 0))
+        return steps
+
+    @property
+    def asks_for_a_number(self) -> bool:
+        """Whether any alert wants workers whatever the demand says."""
+        return any(alert.step is not None for alert in self.alerts)
+
+    @property
+    def names(self) -> str:
+        """The alerts' names, for people."""
+        return ", ".join(sorted({alert.name for alert in self.alerts}))
+
+    def allows(self, worker_type: str) -> bool:
+        """Whether an alert permits this worker type."""
+        return any(alert.worker_type in (None, worker_type) for alert in self.alerts)
+
+
+def is_news(known: Alert | None, heard: Alert) -> bool:
+    """Whether `heard` may replace `known`: it is of a later firing, or of the same one and not undoing its end.
+
+    That holds among notifications that may have overtaken each other. What comes much later counts as it is: an alert
+    that Alertmanager had timed out fires on with its old start, and a start may lie in a wrong clock's future.
+    """
+    if known is None or heard.starts_at > known.starts_at:
+        return True
+    if abs(heard.received_at - known.received_at) > REORDER_SECONDS:
+        return True
+    return heard.starts_at == known.starts_at and (known.firing or not heard.firing)
+
+
+def absorb(known: Mapping[str, Alert], heard: Iterable[Alert]) -> dict[str, Alert]:
+    """The alerts of `heard` that change or confirm `known`, by key."""
+    news: dict[str, Alert] = {}
+    for alert in heard:
+        if is_news(news.get(alert.key, known.get(alert.key)), alert):
+            news[alert.key] = alert
+    return news
+
+
+def repeated(known: Mapping[str, Alert], heard: Iterable[Alert]) -> int:
+    """How many of `heard` say what is known already: sent again, or by the other one of an HA pair."""
+    return sum(
+        (said := known.get(alert.key)) is not None and (said.firing, said.starts_at) == (alert.firing, alert.starts_at)
+        for alert in heard
+    )
+
+
+def vanished(known: Iterable[Alert], ends: Callable[[Alert], bool], asked_at: float, now: float) -> list[Alert]:
+    """The firing alerts that a list ends which was asked for at `asked_at`, as resolved at `now` (unix seconds).
+
+    What was heard of after the question may be newer than the answer.
+    """
+    return [
+        alert._replace(firing=False, received_at=now)
+        for alert in known
+        if alert.firing and alert.received_at < asked_at and ends(alert)
+    ]
+
+
+def permission(alerts: Iterable[Alert], direction: Direction, now: float, expiry: float) -> Permission:
+    """What the alerts that fire and were heard of within `expiry` seconds (by any clock) permit in `direction`."""
+    return Permission(
+        tuple(
+            alert
+            for alert in alerts
+            if alert.direction is direction and alert.firing and abs(now - alert.received_at) <= expiry
+        )
+    )

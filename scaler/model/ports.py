@@ -1,0 +1,71 @@
+"""What the reconciler needs from the world, as small protocols; adapters and fakes implement them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from scaler.model.cluster import DrainReply, Instance, LaunchRequest, Snapshot
+
+
+class Clock(Protocol):
+    """Time as an argument."""
+
+    def now(self) -> float:
+        """Unix seconds."""
+
+
+class ClusterReader(Protocol):
+    """Where the cluster's state comes from."""
+
+    def read(self) -> Snapshot:
+        """The present snapshot. Raises `SnapshotUnavailableError` where it is missing or stale."""
+
+
+class Drainer(Protocol):
+    """Asks Ray to let a node go."""
+
+    def drain_idle(self, node_id: str, reason: str) -> DrainReply:
+        """Drain `node_id` if it is idle by Ray's own account, atomically; refused otherwise.
+
+        Raises `DrainFailedError` where Ray does not answer.
+        """
+
+
+class WorkerProvider(Protocol):
+    """Where workers run. Every call is bounded in time; none keeps state of its own: the engine has it."""
+
+    @property
+    def name(self) -> str:
+        """`docker` or `process`."""
+
+    def list(self) -> Sequence[Instance]:
+        """Every worker of this cluster, exited ones too. Raises `ProviderUnavailableError`."""
+
+    def prepare(self, request: LaunchRequest) -> Instance:
+        """Start a warm worker: it does all that can be done beforehand, and joins when `launch` gets the same request.
+
+        Raises as `launch`.
+        """
+
+    def launch(self, request: LaunchRequest) -> Instance:
+        """Start a worker, or tell a warm one to join. The same `worker_id` again returns the worker that is there.
+
+        A warm worker that was prepared for another policy or cluster is replaced.
+
+        Raises `LaunchFailedError` (nothing is left behind) or `ProviderUnavailableError`.
+        """
+
+    def remove(self, worker_id: str, grace_seconds: float) -> None:
+        """Stop the worker, forcibly after `grace_seconds`, and leave nothing of it; unknown ids are fine.
+
+        Raises `ProviderError`, `ProviderUnavailableError`.
+        """
+
+    def logs(self, worker_id: str, *, tail: int | None, follow: bool) -> Iterator[str]:
+        """Lines of the worker's own output, the last `tail` (None: all), then new ones while `follow`.
+
+        Raises `ProviderError` for an unknown id.
+        """

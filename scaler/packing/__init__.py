@@ -1,0 +1,1 @@
+"""Demand packed into worker types: how many workers of which type are needed. Pure."""

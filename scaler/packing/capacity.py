@@ -1,0 +1,107 @@
+"""Room on workers, present or to come, and how much demand one of them takes. Pure: standard library only.
+
+Work is counted by shape and workers by equal state, never one by one: the cost grows with shapes and distinct
+workers, not with requests.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from scaler.model.cluster import Demand, LabelConstraint, WorkerType
+
+    Taken = tuple[tuple[int, int], ...]
+    """How many of which demand, by its index; none of the others."""
+
+TOLERANCE = 1e-6  # Ray counts resources in units of 1e-4; sums of floats must not lose a whole task
+
+
+@dataclass(frozen=True, eq=False)
+class Slot:
+    """The room of a worker: what is free of what it has in total. `worker_type` is set for one to be launched."""
+
+    free: Mapping[str, float]
+    total: Mapping[str, float]
+    labels: Mapping[str, str] = field(default_factory=dict)
+    worker_type: WorkerType | None = None
+
+    @property
+    def kind(self) -> str:
+        """The name of its worker type, "" for a worker that is there."""
+        return self.worker_type.name if self.worker_type else ""
+
+    def capacity(self, demand: Demand) -> int:
+        """How many of `demand` fit (all of them where it asks for nothing)."""
+        return _capacity(self.free, self.labels, demand, demand.count)
+
+    def filled(
+        self, demands: Sequence[Demand], counts: Sequence[int], *, at_most: int | None = None
+    ) -> tuple[Slot, Taken]:
+        """The slot after taking what fits of each demand in turn, of which `counts` wait (`at_most` in all)."""
+        free, taken = dict(self.free), list[tuple[int, int]]()
+        left = sum(counts) if at_most is None else at_most
+        for index, count in enumerate(counts):
+            if not count or not left:
+                continue
+            demand = demands[index]
+            if fits := _capacity(free, self.labels, demand, min(count, left)):
+                left -= fits
+                taken.append((index, fits))
+                for name, amount in demand.shape:
+                    free[name] -= amount * fits
+        return Slot(free, self.total, self.labels, self.worker_type), tuple(taken)
+
+
+@dataclass(frozen=True)
+class Slots:
+    """`count` workers of equal state."""
+
+    slot: Slot
+    count: int
+
+
+def fresh(worker_type: WorkerType) -> Slot:
+    """A worker of this type, empty."""
+    resources = worker_type.resources
+    return Slot(resources, resources, worker_type.node_labels, worker_type)
+
+
+def grouped(slots: Iterable[Slot], demands: Iterable[Demand]) -> list[Slots]:
+    """Slots that are equal in all that `demands` ask for together, in an order that does not depend on the input's.
+
+    Ray gives each node resources and labels of its own (`node:10.0.0.7`): what nobody asks for is left out.
+    """
+    demands = tuple(demands)
+    names = sorted({"GPU"}.union(name for demand in demands for name, _ in demand.shape))
+    keys = sorted({selector.key for demand in demands for selector in demand.selectors})
+    counts = Counter(
+        (
+            tuple([(name, slot.free.get(name, 0.0), slot.total.get(name, 0.0)) for name in names]),
+            tuple([(key, slot.labels[key]) for key in keys if key in slot.labels]),
+        )
+        for slot in slots
+    )
+    return [
+        Slots(Slot({n: free for n, free, _ in room}, {n: total for n, _, total in room if total}, dict(labels)), count)
+        for (room, labels), count in sorted(counts.items())
+    ]
+
+
+def _capacity(free: Mapping[str, float], labels: Mapping[str, str], demand: Demand, count: int) -> int:
+    """How many of `count` requests fit into what is free."""
+    for name, amount in demand.shape:
+        room = free.get(name, 0.0)
+        if room < amount * count:
+            count = int(room / amount + TOLERANCE)
+            if count <= 0:
+                return 0
+    return count if all(_satisfied(selector, labels) for selector in demand.selectors) else 0
+
+
+def _satisfied(selector: LabelConstraint, labels: Mapping[str, str]) -> bool:
+    return (labels.get(selector.key) in selector.values) == (selector.operator == "in")

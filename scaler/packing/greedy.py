@@ -1,0 +1,220 @@
+"""One greedy way to pack: take the best worker, fill it, take the next. Pure: standard library only."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from scaler.model.cluster import Demand, Gang, ResourceBundle, Strategy, WorkerType, bundle
+from scaler.packing.capacity import Slot, Slots
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from scaler.packing.capacity import Taken
+    from scaler.packing.heuristics import Order, Score
+
+RESCORED_GROUPS = 50  # so many different workers are compared for each step; more are filled in one fixed order
+
+
+@dataclass
+class Room:
+    """How many workers may yet be launched, over all and by type."""
+
+    total: int
+    by_type: dict[str, int]
+
+    def of(self, worker_type: str) -> int:
+        """How many of this type."""
+        return max(0, min(self.total, self.by_type.get(worker_type, 0)))
+
+    def take(self, worker_type: str, count: int = 1) -> bool:
+        """Use up `count` places if there are as many."""
+        if self.of(worker_type) < count:
+            return False
+        self.total -= count
+        self.by_type[worker_type] -= count
+        return True
+
+    def copy(self) -> Room:
+        """One to try with."""
+        return Room(self.total, dict(self.by_type))
+
+    def with_(self, workers: Mapping[WorkerType, int]) -> Room:
+        """The room there would be without these workers."""
+        by_type = Counter(self.by_type)
+        for kind, count in workers.items():
+            by_type[kind.name] += count
+        return Room(self.total + sum(workers.values()), dict(by_type))
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Where one greedy way ended."""
+
+    workers: list[Slots]
+    demands_left: tuple[Demand, ...]
+    gangs_left: tuple[Gang, ...]
+    joining: Counter[WorkerType]
+
+    @cached_property
+    def launched(self) -> Counter[WorkerType]:
+        """The workers beyond the joining ones."""
+        counts = Counter[WorkerType]()
+        for group in self.workers:
+            if group.slot.worker_type:
+                counts[group.slot.worker_type] += group.count
+        return counts - self.joining
+
+    @cached_property
+    def unserved(self) -> int:
+        """How many requests found no place."""
+        return sum(demand.count for demand in self.demands_left) + sum(gang.count for gang in self.gangs_left)
+
+    @cached_property
+    def cost(self) -> tuple[float, ...]:
+        """Requests unserved, workers, GPUs and CPUs left over: the first difference decides."""
+        new = [group for group in self.workers if group.slot.worker_type]
+        gpus, cpus = (sum(g.slot.free.get(name, 0.0) * g.count for g in new) for name in ("GPU", "CPU"))
+        return (self.unserved, self.launched.total(), gpus, cpus)
+
+
+class Line:
+    """Requests in the order in which they are taken; with `spread` a worker takes one.
+
+    Remembers what a worker takes, for several ways ask the same.
+    """
+
+    def __init__(self, demands: Iterable[Demand], order: Order, *, spread: bool = False) -> None:
+        self.order, self._at_most = order, 1 if spread else None
+        self.demands = sorted((demand for demand in demands if demand.count), key=order)
+        self.totals = _sum((demand.shape, demand.count) for demand in self.demands)
+        self._known: dict[tuple[Slot, tuple[int, ...]], tuple[Slot, Taken]] = {}
+
+    def served_by(self, slot: Slot, counts: Sequence[int]) -> tuple[Slot, Taken]:
+        """A worker after taking what fits where `counts` of each demand wait, and how many of which it took."""
+        key = slot, tuple(counts)
+        if key not in self._known:
+            self._known[key] = slot.filled(self.demands, counts, at_most=self._at_most)
+        return self._known[key]
+
+
+@dataclass(frozen=True)
+class Way:
+    """One greedy way: in which order requests are taken, and which worker is the best for them."""
+
+    line: Line
+    score: Score
+    joining: Counter[WorkerType] = field(default_factory=Counter)
+
+    def run(self, gangs: Sequence[Gang], present: Sequence[Slots], empty: Sequence[Slot], room: Room) -> Outcome:
+        """Gangs whole or not at all, then the rest; into `present` first, then into as many `empty` as have `room`."""
+        workers, gangs_left = list(present), []
+        for gang in gangs:
+            spread = gang.strategy is Strategy.STRICT_SPREAD
+            bundles = _Queue(Line(requests_of(gang), self.line.order, spread=spread), self.score)
+            trial = room.copy()
+            served = bundles.fill(workers) + bundles.launch(empty, trial)
+            if bundles.left:
+                gangs_left.append(gang)
+            else:
+                workers, room = served, trial
+        queue = _Queue(self.line, self.score)
+        workers = queue.fill(workers) + queue.launch(empty, room)
+        return Outcome(workers, queue.left, tuple(gangs_left), self.joining)
+
+
+@dataclass(frozen=True)
+class _Step:
+    """What a worker takes, how it is then, and how good that is."""
+
+    after: Slot
+    taken: Taken
+    score: tuple[float, ...]
+
+
+class _Queue:
+    """How much of a line still waits, while workers are filled with it."""
+
+    def __init__(self, line: Line, score: Score) -> None:
+        self._line, self._score = line, score
+        self._counts = [demand.count for demand in line.demands]
+        self._steps: dict[Slot, _Step] = {}
+
+    @property
+    def left(self) -> tuple[Demand, ...]:
+        """What has found no place yet."""
+        left = zip(self._line.demands, self._counts, strict=True)
+        return tuple(Demand(demand.shape, count, demand.selectors) for demand, count in left if count)
+
+    def fill(self, workers: Sequence[Slots]) -> list[Slots]:
+        """Fill workers that are there, the best first; of very many the first as they come. Returns all of them."""
+        ordered = sorted(workers, key=lambda group: group.slot.free.get("GPU", 0.0) > 0)
+        many, few = ordered[:-RESCORED_GROUPS], ordered[-RESCORED_GROUPS:]
+        return [filled for group in many for filled in self._fill_best_first([group])] + self._fill_best_first(few)
+
+    def launch(self, empty: Sequence[Slot], room: Room) -> list[Slots]:
+        """Fill new workers, the best first, until the demand or the room is used up. Returns those."""
+        done: list[Slots] = []
+        while best := self._best([Slots(slot, count) for slot in empty if (count := room.of(slot.kind))]):
+            group, step = best
+            done.append(Slots(step.after, self._take(step, group.count)))
+            room.take(group.slot.kind, done[-1].count)
+        return done
+
+    def _fill_best_first(self, workers: list[Slots]) -> list[Slots]:
+        done: list[Slots] = []
+        while best := self._best(workers):
+            group, step = best
+            done.append(Slots(step.after, self._take(step, group.count)))
+            workers = [other for other in workers if other is not group]
+            if rest := group.count - done[-1].count:
+                workers.append(Slots(group.slot, rest))
+        return done + workers
+
+    def _best(self, workers: Sequence[Slots]) -> tuple[Slots, _Step] | None:
+        """The best worker for what is left, and what it takes; None where nothing fits."""
+        if not any(self._counts):
+            return None
+        options = [(group, step) for group in workers if (step := self._step(group.slot)).taken]
+        return max(options, key=lambda option: option[1].score, default=None)
+
+    def _step(self, slot: Slot) -> _Step:
+        """What a worker takes; what it would have taken before, as long as there is that much left."""
+        step = self._steps.get(slot)
+        if step is None or not self._has(step.taken):
+            after, taken = self._line.served_by(slot, self._counts)
+            step = self._steps[slot] = _Step(after, taken, self._score(slot, after, self._line.totals))
+        return step
+
+    def _has(self, taken: Taken) -> bool:
+        for index, count in taken:  # noqa: SIM110  # all() takes twice as long, and this is where the time goes
+            if self._counts[index] < count:
+                return False
+        return True
+
+    def _take(self, step: _Step, at_most: int) -> int:
+        """Take a step as often in a row as it stays the best; returns how often."""
+        times = min(at_most, *(self._counts[index] // count for index, count in step.taken))
+        for index, count in step.taken:
+            self._counts[index] -= count * times
+        return times
+
+
+def requests_of(gang: Gang) -> tuple[Demand, ...]:
+    """What has to be placed: a STRICT_PACK gang is one large request."""
+    if gang.strategy is not Strategy.STRICT_PACK:
+        return gang.bundles
+    whole = _sum((part.shape, part.count) for part in gang.bundles)
+    selectors = tuple(selector for part in gang.bundles for selector in part.selectors)
+    return (Demand(bundle(whole), 1, selectors),)
+
+
+def _sum(shapes: Iterable[tuple[ResourceBundle, int]]) -> dict[str, float]:
+    total = Counter[str]()
+    for shape, count in shapes:
+        for name, amount in shape:
+            total[name] += amount * count  # type: ignore[assignment]  # a Counter of floats
+    return dict(total)

@@ -1,0 +1,1 @@
+"""The plan: what is launched, drained, removed, held back, and why. Pure."""

@@ -1,0 +1,1 @@
+"""Metrics, and how long each stage of a scale-up took."""

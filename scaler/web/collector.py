@@ -1,0 +1,89 @@
+"""The last reconcile as gauges; names and helps stand in `metrics.CATALOG`."""
+
+from __future__ import annotations
+
+from collections import Counter as Count
+from typing import TYPE_CHECKING
+
+from prometheus_client.core import GaugeMetricFamily
+
+from scaler.explain.anomalies import Case
+from scaler.model.circuit_breaker import HEALTHY, BreakerState
+from scaler.model.decision import HELD_CAUSES
+from scaler.model.workers import WorkerState
+from scaler.planning.context import scale_down_wait, scale_up_wait
+from scaler.telemetry.metrics import CATALOG
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from scaler.control.view import View
+    from scaler.model.circuit_breaker import LaunchHealth
+    from scaler.model.decision import Plan
+    from scaler.model.policy import Policy
+    from scaler.model.ports import Clock
+    from scaler.model.workers import Worker
+
+    Samples = Iterable[tuple[Sequence[str], float]]
+
+
+class ViewCollector:
+    """The last reconcile as gauges, made anew at each scrape."""
+
+    def __init__(self, view: Callable[[], View], policy: Policy, clock: Clock) -> None:
+        self._view, self._policy, self._clock = view, policy, clock
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """One family after the other."""
+        view, policy, now = self._view(), self._policy, self._clock.now()
+        observation = view.observation
+        yield _gauge("rayscaler_workers", self._worker_counts(observation.workers))
+        yield _gauge("rayscaler_max_workers", [((), policy.max_workers)])
+        yield _gauge("rayscaler_min_workers", [((), policy.fewest)])
+        warm = [((kind.name,), kind.warm_workers) for kind in policy.worker_types]
+        yield _gauge("rayscaler_warm_workers", warm)
+        up_wait, down_wait = scale_up_wait(observation, policy, now), scale_down_wait(observation, policy, now)
+        yield _gauge("rayscaler_cooldown_remaining_seconds", [(("up",), up_wait), (("down",), down_wait)])
+        yield from self._breakers(observation.launch_health, now)
+        up, down = len(observation.up.alerts), len(observation.down.alerts)
+        yield _gauge("rayscaler_alerts_active", [(("up",), up), (("down",), down)])
+        yield _gauge("rayscaler_held", _held_counts(view.plan))
+        paused_up, paused_down = observation.paused_up, observation.paused_down
+        yield _gauge("rayscaler_paused", [(("up",), paused_up is not None), (("down",), paused_down is not None)])
+        counts = Count(oddity.case for oddity in view.oddities)
+        yield _gauge("rayscaler_oddities", [((case.value,), counts[case]) for case in Case])
+        yield _gauge("rayscaler_infeasible_requests", [((), sum(misfit.count for misfit in view.plan.infeasible))])
+        snapshot = observation.snapshot
+        yield _gauge("rayscaler_snapshot_usable", [((), float(snapshot is not None))])
+        if snapshot:
+            yield _gauge("rayscaler_snapshot_age_seconds", [((), max(0.0, now - snapshot.observed_at))])
+
+    def _breakers(self, health: Mapping[str, LaunchHealth], now: float) -> Iterator[GaugeMetricFamily]:
+        known = {kind.name: health.get(kind.name, HEALTHY) for kind in self._policy.worker_types}
+        states = {(name, state.value): one.state(now) is state for name, one in known.items() for state in BreakerState}
+        yield _gauge("rayscaler_breaker_state", states.items())
+        yield _gauge("rayscaler_launch_failures_in_a_row", [((name,), one.failures) for name, one in known.items()])
+        waits = [((name,), one.wait(now)) for name, one in known.items()]
+        yield _gauge("rayscaler_launch_backoff_remaining_seconds", waits)
+
+    def _worker_counts(self, workers: Iterable[Worker]) -> Samples:
+        counts = {(state.value, kind.name): 0 for state in WorkerState for kind in self._policy.worker_types}
+        for worker in workers:
+            key = (worker.state.value, worker.worker_type)
+            counts[key] = counts.get(key, 0) + 1
+        return counts.items()
+
+
+def _held_counts(plan: Plan) -> Samples:
+    counts = Count({(cause.value,): 0 for cause in HELD_CAUSES})
+    for held in plan.held:
+        counts[held.cause.value,] += held.count
+    return counts.items()
+
+
+def _gauge(name: str, samples: Samples) -> GaugeMetricFamily:
+    metric = CATALOG[name]
+    family = GaugeMetricFamily(name, metric.help, labels=metric.labels)
+    for labels, value in samples:
+        family.add_metric(labels, value)
+    return family

@@ -1,0 +1,175 @@
+"""The scaler's state as JSON: the body of `GET /api/v1/status`, and the source of the status page."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from scaler.alerting.resync import Reread
+from scaler.explain.explanation import explain
+from scaler.model.circuit_breaker import HEALTHY
+from scaler.model.errors import JournalError
+from scaler.planning.context import scale_down_wait, scale_up_wait
+from scaler.planning.plan import plan
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from scaler.control.custom_planner import Planner
+    from scaler.control.view import View
+    from scaler.explain.explanation import Explanation
+    from scaler.explain.summary import WorkerWhy
+    from scaler.journal.journal import Journal
+    from scaler.model.alerts import Alert
+    from scaler.model.decision import Observation
+    from scaler.model.pause import Pause
+    from scaler.model.policy import Policy
+    from scaler.model.workers import Worker
+
+STATUS_VERSION = 1
+DECISIONS_SHOWN = 20
+ACTIONS_SHOWN = 50
+NOT_REREAD = Reread()
+
+
+def status(  # noqa: PLR0913  # what it tells of, each once
+    view: View,
+    policy: Policy,
+    journal: Journal,
+    *,
+    cluster: str,
+    provider: str,
+    now: float,
+    planner: Planner = plan,
+    standby: str = "",
+    reread: Reread = NOT_REREAD,
+) -> dict[str, Any]:
+    """Everything an operator asks first; without a journal that can be read, what does not stand there.
+
+    `standby` names the process that acts where this one stands by; `reread` is how Alertmanager's list was read.
+    """
+    observation = view.observation
+    explained = _explained(view, policy, planner)
+    return {
+        "version": STATUS_VERSION,
+        "time": now,
+        "cluster": cluster,
+        "provider": provider,
+        "summary": list(explained.summary),
+        "snapshot": _snapshot(observation, now),
+        "waiting": [{**asdict(waiting), "cause": waiting.cause.value} for waiting in explained.waiting],
+        "workers": list(map(_worker, observation.workers, explained.workers)),
+        "paused": {"up": _pause(observation.paused_up), "down": _pause(observation.paused_down)},
+        "standby": standby or None,
+        "alertmanager": {**asdict(reread), "text": _rereading(reread, policy, now)},
+        "oddities": [{**asdict(oddity), "case": oddity.case.value} for oddity in view.oddities],
+        "limits": {
+            "min_workers": policy.fewest,
+            "max_workers": policy.max_workers,
+        },
+        "alerts": [_alert(alert) for alert in (*observation.up.alerts, *observation.down.alerts)],
+        "cooldown": {
+            "up": {
+                "remaining_seconds": scale_up_wait(observation, policy, now),
+                "seconds": policy.scale_up_cooldown,
+            },
+            "down": {
+                "remaining_seconds": scale_down_wait(observation, policy, now),
+                "seconds": policy.scale_down_cooldown,
+            },
+        },
+        "breakers": [_breaker(name, observation, now) for name in sorted({kind.name for kind in policy.worker_types})],
+        "held": [{**asdict(held), "cause": held.cause.value} for held in view.plan.held],
+        "infeasible": [{**asdict(misfit), "cause": misfit.cause.value} for misfit in view.plan.infeasible],
+        "last_scale_up": view.last_scale_up,
+        **_written_down(journal),
+        "policy": asdict(policy),
+    }
+
+
+@lru_cache(maxsize=1)
+def _explained(view: View, policy: Policy, planner: Planner) -> Explanation:
+    """An explanation costs several plans: one for each view, however often it is asked for."""
+    return explain(view.observation, view.plan, policy, view.at, planner)
+
+
+def _written_down(journal: Journal) -> dict[str, Any]:
+    """What stands in the journal, and what is wrong with it."""
+    told: dict[str, Any] = {"decisions": [], "actions": [], "journal": {"problem": None, "begun_anew": None}}
+    try:
+        told["decisions"] = [_decision(row) for row in journal.decisions(DECISIONS_SHOWN)]
+        told["actions"] = [asdict(record) for record in journal.actions(ACTIONS_SHOWN)]
+        if begun := journal.begun_anew():
+            told["journal"]["begun_anew"] = {"at": begun[0], "problem": begun[1]}
+        told["journal"]["problem"] = journal.problem or None
+    except JournalError as error:
+        told["journal"]["problem"] = str(error)
+    return told
+
+
+def _pause(pause: Pause | None) -> dict[str, Any] | None:
+    return {**asdict(pause), "text": pause.text} if pause else None
+
+
+def _rereading(reread: Reread, policy: Policy, now: float) -> str:
+    """How alerts are re-read, in a sentence."""
+    if not reread.urls:
+        return "Alerts are not re-read: ALERTMANAGER_URL is not set; webhooks alone tell of them"
+    others = f"; {reread.elsewhere} of other clusters are left alone" if reread.elsewhere else ""
+    if not reread.problems:
+        return f"Alerts are re-read from {', '.join(reread.urls)}{others}"
+    if len(reread.problems) < len(reread.urls):
+        return f"Alerts are re-read, but not from every Alertmanager: {'; '.join(reread.problems)}{others}"
+    since = "never yet" if reread.read_at is None else f"last {max(0.0, now - reread.read_at):.0f} s ago"
+    forgotten = f"those last heard are kept, each for {policy.alert_expiry:g} s after its last news"
+    return f"Alerts cannot be re-read ({since}): {'; '.join(reread.problems)}; {forgotten}"
+
+
+def _snapshot(observation: Observation, now: float) -> dict[str, Any]:
+    snapshot = observation.snapshot
+    return {
+        "usable": snapshot is not None,
+        "source": snapshot.source if snapshot else None,
+        "age_seconds": max(0.0, now - snapshot.observed_at) if snapshot else None,
+        "problem": observation.journal_problem or observation.provider_problem or observation.problem or None,
+        "pending": snapshot.pending if snapshot and snapshot.demand_known else None,
+    }
+
+
+def _worker(worker: Worker, explained: WorkerWhy) -> dict[str, Any]:
+    return {
+        "worker_id": worker.worker_id,
+        "index": worker.index,
+        "worker_type": worker.worker_type,
+        "state": worker.state.value,
+        "node_id": worker.node.node_id if worker.node else None,
+        "idle_seconds": worker.node.idle_seconds if worker.node else None,
+        "created_at": worker.created_at,
+        "detail": worker.detail,
+        "cause": explained.cause.value,
+        "why": explained.why,
+    }
+
+
+def _breaker(worker_type: str, observation: Observation, now: float) -> dict[str, Any]:
+    health = observation.launch_health.get(worker_type, HEALTHY)
+    return {
+        "worker_type": worker_type,
+        "state": health.state(now).value,
+        "failures": health.failures,
+        "last_failure": health.last_failure if health.failures else None,
+        "wait_seconds": health.wait(now),
+        "detail": health.detail,
+    }
+
+
+def _alert(alert: Alert) -> dict[str, Any]:
+    shown = ("name", "worker_type", "step", "starts_at", "received_at", "summary")
+    return {"direction": alert.direction.value, **{name: getattr(alert, name) for name in shown}}
+
+
+def _decision(row: Mapping[str, Any]) -> dict[str, Any]:
+    shown = ("worker_id", "worker_type", "cause", "reason")
+    actions = [{"action": action["kind"], **{name: action[name] for name in shown}} for action in row["actions"]]
+    return {**row, "actions": actions}

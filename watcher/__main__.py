@@ -1,5 +1,0 @@
-"""`python -m watcher` is `ray-watcher`."""
-
-from watcher.cli import main
-
-main()
