@@ -36,14 +36,14 @@ unit: ## all tests below end-to-end (two minutes)
 
 chaos: ## break the running programs on purpose and check what must hold (ARGS="--minutes 60 --seed 1")
 	@scripts/setup test
-	@PYTHONPATH=tests:. $(VENV)/python tests/faults/chaos.py $(ARGS)
+	@PYTHONPATH=tests:. $(VENV)/python -m faults.chaos $(ARGS)
 
 fuzz: ## a hundred thousand inputs for webhook, /state, policy and the command line's files (some 20 minutes)
 	@scripts/setup test
 	FUZZ_EXAMPLES=15000 $(VENV)/pytest tests/fuzz --timeout 0 $(ARGS)
 
 golden: ## write the golden files and generated code anew
-	PYTHONPATH=. $(VENV)/python tests/regenerate.py
+	PYTHONPATH=tests:. $(VENV)/python -m support.regenerate
 
 preview: ## docs/dashboard-*.png from a real run (five minutes)
 	@scripts/setup demo

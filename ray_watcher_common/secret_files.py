@@ -2,8 +2,8 @@
 
 `python3 -m ray_watcher_common.secret_files DIRECTORY NAME=READER:UID[,READER:UID...] ...` keeps each secret in
 DIRECTORY/NAME and a copy for each of its readers in DIRECTORY/READER/NAME, owned by user id UID. Run again, it makes
-what is missing and changes no secret. With it one volume serves programs that run as different users and may not read each
-other's secrets. It needs to own DIRECTORY, and the capability CHOWN where a UID is not its own.
+what is missing and changes no secret. With it one volume serves programs that run as different users and may not read
+each other's secrets. It needs to own DIRECTORY, and the capability CHOWN where a UID is not its own.
 """
 
 from __future__ import annotations

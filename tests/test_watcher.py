@@ -8,7 +8,7 @@ where there is none. Under plain pytest it is always its own, so that `make test
 from __future__ import annotations
 
 if __name__ == "__main__":
-    from guide_script import run_with_pytest
+    from support.guide_script import run_with_pytest
 
     run_with_pytest(__file__)
 
@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from guide_script import LIVE
 
 from ray_watcher_common.processes import free_ports
+from support.guide_script import LIVE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

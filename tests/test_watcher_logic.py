@@ -6,7 +6,7 @@ Run by `python tests/test_watcher_logic.py` or by pytest. Each part has more tes
 from __future__ import annotations
 
 if __name__ == "__main__":
-    from guide_script import run_with_pytest
+    from support.guide_script import run_with_pytest
 
     run_with_pytest(__file__)
 

@@ -11,13 +11,13 @@ import sys
 import time
 from pathlib import Path
 
-from guide_script import ROOT, continue_in_environment
+from support.guide_script import ROOT, continue_in_environment
 
 CATEGORIES = {  # the guide's test categories
     "syntax": ["-m", "compileall", "-q", "common", "exporter", "scaler", "watcher", "scripts"],
     "unit": ["-m", "pytest", "-q", "tests/unit", "tests/test_watcher_logic.py"],
     "configuration": ["-m", "pytest", "-q", "tests/unit", "-k", "settings or variable or default"],
-    "command line": ["-m", "pytest", "-q", "tests/shell/test_cli_*.py"],
+    "command line": ["-m", "pytest", "-q", "tests/integration/ray_watcher"],
     "integration": ["-m", "pytest", "-q", "tests/test_watcher.py"],
 }
 BOUND_SECONDS = 600  # for one category

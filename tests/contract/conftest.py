@@ -7,10 +7,10 @@ import uuid
 from typing import TYPE_CHECKING
 
 import pytest
-from provider_worlds import DockerWorld
 
 from ray_watcher.images.build import build_base
 from scaler.providers.engine import Engine, docker_answers
+from support.provider_worlds import DockerWorld
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

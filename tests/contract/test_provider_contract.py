@@ -7,18 +7,17 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
-from provider_worlds import EXITS, NO_PROGRAM, STUBBORN, WAITS, FakeWorld, ProcessWorld, eventually, request
 
 from scaler.model.cluster import InstanceStatus
 from scaler.model.errors import IndexTakenError, LaunchFailedError, ProviderError
+from support.provider_worlds import EXITS, NO_PROGRAM, STUBBORN, WAITS, FakeWorld, ProcessWorld, eventually, request
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from provider_worlds import World
-
     from scaler.model.ports import WorkerProvider
+    from support.provider_worlds import World
 
 
 @pytest.fixture

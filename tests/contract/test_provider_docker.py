@@ -8,16 +8,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from provider_worlds import MISSING_IMAGE, NO_PROGRAM, SLEEPS, TYPE, eventually, request
 
 from scaler.model.cluster import InstanceStatus, LaunchRequest
 from scaler.model.errors import LaunchFailedError, ProviderUnavailableError
 from scaler.providers.container import ContainerSpec
 from scaler.providers.docker import INDEX_LABEL
 from scaler.providers.engine import Engine
+from support.provider_worlds import MISSING_IMAGE, NO_PROGRAM, SLEEPS, TYPE, eventually, request
 
 if TYPE_CHECKING:
-    from provider_worlds import DockerWorld
+    from support.provider_worlds import DockerWorld
 
 pytestmark = pytest.mark.docker
 

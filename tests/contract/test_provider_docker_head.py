@@ -6,7 +6,6 @@ import socket
 from typing import TYPE_CHECKING
 
 import pytest
-from provider_worlds import MISSING_IMAGE
 
 from ray_watcher.cluster.base import HeadOptions
 from ray_watcher.cluster.docker import DockerCluster
@@ -14,9 +13,10 @@ from ray_watcher.errors import AlreadyRunningError, MissingError, NotRunningErro
 from ray_watcher_common.processes import free_ports
 from scaler.providers.container import ContainerSpec
 from scaler.providers.docker import CLUSTER_LABEL
+from support.provider_worlds import MISSING_IMAGE
 
 if TYPE_CHECKING:
-    from provider_worlds import DockerWorld
+    from support.provider_worlds import DockerWorld
 
 pytestmark = pytest.mark.docker
 

@@ -6,7 +6,6 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
-from provider_worlds import TYPE, DockerWorld, eventually, request
 
 from ray_watcher.cluster.base import HeadStatus
 from ray_watcher.operations.inventory import Roster
@@ -14,6 +13,7 @@ from ray_watcher.output.cluster_status import cluster_document
 from ray_watcher_common.ray_auth import RayToken
 from scaler.providers.docker import TOKEN_PATH, DockerProvider
 from scaler.providers.process import ProcessProvider
+from support.provider_worlds import TYPE, DockerWorld, eventually, request
 
 if TYPE_CHECKING:
     from pathlib import Path

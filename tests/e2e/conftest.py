@@ -7,9 +7,9 @@ import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
-from operating import PROGRAM, Operator
 
 from ray_watcher_common.processes import free_ports
+from support.operating import PROGRAM, Operator
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

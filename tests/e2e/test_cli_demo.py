@@ -8,7 +8,8 @@ import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
-from operating import PROGRAM, processes_below
+
+from support.operating import PROGRAM, processes_below
 
 if TYPE_CHECKING:
     from pathlib import Path

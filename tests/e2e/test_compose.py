@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
-from command_blocks import block, follow
-from compose_golden import ADDRESSES
-from operating import Operator
 
 from ray_watcher.stack.monitoring import SHIPPED_DIRECTORY, rendered
 from ray_watcher_common.processes import free_ports
+from support.command_blocks import block, follow
+from support.compose_golden import ADDRESSES
+from support.operating import Operator
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -114,7 +114,7 @@ class Stack:
 
     def load(self, tasks: int, seconds: float) -> subprocess.Popen[str]:
         """Ray tasks, submitted from inside the cluster."""
-        driver = (ROOT / "watcher" / "burst.py").read_text(encoding="utf-8")
+        driver = (ROOT / "ray_watcher" / "workload" / "driver.py").read_text(encoding="utf-8")
         command = ["docker", "exec", f"{NAME}-head", "python", "-c", driver, str(tasks), "1", "0", str(seconds)]
         return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 

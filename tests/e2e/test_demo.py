@@ -7,11 +7,11 @@ import re
 import time
 
 import pytest
-from command_blocks import ROOT, block, follow
-from operating import Operator
 
 from scaler.providers.docker import CLUSTER_LABEL
 from scaler.providers.engine import Engine
+from support.command_blocks import ROOT, block, follow
+from support.operating import Operator
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 STEPS = [

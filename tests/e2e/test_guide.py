@@ -10,13 +10,13 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import panel_rows
 import psutil
 import pytest
-from command_blocks import block, follow
-from operating import Operator, processes_below
 
 from grafana.panel_data import Prometheus
+from support import panel_rows
+from support.command_blocks import block, follow
+from support.operating import Operator, processes_below
 
 if TYPE_CHECKING:
     from collections.abc import Callable

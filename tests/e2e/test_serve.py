@@ -11,18 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
-from command_blocks import block, follow
 
 from ray_watcher.settings import OperatorSettings
 from ray_watcher_common.processes import free_ports
 from ray_watcher_common.settings import load
+from support.command_blocks import block, follow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from operating import Operator
-
     from ray_watcher_common.ray_auth import RayToken
+    from support.operating import Operator
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 CLIENTS, MAX_REPLICAS = 8, 3  # eight requests at a time, at a target of two each, are more than three replicas' work

@@ -18,16 +18,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-import faults
-import ground as grounds
-from rounds import Round
-from schedule import Schedule, schedule
-from tally import Tally
-from watching import Watch
+
+from faults import faults
+from faults import ground as grounds
+from faults.rounds import Round
+from faults.schedule import Schedule, schedule
+from faults.tally import Tally
+from faults.watching import Watch
 
 if TYPE_CHECKING:
-    from ground import Ground
-    from record import Record
+    from faults.ground import Ground
+    from faults.record import Record
 
 HEAD_EVERY_ROUNDS = 8  # the head's death empties the cluster, and takes a minute to get over
 

@@ -15,16 +15,16 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import psutil
-from ground import PROGRAMS
-from watching import living
 
+from faults.ground import PROGRAMS
+from faults.watching import living
 from scaler.providers.docker import CLUSTER_LABEL, WORKER_ID_LABEL
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ground import Ground
-    from schedule import Planned
+    from faults.ground import Ground
+    from faults.schedule import Planned
 
 ONE_HEAD = threading.Lock()
 FULL_BYTES = 1024  # no write beyond it: a full disk for whoever has this limit

@@ -15,21 +15,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pair
-import proxies
 import psutil
-from operating import PROGRAM, Operator
-from record import Limits
 
+from faults import pair, proxies
+from faults.record import Limits
 from ray_watcher.settings import OperatorSettings
 from ray_watcher.stack import control, supervisord
 from ray_watcher.stack.stack import Stack, stack_of
 from ray_watcher_common.detached import Detached
 from ray_watcher_common.processes import free_ports
 from ray_watcher_common.settings import load
+from support.operating import PROGRAM, Operator
 
 if TYPE_CHECKING:
-    from proxies import Pipe, Webhooks
+    from faults.proxies import Pipe, Webhooks
 
 LIMITS = Limits(max_workers=3, up_cooldown=3.0, down_cooldown=1.0)
 PROGRAMS = ("scaler", "exporter", "prometheus", "alertmanager", "alertmanager-b")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from record import Job, Record, Sample
+    from faults.record import Job, Record, Sample
 
 FRESH_SECONDS = 1.5  # an older look does not tell whether a worker was busy; idle ones stay so for longer
 TIMER_SECONDS = 0.05  # between the moment of a decision and the moment that is written down

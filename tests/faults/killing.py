@@ -10,12 +10,11 @@ import json
 import sys
 from dataclasses import dataclass
 
-from builders import NOW
-from lives import RECOVERY_ROUNDS, ROUND_SECONDS, ROUNDS, Fate, in_a_process_of_its_own, judge, live
-from places import Place, new_place
-
+from faults.lives import RECOVERY_ROUNDS, ROUND_SECONDS, ROUNDS, Fate, in_a_process_of_its_own, judge, live
+from faults.places import Place, new_place
 from ray_watcher_common import logs
 from scaler.model.cluster import Direction
+from support.builders import NOW
 
 MOST_STEPS = 500  # no scenario has so many; one that does never ends
 

@@ -17,10 +17,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
-from builders import NOW, alert, head, node, policy, snapshot, worker_type
-from builders import demand as demand_of
-from fakes import AtOnceExecutor, FakeClock
-
 from ray_watcher_common import detached
 from scaler.control.actions import Flights
 from scaler.control.view import Alarm
@@ -29,14 +25,16 @@ from scaler.model.cluster import Direction, DrainReply, NodeStatus
 from scaler.providers import container
 from scaler.reconciler import Reconciler
 from scaler.telemetry.metrics import ScalerMetrics
+from support.builders import NOW, alert, head, node, policy, snapshot, worker_type
+from support.builders import demand as demand_of
+from support.fakes import AtOnceExecutor, FakeClock
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from places import Place
-
+    from faults.places import Place
     from scaler.model.cluster import Snapshot
 
 MAX_WORKERS = 2

@@ -14,7 +14,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 import requests
-from record import Accepted
+
+from faults.record import Accepted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -8,20 +8,19 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import faults
-import ground as grounds
-from record import Action, Inflicted, Job, Record
-from watching import living
-
+from faults import faults
+from faults import ground as grounds
+from faults.record import Action, Inflicted, Job, Record
+from faults.watching import living
 from ray_watcher.errors import WatcherError
 from ray_watcher.workload import job as loads
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ground import Ground
-    from schedule import Planned, PlannedLoad, Schedule
-    from watching import Watch
+    from faults.ground import Ground
+    from faults.schedule import Planned, PlannedLoad, Schedule
+    from faults.watching import Watch
 
 REST_SECONDS = 150.0  # for tasks to finish and workers to go: a killed worker's tasks wait 30 s for Ray to notice
 SUBMIT_SECONDS = 60.0

@@ -6,10 +6,10 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from invariants import violations
+from faults.invariants import violations
 
 if TYPE_CHECKING:
-    from record import Record
+    from faults.record import Record
 
 
 @dataclass

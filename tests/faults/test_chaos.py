@@ -9,9 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from chaos import chosen_faults
-from faults import BY_PROVIDER, PROCESS
-from schedule import GAP_SECONDS, schedule
+
+from faults.chaos import chosen_faults
+from faults.faults import BY_PROVIDER, PROCESS
+from faults.schedule import GAP_SECONDS, schedule
 
 HERE = Path(__file__).parent
 SECONDS, SEED = 40, 1
@@ -46,7 +47,8 @@ def test_nothing_is_violated_while_the_programs_are_broken(tmp_path: Path) -> No
     done = subprocess.run(
         [
             sys.executable,
-            str(HERE / "chaos.py"),
+            "-m",
+            "faults.chaos",
             "--rounds=1",
             f"--seconds={SECONDS}",
             f"--seed={SEED}",

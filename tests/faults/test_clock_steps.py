@@ -9,9 +9,6 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from builders import NOW, alert, demand, head, node, policy, snapshot
-from fake_provider import FakeEngine, FakeProvider
-from fakes import AtOnceExecutor, FakeClock
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -22,6 +19,9 @@ from scaler.model.cluster import Direction, DrainReply, InstanceStatus, NodeStat
 from scaler.model.errors import ProviderError
 from scaler.reconciler import Reconciler
 from scaler.telemetry.metrics import ScalerMetrics
+from support.builders import NOW, alert, demand, head, node, policy, snapshot
+from support.fake_provider import FakeEngine, FakeProvider
+from support.fakes import AtOnceExecutor, FakeClock
 
 if TYPE_CHECKING:
     from scaler.model.cluster import Snapshot

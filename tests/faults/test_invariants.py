@@ -6,8 +6,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from invariants import INVARIANTS, violations
-from record import Accepted, Action, Inflicted, Job, Limits, Record, Sample
+
+from faults.invariants import INVARIANTS, violations
+from faults.record import Accepted, Action, Inflicted, Job, Limits, Record, Sample
 
 W1, W2 = "worker-1-aaaaaa", "worker-2-bbbbbb"
 LAUNCH_1 = Action(1, 1, "launch", W1, 10.0, "done", "pending_demand")

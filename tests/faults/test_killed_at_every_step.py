@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from builders import NOW, worker_type
-from killing import SCENARIOS
-from lives import Told, judge, live
-from places import ProcessPlace
 
+from faults.killing import SCENARIOS
+from faults.lives import Told, judge, live
+from faults.places import ProcessPlace
 from scaler.model.cluster import Direction, LaunchRequest
+from support.builders import NOW, worker_type
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,7 +43,7 @@ def place(tmp_path: Path) -> Iterator[ProcessPlace]:
 )
 def test_no_step_is_a_bad_one_to_be_killed_at(scenario: str, provider: str, every: int) -> None:
     done = subprocess.run(
-        [sys.executable, str(FAULTS / "killing.py"), scenario, provider, str(every)],
+        [sys.executable, "-m", "faults.killing", scenario, provider, str(every)],
         env={**os.environ, "PYTHONPATH": f"{FAULTS.parent}:{FAULTS.parents[1]}"},
         capture_output=True,
         text=True,

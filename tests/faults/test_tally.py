@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from record import Action, Inflicted, Record
-from tally import Tally
+from faults.record import Action, Inflicted, Record
+from faults.tally import Tally
 
 FAULTS = (Inflicted("kill:scaler", 1, 1), Inflicted("kill:scaler", 2, 2), Inflicted("cut:gcs", 3, 4))
 OPEN = Action(1, 1, "launch", "worker-1-aaaaaa", 1.0, None)

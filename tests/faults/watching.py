@@ -7,17 +7,16 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from places import ProcessPlace
-from record import Sample
-
 from exporter.cluster import NodeStatus
 from exporter.errors import SourceError
 from exporter.gcs import GcsSource
+from faults.places import ProcessPlace
+from faults.record import Sample
 from scaler.providers.docker import CLUSTER_LABEL, WORKER_ID_LABEL
 from scaler.providers.engine import Engine
 
 if TYPE_CHECKING:
-    from ground import Ground
+    from faults.ground import Ground
 
 LOOK_SECONDS = 0.4
 GCS_SECONDS = 0.5

@@ -14,16 +14,11 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import pytest
 import yaml
-from asgi_client import client
-from builders import NOW, head, policy, snapshot
-from check_config_golden import default_settings
 from click.testing import CliRunner
-from fake_provider import FakeProvider
-from fakes import FakeClock, FakeDrainer, FakeReader, LaterExecutor
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from inputs import VALUES, as_json, changed, torn
 
+from fuzz.inputs import VALUES, as_json, changed, torn
 from ray_watcher import dry_run
 from ray_watcher.cli import cli
 from ray_watcher.errors import WatcherError
@@ -39,6 +34,11 @@ from scaler.telemetry.metrics import ScalerMetrics
 from scaler.web.collector import ViewCollector
 from scaler.web.pages import ScalerApi
 from scaler.web.webhook import create_app
+from support.asgi_client import client
+from support.builders import NOW, head, policy, snapshot
+from support.check_config_golden import default_settings
+from support.fake_provider import FakeProvider
+from support.fakes import FakeClock, FakeDrainer, FakeReader, LaterExecutor
 
 if TYPE_CHECKING:
     from collections.abc import Callable

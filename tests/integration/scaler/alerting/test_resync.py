@@ -1,0 +1,195 @@
+"""Alerts as Alertmanager's own list has them: what became of a webhook does not matter."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from ray_watcher_common.processes import free_ports
+from scaler.alerting.alertmanager import AlertmanagerApi
+from scaler.alerting.resync import Levels
+from scaler.control.view import Alarm
+from scaler.journal.journal import Journal
+from scaler.model.errors import JournalError
+from scaler.telemetry.metrics import ScalerMetrics
+from support.builders import NOW, alert
+from support.fake_alertmanager import FakeAlertmanager, listed
+from support.fakes import FakeClock
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from scaler.model.alerts import Alert
+
+FIRING = alert(key="f1", received_at=NOW - 100)
+
+
+class Pair:
+    """Two Alertmanagers and a scaler's journal; `urls` are those that it was told of."""
+
+    def __init__(self) -> None:
+        self.one, self.other = FakeAlertmanager(), FakeAlertmanager()
+        self.clock, self.alarm, self.metrics = FakeClock(NOW), Alarm(), ScalerMetrics()
+        self.journal = Journal(None)
+
+    def levels(self, *urls: str) -> Levels:
+        api = AlertmanagerApi(urls or (self.one.url, self.other.url), "ray-watcher", "blue")
+        return Levels(api, journal=self.journal, metrics=self.metrics, clock=self.clock, alarm=self.alarm)
+
+    def firing(self) -> list[str]:
+        return sorted(known.key for known in self.journal.alerts() if known.firing)
+
+    def up(self) -> float | None:
+        return self.metrics.registry.get_sample_value("rayscaler_alertmanager_up")
+
+
+@pytest.fixture
+def pair() -> Iterator[Pair]:
+    made = Pair()
+    with ExitStack() as served:
+        served.enter_context(made.one.served())
+        served.enter_context(made.other.served())
+        yield made
+    made.journal.close()
+
+
+DEAD = (503, b"starting")
+NONSENSE = (200, b'{"no": "Alertmanager"}')
+NO_ALERT: list[dict[str, Any]] = []
+
+
+@pytest.mark.parametrize(
+    ("known", "one", "other", "firing"),
+    [
+        pytest.param([], [listed()], [listed()], ["f1"], id="a firing whose webhook was lost is heard"),
+        pytest.param([], [listed()], [], ["f1"], id="one of a pair has not heard of it yet"),
+        pytest.param([FIRING], [], [], [], id="a resolve whose webhook was lost is heard"),
+        pytest.param([FIRING], [listed()], [listed()], ["f1"], id="webhook and list speak of one alert"),
+        pytest.param([FIRING], [], [listed()], ["f1"], id="what one of a pair still lists goes on"),
+        pytest.param([FIRING], [listed(state="suppressed")], [], [], id="a silence pauses"),
+        pytest.param([FIRING], [listed(state="suppressed")], [listed()], ["f1"], id="a silence that only one knows"),
+        pytest.param([], [listed(cluster="green")], [], [], id="another cluster's alert is none of ours"),
+        pytest.param([], [listed(cluster="blue")], [], ["f1"], id="our cluster's is"),
+        pytest.param([], [listed(receiver="operators")], [], [], id="what goes to another receiver permits nothing"),
+        pytest.param(
+            [FIRING], [listed(receiver="mine")], [], ["f1"], id="what a webhook told stays if the list has it"
+        ),
+        pytest.param([], [listed(ray_scale="sideways")], [], [], id="a wrong direction permits nothing"),
+        pytest.param([alert(key="f2", received_at=NOW - 100)], [listed()], [], ["f1"], id="a truncated webhook"),
+        pytest.param([FIRING._replace(received_at=NOW)], [], [], ["f1"], id="a webhook younger than the question"),
+    ],
+)
+def test_alerts_are_what_the_list_says(
+    pair: Pair, known: list[Alert], one: list[Any], other: list[Any], firing: list[str]
+) -> None:
+    pair.journal.absorb_alerts(known)
+    pair.one.alerts, pair.other.alerts = one, other
+
+    pair.levels().read()
+
+    assert (pair.firing(), pair.up()) == (firing, 1.0)
+
+
+def test_a_restarted_alertmanager_with_an_empty_list_ends_nothing(pair: Pair) -> None:
+    pair.journal.absorb_alerts([FIRING])
+    pair.one.up_seconds = 5
+
+    pair.levels().read()
+    assert pair.firing() == ["f1"]
+    pair.one.up_seconds = 500
+    pair.levels().read()
+    assert pair.firing() == []
+
+
+def test_a_restarted_alertmanager_that_knows_of_a_silence_ends_the_alert(pair: Pair) -> None:
+    pair.journal.absorb_alerts([FIRING])
+    pair.one.up_seconds, pair.one.alerts = 5, [listed(state="suppressed")]
+
+    pair.levels().read()
+
+    assert pair.firing() == []
+
+
+@pytest.mark.parametrize("answer", [DEAD, NONSENSE], ids=["an error", "something that is no Alertmanager"])
+def test_where_none_answers_what_was_heard_stays_and_it_is_said(pair: Pair, answer: tuple[int, bytes]) -> None:
+    pair.journal.absorb_alerts([FIRING])
+    pair.one.broken = pair.other.broken = answer
+    levels = pair.levels()
+
+    assert levels.read() is False
+    assert (pair.firing(), pair.up(), levels.last.read_at) == (["f1"], 0.0, None)
+    assert [pair.one.url in levels.last.problems[0], pair.other.url in levels.last.problems[1]] == [True, True]
+
+
+def test_where_one_of_a_pair_answers_its_list_counts(pair: Pair) -> None:
+    pair.journal.absorb_alerts([FIRING])
+    pair.one.broken = DEAD
+    levels = pair.levels()
+
+    levels.read()
+
+    assert (pair.firing(), pair.up(), len(levels.last.problems)) == ([], 1.0, 1)
+
+
+def test_a_dead_address_is_told_within_seconds(pair: Pair) -> None:
+    levels = pair.levels(f"http://127.0.0.1:{free_ports(1)[0]}")
+
+    levels.read()
+
+    assert "does not answer: connection refused" in levels.last.problems[0]
+
+
+def test_while_it_lasts_the_list_keeps_an_alert_from_expiring(pair: Pair) -> None:
+    pair.journal.absorb_alerts([FIRING])
+    pair.one.alerts = [listed()]
+
+    changed = pair.levels().read()
+
+    assert (changed, [known.received_at for known in pair.journal.alerts()]) == (False, [NOW])
+
+
+def test_what_changes_is_told_so_that_the_loop_wakes(pair: Pair) -> None:
+    pair.one.alerts = [listed()]
+    levels = pair.levels()
+
+    assert [levels.read(), levels.read()] == [True, False]
+
+
+def test_a_silence_that_ends_permits_again(pair: Pair) -> None:
+    pair.one.alerts = [listed(state="suppressed")]
+    pair.journal.absorb_alerts([FIRING])
+    levels = pair.levels()
+    levels.read()
+    pair.clock.pass_(90)
+    pair.one.alerts = [listed()]
+
+    levels.read()
+
+    assert pair.firing() == ["f1"]
+
+
+def test_without_a_url_nothing_is_asked(pair: Pair) -> None:
+    levels = Levels(
+        AlertmanagerApi((), "ray-watcher", "blue"),
+        journal=pair.journal,
+        metrics=pair.metrics,
+        clock=pair.clock,
+        alarm=pair.alarm,
+    )
+
+    assert (levels.read(), levels.last.urls, pair.up()) == (False, (), 0.0)
+
+
+def test_what_cannot_be_stored_is_asked_for_again(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full_disk(*_: object) -> list[Alert]:
+        raise JournalError("journal: disk is full")
+
+    pair.one.alerts = [listed()]
+    levels = pair.levels()
+    with monkeypatch.context() as full:
+        full.setattr(pair.journal, "level_alerts", full_disk)
+        assert levels.read() is False
+
+    assert levels.read() is True

@@ -1,0 +1,164 @@
+"""What is written down is there after a crash, and cooldowns with it."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import TYPE_CHECKING
+
+import pytest
+
+from scaler.journal.journal import DONE, FAILED, Journal
+from scaler.model.decision import Action, Cause, Held, Plan
+from scaler.model.errors import JournalError
+from scaler.model.workers import ActionKind
+from support.builders import NOW, alert, worker_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+LAUNCH = Action(ActionKind.LAUNCH, Cause.PENDING_DEMAND, "3 wait", "default")
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[Journal]:
+    opened = Journal(tmp_path / "journal.db")
+    yield opened
+    opened.close()
+
+
+def reopened(journal: Journal, tmp_path: Path) -> Journal:
+    journal.close()
+    return Journal(tmp_path / "journal.db")
+
+
+def test_alerts_survive_a_restart(journal: Journal, tmp_path: Path) -> None:
+    assert journal.absorb_alerts([alert(step=2, worker_type="gpu")]).news == 1
+
+    again = reopened(journal, tmp_path)
+    assert again.alerts() == [alert(step=2, worker_type="gpu")]
+    again.close()
+
+
+def test_a_repeated_alert_only_refreshes_when_it_was_heard(journal: Journal) -> None:
+    journal.absorb_alerts([alert(received_at=NOW - 60)])
+    journal.absorb_alerts([alert(received_at=NOW)])
+
+    assert [a.received_at for a in journal.alerts()] == [NOW]
+
+
+def test_a_decision_is_kept_with_its_reasons(journal: Journal) -> None:
+    held = Held(Cause.COOLDOWN, 2, "cooldown for another 5 s")
+    journal.record_decision("webhook", Plan((LAUNCH,), (held,)), NOW)
+
+    (decision,) = journal.decisions(10)
+    assert (decision["at"], decision["trigger"]) == (NOW, "webhook")
+    assert decision["actions"][0]["cause"] == "pending_demand"
+    assert [Held(**{**entry, "cause": Cause(entry["cause"])}) for entry in decision["held"]] == [held]
+
+
+def test_an_action_is_written_before_and_after(journal: Journal) -> None:
+    decision = journal.record_decision("webhook", Plan((LAUNCH,)), NOW)
+    action = journal.intend(decision, LAUNCH, worker_name(1), NOW)
+    assert journal.actions(10)[0].outcome is None
+
+    journal.conclude(action, DONE, "", NOW + 1)
+    journal.mark_joined([worker_name(1)], NOW + 3)
+    journal.mark_joined([worker_name(1)], NOW + 9)
+
+    (record,) = journal.actions(10)
+    assert (record.outcome, record.started_at, record.finished_at, record.joined_at) == (DONE, NOW, NOW + 1, NOW + 3)
+
+
+def test_cooldown_counts_from_the_last_action_and_survives_a_restart(journal: Journal, tmp_path: Path) -> None:
+    assert journal.last_started(ActionKind.LAUNCH) is None
+    decision = journal.record_decision("webhook", Plan((LAUNCH,)), NOW)
+    journal.intend(decision, LAUNCH, worker_name(1), NOW)
+
+    again = reopened(journal, tmp_path)
+    assert again.last_started(ActionKind.LAUNCH) == NOW
+    assert again.last_started(ActionKind.DRAIN) is None
+    again.close()
+
+
+def test_the_cooldown_counts_from_what_was_written_last_though_the_clock_was_set_back(journal: Journal) -> None:
+    decision = journal.record_decision("webhook", Plan((LAUNCH,)), NOW)
+    journal.intend(decision, LAUNCH, worker_name(1), NOW + 5000)
+    journal.intend(decision, LAUNCH, worker_name(2), NOW)
+
+    assert journal.last_started(ActionKind.LAUNCH) == NOW
+
+
+def test_a_launch_that_failed_starts_no_cooldown(journal: Journal) -> None:
+    decision = journal.record_decision("webhook", Plan((LAUNCH,)), NOW)
+    journal.conclude(journal.intend(decision, LAUNCH, worker_name(1), NOW), DONE, "", NOW + 1)
+    journal.conclude(journal.intend(decision, LAUNCH, worker_name(2), NOW + 5), FAILED, "host full", NOW + 6)
+    assert journal.last_scale_up() == NOW
+
+    journal.intend(decision, LAUNCH, worker_name(3), NOW + 9)
+    assert journal.last_scale_up() == NOW + 9
+
+
+def test_how_launches_ended_is_told_by_the_workers_that_came_of_them(journal: Journal) -> None:
+    decision = journal.record_decision("webhook", Plan((LAUNCH,)), NOW)
+    for number in (1, 2, 3, 4):
+        journal.conclude(journal.intend(decision, LAUNCH, worker_name(number), NOW), DONE, "", NOW + 1)
+    journal.conclude(journal.intend(decision, LAUNCH, worker_name(5), NOW), FAILED, "host full", NOW + 2)
+    journal.mark_joined([worker_name(1), worker_name(3)], NOW + 3)
+    for number, cause in ((2, Cause.LAUNCH_FAILED), (3, Cause.JOIN_TIMED_OUT)):
+        removal = Action(ActionKind.REMOVE, cause, "it ended: exit code 1", "default", worker_name(number))
+        journal.intend(decision, removal, worker_name(number), NOW + 4)
+
+    assert sorted((ended.at, ended.joined, ended.detail) for ended in journal.launch_outcomes()) == [
+        (NOW + 2, False, "host full"),
+        (NOW + 3, True, ""),
+        (NOW + 3, True, "it ended: exit code 1"),  # it had joined, and was lost much later
+        (NOW + 4, False, "it ended: exit code 1"),
+    ]
+
+
+def test_a_failure_is_known_by_its_kind(journal: Journal) -> None:
+    decision = journal.record_decision("webhook", Plan((LAUNCH,)), NOW)
+    journal.conclude(journal.intend(decision, LAUNCH, worker_name(1), NOW), FAILED, "host full", NOW + 2)
+    journal.conclude(journal.intend(decision, LAUNCH, worker_name(2), NOW + 3), DONE, "", NOW + 4)
+
+    assert (journal.last_failed(ActionKind.LAUNCH), journal.last_failed(ActionKind.DRAIN)) == (NOW + 2, None)
+
+
+def test_what_a_crash_left_in_flight_is_known(journal: Journal, tmp_path: Path) -> None:
+    decision = journal.record_decision("webhook", Plan((LAUNCH,)), NOW)
+    journal.conclude(journal.intend(decision, LAUNCH, worker_name(1), NOW), DONE, "", NOW)
+    journal.intend(decision, LAUNCH, worker_name(2), NOW)
+
+    again = reopened(journal, tmp_path)
+    assert [record.worker_id for record in again.open_actions()] == [worker_name(2)]
+    again.close()
+
+
+def test_old_entries_are_forgotten_and_open_actions_kept(journal: Journal) -> None:
+    old = journal.record_decision("timer", Plan((LAUNCH,)), NOW - 100)
+    done = journal.intend(old, LAUNCH, worker_name(1), NOW - 100)
+    journal.conclude(done, DONE, "", NOW - 99)
+    journal.intend(old, LAUNCH, worker_name(2), NOW - 100)
+    journal.absorb_alerts([alert(received_at=NOW - 100)])
+
+    journal.forget(NOW - 50)
+
+    assert [record.worker_id for record in journal.actions(10)] == [worker_name(2)]
+    assert (journal.alerts(), len(journal.decisions(10))) == ([], 1)
+
+
+def test_a_file_that_is_no_journal_is_told_by_name(tmp_path: Path) -> None:
+    (tmp_path / "journal.db").write_text("this is not a database, not even a small one" * 50)
+
+    with pytest.raises(JournalError, match=r"journal\.db"):
+        Journal(tmp_path / "journal.db")
+
+
+def test_a_journal_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
+    database = sqlite3.connect(tmp_path / "journal.db")
+    database.execute("PRAGMA user_version = 99")
+    database.close()
+
+    with pytest.raises(JournalError, match="version 99"):
+        Journal(tmp_path / "journal.db")

@@ -1,0 +1,246 @@
+"""The webhook's answers, and that nothing accepted is lost."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from scaler.journal.journal import Journal
+from scaler.model.errors import JournalError
+from scaler.planning.plan import plan
+from scaler.telemetry.metrics import CATALOG
+from support.builders import NOW, alert, demand, head, snapshot
+from support.site import NOTIFICATION, Site
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from scaler.model.decision import Observation, Plan
+    from scaler.model.policy import Policy
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    made = Site()
+    yield made
+    made.journal.close()
+
+
+@pytest.fixture
+def guarded() -> Iterator[Site]:
+    made = Site(token="secret")  # noqa: S106  # a test's own
+    yield made
+    made.journal.close()
+
+
+def test_an_accepted_alert_is_in_the_journal_and_wakes_the_loop(site: Site) -> None:
+    site.alarm.answer()
+
+    reply = site.client.post("/alerts", json=NOTIFICATION)
+
+    assert (reply.status_code, reply.json) == (200, {"accepted": 1, "news": 1, "ignored": 0, "problems": []})
+    assert [a.name for a in site.journal.alerts()] == ["RayPendingTasks"]
+    assert site.alarm.answer() == "webhook"
+    assert site.answers(200) == 1
+
+
+def test_what_is_no_notification_is_refused_for_good(site: Site) -> None:
+    reply = site.client.post("/alerts", data=b"nonsense", content_type="application/json")
+
+    assert reply.status_code == 400
+    assert "not an Alertmanager webhook (version 4)" in reply.json["error"]
+    assert site.answers(400) == 1
+
+
+def test_what_a_web_page_may_send_unasked_is_refused(site: Site) -> None:
+    reply = site.client.post("/alerts", data=json.dumps(NOTIFICATION), content_type="text/plain")
+
+    assert (reply.status_code, site.journal.alerts()) == (415, [])
+    assert "wanted application/json" in reply.json["error"]
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "says"),
+    [
+        pytest.param(
+            JournalError("journal: disk is full"), 503, "journal: disk is full; send it again", id="disk full"
+        ),
+        pytest.param(KeyError("a bug"), 500, "the scaler failed; its log says why", id="a bug of ours"),
+    ],
+)
+def test_a_notification_that_cannot_be_stored_is_asked_for_again_and_counted(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, code: int, says: str
+) -> None:
+    def fail(_journal: Journal, _group: object) -> None:
+        raise error
+
+    monkeypatch.setattr(Journal, "absorb_all", fail)
+    site = Site()
+    with contextlib.closing(site.journal):
+        reply = site.client.post("/alerts", json=NOTIFICATION)
+
+    assert (reply.status_code, reply.json["error"], site.answers(code)) == (code, says, 1)
+
+
+def test_alerts_that_say_nothing_new_are_counted(site: Site) -> None:
+    for _ in range(3):
+        assert site.client.post("/alerts", json=NOTIFICATION).status_code == 200
+
+    assert site.metrics.registry.get_sample_value("rayscaler_webhook_duplicates_total") == 2
+
+
+def test_alerts_of_another_cluster_are_left_alone_and_counted(site: Site) -> None:
+    (told,) = NOTIFICATION["alerts"]  # type: ignore[misc]
+    green = {**told, "labels": {**told["labels"], "cluster": "green"}}  # type: ignore[dict-item]
+    reply = site.client.post("/alerts", json={**NOTIFICATION, "alerts": [green]})
+
+    assert (reply.json["ignored"], site.journal.alerts()) == (1, [])
+    labels = {"status": "other_cluster"}
+    assert site.metrics.registry.get_sample_value("rayscaler_webhook_alerts_total", labels) == 1
+
+
+@pytest.mark.parametrize(
+    ("header", "code"),
+    [
+        pytest.param({}, 401, id="no token"),
+        pytest.param({"Authorization": "Bearer wrong"}, 401, id="a wrong one"),
+        pytest.param({"Authorization": "Basic secret"}, 401, id="another scheme"),
+        pytest.param({"Authorization": "Bearer sécret"}, 401, id="one beyond ASCII"),
+        pytest.param({"Authorization": "Bearer secret"}, 200, id="the right one"),
+        pytest.param({"Authorization": "bearer secret"}, 200, id="the scheme in small letters"),
+    ],
+)
+def test_a_token_is_wanted_where_one_is_set(guarded: Site, header: dict[str, str], code: int) -> None:
+    assert guarded.client.post("/alerts", json=NOTIFICATION, headers=header).status_code == code
+    assert bool(guarded.journal.alerts()) is (code == 200)
+
+
+def test_a_wrong_method_or_path_is_told_in_json(site: Site) -> None:
+    assert "GET /alerts" in site.client.get("/alerts").json["error"]
+    assert site.client.get("/nowhere").status_code == 404
+
+
+def test_too_large_a_body_is_refused(site: Site) -> None:
+    assert (
+        site.client.post("/alerts", data=b"x" * (9 * 1024 * 1024), content_type="application/json").status_code == 413
+    )
+
+
+def test_the_status_says_what_waits_what_is_held_and_what_was_done(site: Site) -> None:
+    site.client.post("/alerts", json=NOTIFICATION)
+    site.reconciler.reconcile("test")
+
+    status = site.client.get("/api/v1/status").json
+
+    assert status["snapshot"]["pending"] == 3
+    assert [a["name"] for a in status["alerts"]] == ["RayPendingTasks"]
+    assert [(a["action"], a["worker_id"]) for a in status["actions"]] == [
+        ("launch", f"worker-{i}-{i:06x}") for i in (3, 2, 1)
+    ]
+    assert status["decisions"][0]["actions"][0]["cause"] == "pending_demand"
+    assert json.dumps(status)
+
+
+def test_the_status_is_explained_once_for_each_reconcile(site: Site) -> None:
+    asked: list[Observation] = []
+
+    def planner(observation: Observation, policy: Policy, now: float) -> Plan:
+        asked.append(observation)
+        return plan(observation, policy, now)
+
+    site.reconciler.planner = planner
+    site.reconciler.reconcile("test")
+    site.client.get("/api/v1/status")
+    before = len(asked)
+
+    site.client.get("/api/v1/status")
+    site.client.get("/")
+
+    assert 1 < before == len(asked)
+
+
+def test_the_page_shows_the_same(site: Site) -> None:
+    site.client.post("/alerts", json=NOTIFICATION)
+    site.reconciler.reconcile("test")
+
+    page = site.client.get("/").text
+
+    assert "RayPendingTasks" in page
+    assert "3 requests wait for room" in page
+    assert "Cause." not in page
+
+
+def test_the_stages_of_the_last_scale_up_are_shown(site: Site) -> None:
+    waiting = snapshot(head(), demands=(demand(3),), pending_since=NOW - 2)
+    site.reader.snapshot = waiting
+    site.journal.absorb_alerts([alert(starts_at=NOW - 1, received_at=NOW - 0.75)])
+    assert site.client.get("/api/v1/status").json["last_scale_up"] == {}
+    assert "none since the scaler started" in site.client.get("/").text
+    site.reconciler.reconcile("test")
+
+    assert site.client.get("/api/v1/status").json["last_scale_up"] == {"alert": 1, "webhook": 0.25, "decision": 0.75}
+    assert "alert 1.00 s · webhook 0.25 s · decision 0.75 s" in site.client.get("/").text
+
+
+def test_what_is_held_is_shown_by_its_cause(site: Site) -> None:
+    site.reconciler.reconcile("test")
+
+    assert "<code>no_alert</code>" in site.client.get("/").text
+
+
+def test_before_the_first_look_it_is_healthy_but_not_ready(site: Site) -> None:
+    assert site.client.get("/-/healthy").status_code == 200
+    assert site.client.get("/-/ready").status_code == 503
+    site.reconciler.reconcile("test")
+    assert site.client.get("/-/ready").status_code == 200
+
+
+def test_a_loop_that_hangs_is_not_healthy(site: Site) -> None:
+    site.clock.pass_(100)
+
+    assert site.client.get("/-/healthy").status_code == 503
+
+
+def test_the_exposition_is_the_catalog(site: Site) -> None:
+    site.reconciler.reconcile("test")
+    families = {f.name: f for f in text_string_to_metric_families(site.client.get("/metrics").text)}
+    shown = {f"{f.name}_total" if f.type == "counter" else f.name: f for f in families.values()}
+    shown = {name: family for name, family in shown.items() if not name.endswith("_created_total")}
+    created = {name for name in shown if name.endswith("_created")}
+
+    assert shown.keys() - created == CATALOG.keys()
+    for name, metric in CATALOG.items():
+        assert (shown[name].type, shown[name].documentation) == (metric.kind, metric.help)
+        labels = set().union(*(sample.labels for sample in shown[name].samples)) - {"le"}
+        assert labels == set(metric.labels)
+
+
+def test_the_status_says_why_for_each_shape_and_each_worker(site: Site) -> None:
+    site.reconciler.reconcile("test")
+
+    status = site.client.get("/api/v1/status").json
+
+    assert status["summary"][0] == "3 requests wait because no alert permits more workers."
+    assert [(w["shape"], w["count"], w["cause"]) for w in status["waiting"]] == [("CPU:1", 3, "no_alert")]
+    assert {h["cause"] for h in status["held"]} == {"no_alert"}
+    assert "no alert permits more workers" in site.client.get("/").text
+
+
+def test_the_history_is_what_was_done_and_how_the_pool_went(site: Site) -> None:
+    site.client.post("/alerts", json=NOTIFICATION)
+    site.reconciler.reconcile("test")
+
+    history = site.client.get("/api/v1/history", query_string={"since": NOW - 60, "limit": 2}).json
+
+    assert [entry["action"] for entry in history["entries"]] == ["launch", "launch"]
+    assert (history["truncated"], history["samples"]) == (True, [{"at": NOW, "workers": 0, "pending": 3}])
+
+
+def test_a_history_that_cannot_be_is_refused(site: Site) -> None:
+    reply = site.client.get("/api/v1/history?limit=1000000")
+
+    assert (reply.status_code, "wanted 1 to 1000" in reply.json["error"]) == (400, True)

@@ -1,0 +1,1 @@
+"""What tests share: builders, fakes, small real servers, and the writers of golden files."""

@@ -1,0 +1,74 @@
+"""The reconciler in a world of fakes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from scaler.control.actions import Flights, NewId
+from scaler.control.view import Alarm
+from scaler.journal.journal import Journal
+from scaler.reconciler import Reconciler
+from scaler.telemetry.metrics import ScalerMetrics
+from support.builders import NOW, demand, head, policy, snapshot
+from support.fake_provider import FakeEngine, FakeProvider
+from support.fakes import FakeClock, FakeDrainer, FakeReader, LaterExecutor
+
+if TYPE_CHECKING:
+    from scaler.model.decision import Plan
+    from scaler.model.policy import Policy
+    from scaler.model.workers import WorkerState
+
+
+@dataclass
+class World:
+    """A reconciler and all it touches."""
+
+    clock: FakeClock = field(default_factory=lambda: FakeClock(NOW))
+    reader: FakeReader = field(default_factory=lambda: FakeReader(snapshot(head())))
+    provider: FakeProvider = field(default_factory=lambda: FakeProvider(engine=FakeEngine(now=NOW)))
+    drainer: FakeDrainer = field(default_factory=FakeDrainer)
+    journal: Journal = field(default_factory=lambda: Journal(None))
+    executor: Any = field(default_factory=LaterExecutor)
+    removals: Any = None
+    metrics: ScalerMetrics = field(default_factory=ScalerMetrics)
+    alarm: Alarm = field(default_factory=Alarm)
+    policy: Policy = field(default_factory=policy)
+    new_id: NewId = lambda index: f"worker-{index}-{index:06x}"  # the same in each run
+
+    def __post_init__(self) -> None:
+        shared = {"provider": self.provider, "journal": self.journal, "policy": self.policy}
+        self.flights = Flights(
+            **shared,  # type: ignore[arg-type]
+            drainer=self.drainer,
+            metrics=self.metrics,
+            clock=self.clock,
+            executor=self.executor,
+            removals=self.removals,
+            landed=self.alarm.ring,
+            new_id=self.new_id,
+        )
+        self.reconciler = Reconciler(
+            **shared,  # type: ignore[arg-type]
+            reader=self.reader,
+            flights=self.flights,
+            metrics=self.metrics,
+            clock=self.clock,
+            alarm=self.alarm,
+        )
+
+    def see(self, *nodes: object, waiting: int = 0) -> None:
+        """Let the cluster show these nodes and so many waiting tasks."""
+        demands = (demand(waiting),) if waiting else ()
+        self.reader.snapshot = snapshot(head(), *nodes, demands=demands, observed_at=self.clock.now())  # type: ignore[arg-type]
+
+    def reconcile(self) -> Plan:
+        return self.reconciler.reconcile("test")
+
+    def count(self, action: str, cause: str, outcome: str) -> float:
+        return self.metrics.registry.get_sample_value(
+            "rayscaler_actions_total", {"action": action, "cause": cause, "outcome": outcome}
+        )
+
+    def states(self) -> list[WorkerState]:
+        return [worker.state for worker in self.reconciler.view.observation.workers]

@@ -1,0 +1,36 @@
+"""What the planner is asked, case by case, and what it has to answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from scaler.model.cluster import Direction
+from scaler.model.workers import ActionKind
+from support.builders import permits, policy
+
+if TYPE_CHECKING:
+    from scaler.model.decision import Cause, Observation, Plan
+    from scaler.model.policy import Policy
+
+PREPARE, LAUNCH, DRAIN, REMOVE = ActionKind.PREPARE, ActionKind.LAUNCH, ActionKind.DRAIN, ActionKind.REMOVE
+UP, DOWN = permits(Direction.UP), permits(Direction.DOWN)
+
+DEFAULT_POLICY = policy()
+
+
+@dataclass(frozen=True)
+class Case:
+    """Given an observation, these actions follow and these causes hold something back."""
+
+    sentence: str
+    given: Observation
+    actions: tuple[tuple[ActionKind, Cause, int], ...] = ()
+    held: tuple[tuple[Cause, int], ...] = ()
+    policy: Policy = DEFAULT_POLICY
+
+
+def actions_of(proposed: Plan) -> tuple[tuple[ActionKind, Cause, int], ...]:
+    """Kind, cause and number of actions, in the order of the plan."""
+    keys = dict.fromkeys((action.kind, action.cause) for action in proposed.actions)
+    return tuple((*key, sum((a.kind, a.cause) == key for a in proposed.actions)) for key in keys)

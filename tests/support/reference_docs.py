@@ -1,0 +1,99 @@
+"""`docs/settings.md`, `docs/metrics.md` and `docs/cli.md`, written from the code they describe."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from exporter.catalog import CATALOG as EXPORTER_CATALOG
+from exporter.settings import ExporterSettings
+from ray_watcher.cli import cli
+from ray_watcher.settings import OperatorSettings
+from scaler.model.decision import ACTION_CAUSES, HELD_CAUSES, Cause
+from scaler.telemetry.metrics import CATALOG as SCALER_CATALOG
+from support.paths import ROOT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pydantic.fields import FieldInfo
+
+DOCS = ROOT / "docs"
+NOTE = "<!-- Written from the code by `make golden`; a test compares them. -->\n"
+HELP_WIDTH = 100
+
+
+def settings_page() -> str:
+    """Every environment variable with its default and meaning."""
+    fields = {**OperatorSettings.model_fields, **ExporterSettings.model_fields, **OperatorSettings.model_fields}
+    rows = [
+        f"| `{field.validation_alias}` | {_default(field)} | {field.description} |"
+        for field in sorted(fields.values(), key=lambda field: str(field.validation_alias))
+    ]
+    return (
+        f"# Settings\n\n{NOTE}\nAll programs read the environment; options of `ray-watcher` override it. An empty"
+        " variable counts as unset.\nA value that cannot be used ends the program with exit code 2 and a line that"
+        " names the variable, what it got and what it wants.\n\n| Variable | Default | Meaning |\n|---|---|---|\n"
+        + "\n".join(rows)
+        + "\n"
+    )
+
+
+def _default(field: FieldInfo) -> str:
+    if field.default_factory is not None:
+        return "`~/.local/state/ray-watcher`"
+    return "unset" if field.default is None else f"`{field.default}`"
+
+
+def metrics_page() -> str:
+    """Every metric of both programs, and the causes."""
+    exporter = [
+        (family.name, "counter" if family.name.endswith("_total") else "gauge", family.labels, family.help)
+        for family in EXPORTER_CATALOG
+    ]
+    scaler = [(name, metric.kind, metric.labels, metric.help) for name, metric in SCALER_CATALOG.items()]
+    return (
+        f"# Metrics\n\n{NOTE}\n## Exporter: `http://127.0.0.1:9811/metrics`\n\n{_metric_table(exporter)}\n"
+        f"## Scaler: `http://127.0.0.1:9812/metrics`\n\n{_metric_table(scaler)}\n"
+        f"## Causes\n\nLabel values of `rayscaler_actions_total` and `rayscaler_held`, and the causes in journal,"
+        f" log and status.\n\n{_cause_table()}"
+    )
+
+
+def _metric_table(rows: list[tuple[str, str, tuple[str, ...], str]]) -> str:
+    lines = [f"| `{name}` | {kind} | {', '.join(labels)} | {text} |" for name, kind, labels, text in rows]
+    return "| Metric | Type | Labels | Meaning |\n|---|---|---|---|\n" + "\n".join(lines) + "\n"
+
+
+def _cause_table() -> str:
+    explains: dict[Cause, list[str]] = {cause: [] for cause in Cause}
+    for kind, causes in ACTION_CAUSES.items():
+        for cause in causes:
+            explains[cause].append(kind.value)
+    for cause in HELD_CAUSES:
+        explains[cause].append("held back")
+    lines = [f"| `{cause.value}` | {', '.join(what) or 'infeasible demand'} |" for cause, what in explains.items()]
+    return "| Cause | Explains |\n|---|---|\n" + "\n".join(lines) + "\n"
+
+
+def cli_page() -> str:
+    """The help of every verb."""
+    parts = [f"# Command line\n\n{NOTE}\n`python scripts/infra.py VERB` is the same as `ray-watcher VERB`.\n"]
+    parts += [f"## {name}\n\n```text\n{_help(command, name)}\n```\n" for name, command in cli.commands.items()]
+    return "\n".join([parts[0], f"```text\n{_help(cli, 'ray-watcher')}\n```\n", *parts[1:]])
+
+
+def _help(command: click.Command, name: str) -> str:
+    settings = {"terminal_width": HELP_WIDTH, "max_content_width": HELP_WIDTH}
+    root = cli.make_context("ray-watcher", [], resilient_parsing=True, **settings)
+    context = root if command is cli else click.Context(command, parent=root, info_name=name, **settings)
+    return "\n".join(line.rstrip() for line in command.get_help(context).splitlines())
+
+
+PAGES = {"settings.md": settings_page, "metrics.md": metrics_page, "cli.md": cli_page}
+
+
+def files() -> dict[Path, str]:
+    """Every page with what it should hold."""
+    return {DOCS / name: page() for name, page in PAGES.items()}

@@ -1,0 +1,119 @@
+"""The real `python -m scaler`, beside an exporter that always shows the same cluster."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING
+
+import pytest
+import requests
+
+from ray_watcher_common.processes import free_ports
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+
+EVENTUALLY_SECONDS = 30.0
+
+
+STATE = {
+    "version": 1,
+    "observed_at": 0.0,
+    "age_seconds": 0.0,
+    "source": "gcs",
+    "nodes": [],
+    "demands": [],
+    "gangs": [],
+    "demand_known": True,
+}
+
+
+def eventually(holds: Callable[[], object], within: float = EVENTUALLY_SECONDS) -> float:
+    """Wait until `holds()` is true; returns the seconds that took."""
+    began = time.monotonic()
+    while not holds():
+        assert time.monotonic() - began < within, "did not happen in time"
+        time.sleep(0.005)
+    return time.monotonic() - began
+
+
+class Scaler:
+    """One `python -m scaler`, listening at an address of its own."""
+
+    def __init__(self, state_dir: Path, environment: dict[str, str]) -> None:
+        self.url = f"http://127.0.0.1:{free_ports(1)[0]}"
+        own = {"WATCHER_STATE_DIR": str(state_dir), "WATCHER_LISTEN": self.url.removeprefix("http://")}
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(("WATCHER_", "RAY_"))}
+        self._log = (state_dir / f"{self.url.rpartition(':')[2]}.log").open("w+")
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "scaler"],
+            env={**inherited, "WATCHER_PROVIDER": "process", **environment, **own},
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+        )
+
+    def get(self, path: str) -> tuple[int, str]:
+        try:
+            reply = requests.get(f"{self.url}{path}", timeout=3)
+        except requests.RequestException:
+            return 0, ""
+        return reply.status_code, reply.text
+
+    def leader(self) -> str:
+        found = re.search(r"^rayscaler_leader (\S+)$", self.get("/metrics")[1], flags=re.MULTILINE)
+        return found[1] if found else ""
+
+    def log(self) -> str:
+        self._log.seek(0)
+        return self._log.read()
+
+    def end(self) -> None:
+        self.process.send_signal(signal.SIGCONT)
+        self.process.kill()
+        self.process.wait()
+        self._log.close()
+
+
+class Exporter(BaseHTTPRequestHandler):
+    """An empty cluster, as of now."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(json.dumps({**STATE, "observed_at": time.time()}).encode())
+
+    def log_message(self, *_args: object) -> None:
+        """Keep quiet."""
+
+
+@pytest.fixture
+def exporter() -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Exporter) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def start(tmp_path: Path, exporter: str) -> Iterator[Callable[..., Scaler]]:
+    started: list[Scaler] = []
+
+    def one_more(**environment: str) -> Scaler:
+        started.append(Scaler(tmp_path, {"WATCHER_EXPORTER_URL": exporter, **environment}))
+        return started[-1]
+
+    yield one_more
+    for scaler in started:
+        scaler.end()

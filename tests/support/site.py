@@ -1,0 +1,75 @@
+"""The scaler's HTTP side over a loop of fakes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from scaler.control.actions import Flights
+from scaler.control.view import Alarm
+from scaler.journal.journal import Journal
+from scaler.reconciler import Reconciler
+from scaler.telemetry.metrics import ScalerMetrics
+from scaler.web.collector import ViewCollector
+from scaler.web.pages import ScalerApi
+from scaler.web.webhook import create_app
+from support.asgi_client import client
+from support.builders import NOW, demand, head, node, policy, snapshot, worker_name
+from support.fake_provider import FakeProvider
+from support.fakes import FakeClock, FakeDrainer, FakeReader, LaterExecutor
+
+NOTIFICATION = {
+    "version": "4",
+    "groupKey": "{}:{}",
+    "status": "firing",
+    "alerts": [
+        {
+            "status": "firing",
+            "labels": {"alertname": "RayPendingTasks", "ray_scale": "up"},
+            "annotations": {"summary": "3 tasks wait"},
+            "startsAt": "2026-01-02T03:04:05Z",
+            "endsAt": "0001-01-01T00:00:00Z",
+            "fingerprint": "f1",
+        }
+    ],
+}
+
+
+class Site:
+    """The application over an in-memory journal."""
+
+    def __init__(self, token: str | None = None) -> None:
+        self.clock, self.alarm, self.metrics = FakeClock(NOW), Alarm(), ScalerMetrics()
+        self.journal, limits = Journal(None), policy()
+        self.reader = FakeReader(snapshot(head(), node(worker_name(1), idle=5), demands=(demand(3),)))
+        shared: dict[str, Any] = {
+            "provider": FakeProvider(),
+            "journal": self.journal,
+            "policy": limits,
+            "metrics": self.metrics,
+            "clock": self.clock,
+        }
+        self.flights = Flights(
+            **shared,
+            drainer=FakeDrainer(),
+            executor=LaterExecutor(),
+            landed=self.alarm.ring,
+            new_id=lambda index: f"worker-{index}-{index:06x}",
+        )
+        self.reconciler = Reconciler(**shared, reader=self.reader, flights=self.flights, alarm=self.alarm)
+        self.metrics.registry.register(ViewCollector(lambda: self.reconciler.view, limits, self.clock))
+        api = ScalerApi(
+            reconciler=self.reconciler,
+            journal=self.journal,
+            policy=limits,
+            metrics=self.metrics,
+            clock=self.clock,
+            alarm=self.alarm,
+            token=token,
+            cluster="test",
+            provider="fake",
+            check_interval=10,
+        )
+        self.client = client(create_app(api))
+
+    def answers(self, code: int) -> float | None:
+        return self.metrics.registry.get_sample_value("rayscaler_webhooks_total", {"code": str(code)})

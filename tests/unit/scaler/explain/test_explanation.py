@@ -1,0 +1,228 @@
+"""Why the pool is as it is: every shape and every worker has one cause and one sentence, the plan's own."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+
+from scaler.explain.demand import SHAPES_EXPLAINED
+from scaler.explain.explanation import Explanation, explain
+from scaler.explain.summary import Situation
+from scaler.model.cluster import Direction, Strategy
+from scaler.model.decision import Cause, Held, Observation, Plan
+from scaler.model.workers import ActionKind, WorkerState
+from scaler.planning.plan import plan
+from support.builders import NOW, demand, gang, observation, permits, policy, worker, worker_type
+from support.observations import POLICY, observations
+from support.situations import PENDING, SITUATIONS
+
+
+def explained(observed: Observation, limits: object = None) -> Explanation:
+    """The explanation of what the plan makes of this."""
+    rules = limits or policy()
+    return explain(observed, plan(observed, rules, NOW), rules, NOW)  # type: ignore[arg-type]
+
+
+EXPECTED = {
+    "nothing waits": ("Nothing is wrong: nothing waits.", {}, ["busy", "not_idle_long_enough"]),
+    "a burst during the cooldown": (
+        "12 requests wait, some of them until the cooldown ends.",
+        {"CPU:1": Cause.COOLDOWN},
+        ["busy", "joining", "joining"],
+    ),
+    "at max_workers": (
+        "12 requests wait because max_workers is reached.",
+        {"CPU:1": Cause.MAX_WORKERS},
+        ["busy"] * 5,
+    ),
+    "a GPU that no type has": (
+        "2 requests can never start here, no worker type has what it takes: GPU:1.",
+        {"GPU:1": Cause.NO_WORKER_TYPE_FITS, "CPU:1": Cause.PENDING_DEMAND},
+        ["busy"],
+    ),
+    "no snapshot": (
+        (
+            "Permitted by RayPendingTasks, but no usable snapshot (the exporter is silent);"
+            " waiting 12 s for it to come back."
+        ),
+        {},
+        ["snapshot_unavailable", "snapshot_unavailable"],
+    ),
+    "idle, but needed for min_workers": ("Nothing is wrong: nothing waits.", {}, ["leaving", "min_workers"]),
+    "no alert permits anything": (
+        "4 requests wait because no alert permits more workers.",
+        {"CPU:1": Cause.NO_ALERT},
+        ["no_alert"],
+    ),
+    "all that waits fits on joining workers": (
+        "Nothing is wrong: 1 request waits for workers that are joining.",
+        {"CPU:1": Situation.WAITS_FOR_JOINING},
+        ["busy", "joining"],
+    ),
+    "up wins over down": (
+        "4 requests wait until the cooldown ends.",
+        {"CPU:1": Cause.COOLDOWN},
+        ["up_alert_active"],
+    ),
+    "the scale-down cooldown": ("Nothing is wrong: nothing waits.", {}, ["cooldown"]),
+    "an engine that does not answer": (
+        "The workers are not known: no Docker engine answers; so nothing is launched or removed.",
+        {"CPU:1": Cause.PROVIDER_UNAVAILABLE},
+        ["provider_unavailable"],
+    ),
+    "launches that fail": (
+        "3 requests wait because launches of the worker type that fits have failed.",
+        {"CPU:1": Cause.LAUNCHES_FAIL},
+        ["busy"],
+    ),
+    "scaling is paused": (
+        "Scaling up is paused since 1970-01-12 13:36 UTC by anna (benchmark), until 1970-01-12 14:46 UTC.",
+        {"CPU:1": Cause.PAUSED},
+        ["no_alert"],
+    ),
+    "a journal that cannot be written": (
+        "The journal cannot be written: disk is full; so nothing is launched or removed.",
+        {"CPU:1": Cause.JOURNAL_UNAVAILABLE},
+        ["journal_unavailable"],
+    ),
+    "a worker that never joined": (
+        "worker-1-000001 ended before it joined Ray: exit code 1: no space left on device.",
+        {},
+        ["leaving"],
+    ),
+}
+
+
+def test_every_situation_is_in_the_table() -> None:
+    assert EXPECTED.keys() == SITUATIONS.keys()
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_the_first_line_each_shape_and_each_worker_are_explained(name: str) -> None:
+    situation = SITUATIONS[name]
+    found = explained(situation.observation, situation.policy)
+
+    waiting = {shape.shape: shape.cause for shape in found.waiting}
+    assert (found.summary[0], waiting, [why.cause.value for why in found.workers]) == EXPECTED[name]
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_what_is_held_is_told_in_the_plans_own_words(name: str) -> None:
+    situation = SITUATIONS[name]
+    said = {(entry.cause, entry.reason) for entry in (*situation.plan.held, *situation.plan.infeasible)}
+
+    for shape in explained(situation.observation, situation.policy).waiting:
+        if isinstance(shape.cause, Cause) and shape.cause is not Cause.PENDING_DEMAND:
+            assert any(cause is shape.cause and reason in shape.why for cause, reason in said)
+
+
+@pytest.mark.parametrize(
+    ("changes", "cause", "why"),
+    [
+        pytest.param({"state": WorkerState.DRAINING}, Situation.LEAVING, "draining", id="draining"),
+        pytest.param({"state": WorkerState.TERMINATING}, Situation.LEAVING, "being removed", id="being-removed"),
+        pytest.param({"node": None}, Situation.OUT_OF_SIGHT, "Ray has lost sight of it", id="not-in-ray"),
+        pytest.param({"idle": 20.0}, Cause.NOT_IDLE_LONG_ENOUGH, "idle for 20 s, may go after 60 s", id="idle-a-while"),
+        pytest.param({"idle": 99.0}, Cause.NO_ALERT, "no alert permits scaling down", id="nothing-permits"),
+    ],
+)
+def test_a_workers_reason_is_the_first_that_applies(changes: dict[str, object], cause: object, why: str) -> None:
+    (found,) = explained(observation(worker(1, **changes))).workers  # type: ignore[arg-type]
+
+    assert (found.cause, why in found.why) == (cause, True)
+
+
+@pytest.mark.parametrize(
+    ("changes", "waiting", "why"),
+    [
+        pytest.param({}, 0, "warm: kept warm, joins at once when it is needed (warm_workers is 1)", id="warm"),
+        pytest.param({"in_flight": ActionKind.PREPARE}, 0, "warm: being prepared", id="being-prepared"),
+        pytest.param({}, 1, "joining: told to join (1 x CPU:1 wait: 1 more worker", id="told-to-join"),
+        pytest.param({"worker_type": "gone"}, 0, "leaving: being removed (0 of type gone", id="too-many"),
+    ],
+)
+def test_a_warm_worker_says_what_it_is_for(changes: dict[str, object], waiting: int, why: str) -> None:
+    demands = (demand(waiting),) if waiting else ()
+    seen = observation(worker(1, WorkerState.WARM, **changes), demands=demands, up=PENDING)  # type: ignore[arg-type]
+    found = explained(seen, policy(worker_type(warm_workers=1)))
+
+    assert f"{found.workers[0].cause.value}: {found.workers[0].why}".startswith(why)
+    assert "1 worker: 1 " in found.summary[-1]
+
+
+def test_a_worker_that_pending_demand_needs_says_so() -> None:
+    seen = observation(worker(1, idle=90), demands=(demand(1),), down=permits(Direction.DOWN))
+
+    assert [why.cause for why in explained(seen).workers] == [Cause.DEMAND_NEEDS_IT]
+
+
+def test_each_shape_has_its_own_reason_where_shapes_compete() -> None:
+    seen = observation(
+        worker(1, WorkerState.ALLOCATED),
+        demands=(demand(1), demand(3, {"CPU": 0.5})),
+        up=PENDING,
+        last_scale_up=NOW - 5,
+    )
+
+    assert {shape.cause for shape in explained(seen).waiting} <= {Cause.COOLDOWN, Situation.WAITS_FOR_JOINING}
+    assert Cause.COOLDOWN in {shape.cause for shape in explained(seen).waiting}
+
+
+def test_a_gang_is_told_with_its_bundles() -> None:
+    spread = gang({"CPU": 1}, {"CPU": 1}, strategy=Strategy.STRICT_SPREAD)
+
+    (shape,) = explained(observation(gangs=(spread,))).waiting
+    assert (shape.shape, shape.count, shape.cause) == ("STRICT_SPREAD(1 x CPU:1 + 1 x CPU:1)", 2, Cause.NO_ALERT)
+
+
+def test_many_shapes_are_told_in_part_and_counted_in_full() -> None:
+    many = tuple(demand(1, {"CPU": 1.0, f"thing-{number}": 1.0}) for number in range(SHAPES_EXPLAINED + 7))
+
+    found = explained(observation(demands=many)).waiting
+    assert (len(found), found[-1].shape, sum(shape.count for shape in found)) == (21, "7 other shapes", len(many))
+
+
+def test_a_planner_of_ones_own_is_explained_by_its_own_holds() -> None:
+    def cautious(observed: Observation, _policy: object, _now: float) -> Plan:
+        waits = observed.snapshot.pending if observed.snapshot else 0
+        return Plan(held=(Held(Cause.COOLDOWN, waits, "it is Sunday"),) if waits else ())
+
+    seen = observation(worker(1), demands=(demand(2),))
+    found = explain(seen, cautious(seen, None, NOW), policy(), NOW, cautious)
+
+    assert [(shape.cause, shape.why) for shape in found.waiting] == [(Cause.COOLDOWN, "it is Sunday")]
+
+
+@given(observations())
+def test_all_is_explained_whatever_the_cluster_looks_like(given_: Observation) -> None:
+    found = explained(given_, POLICY)
+    known = given_.snapshot.pending if given_.snapshot else 0
+
+    assert [why.worker_id for why in found.workers] == [w.worker_id for w in given_.workers]
+    assert sum(shape.count for shape in found.waiting) == known
+    assert all(text for text in (*found.summary, *(entry.why for entry in (*found.waiting, *found.workers))))
+
+
+@given(observations())
+def test_who_leaves_is_who_the_plan_lets_go(given_: Observation) -> None:
+    proposed = plan(given_, POLICY, NOW)
+    acted_on = {action.worker_id for action in proposed.actions if action.kind in (ActionKind.DRAIN, ActionKind.REMOVE)}
+    told = {why.worker_id for why in explained(given_, POLICY).workers if why.cause is Situation.LEAVING}
+
+    assert acted_on <= told
+    running = {w.worker_id for w in given_.workers if w.state is WorkerState.RUNNING}
+    assert told & running == acted_on & running
+
+
+def test_a_worker_of_a_type_that_has_gone_is_explained() -> None:
+    stranger = worker(1, worker_type="gone", idle=5)
+
+    assert [why.cause for why in explained(observation(stranger)).workers] == [Cause.NO_ALERT]
+
+
+def test_a_min_workers_over_all_types_keeps_the_last_one() -> None:
+    limits = replace(policy(worker_type()), min_workers=1)
+
+    assert [why.cause for why in explained(observation(worker(1, idle=90)), limits).workers] == [Cause.MIN_WORKERS]
