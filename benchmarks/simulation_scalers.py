@@ -164,7 +164,7 @@ class RayWatcher:
         state = _state(worker, now)
         if state is not WorkerState.RUNNING:
             flight = {WorkerState.REQUESTED: ActionKind.LAUNCH, WorkerState.TERMINATING: ActionKind.REMOVE}.get(state)
-            return Worker(worker.worker_id, worker.index, kind, state, worker.launched_at, in_flight=flight)
+            return Worker(worker.worker_id, worker.index, kind, state, worker.launched_at, action=flight)
         known = self._known.get(worker.index)
         if since is None and known and known[:2] == (worker.worker_id, worker.free):
             return known[2]

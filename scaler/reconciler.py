@@ -15,7 +15,7 @@ import structlog
 
 from scaler.control.recovery import LooseEnds
 from scaler.control.view import View
-from scaler.explain.anomalies import oddities
+from scaler.explain.anomalies import anomalies
 from scaler.journal.samples import Sampler
 from scaler.model.alerts import permission
 from scaler.model.circuit_breaker import health_by_type
@@ -96,7 +96,7 @@ class Reconciler:
         decision_id = self._record(trigger, proposed, now)
         launched = self._flights.start(decision_id, proposed.actions, observation.workers)
         self._metrics.observe_stages(self._stages.see(observation, proposed, launched, now))
-        odd = oddities(observation, self._loose_ends.adopted)
+        odd = anomalies(observation, self._loose_ends.adopted)
         self.view = View(now, observation, proposed, self._stages.last, odd)
         self._sampler.see(observation, now)
         return proposed
@@ -147,7 +147,7 @@ class Reconciler:
             snapshot,
             last_seen=self._last_seen,
             launched=self._journal.launched(),
-            flights={worker_id: flight.kind for worker_id, flight in airborne.items()},
+            running={worker_id: flight.kind for worker_id, flight in airborne.items()},
             now=now,
             join_timeout=self._policy.join_timeout,
         )

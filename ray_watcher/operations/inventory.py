@@ -50,7 +50,7 @@ def look(host: Host, cluster: RayCluster, settings: OperatorSettings) -> Roster:
         cluster.provider.list(),
         from_document(to_json(state, now)) if state else None,
         last_seen={},
-        flights={},
+        running={},
         now=now,
         join_timeout=settings.join_timeout,
     )

@@ -14,7 +14,7 @@ NAMES_SHOWN = 4  # of workers that share one reason
 FAILURE_SHOWN_SECONDS = 600.0
 BEGUN_ANEW_SHOWN_SECONDS = 3600.0
 PARTS = ("time", "cluster", "summary", "waiting", "workers", "limits", "cooldown", "paused", "alerts", "snapshot")
-MORE_PARTS = ("alertmanager", "oddities", "journal", "standby")
+MORE_PARTS = ("alertmanager", "anomalies", "journal", "standby")
 VERBS = {"leaving": "goes", "joining": "comes"}  # all others stay
 
 
@@ -33,7 +33,7 @@ def sections(status: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
         ("", [*_standby(status), *status["summary"], *_journal(status), *_last_failure(status)]),
         ("What waits", list(_waiting(status["waiting"]))),
         ("Workers", list(_workers(status["workers"])) or ["There are none."]),
-        ("Out of the ordinary", list(_oddities(status["oddities"]))),
+        ("Out of the ordinary", list(_anomalies(status["anomalies"]))),
         ("Limits and cooldowns", list(_limits(status))),
         ("Alerts", [*_alerts(status["alerts"], status["time"]), f"{status['alertmanager']['text']}."]),
         ("Snapshot", [_snapshot(status["snapshot"])]),
@@ -62,11 +62,11 @@ def _journal(status: Mapping[str, Any]) -> Iterator[str]:
         yield f"The journal was begun anew {age} ago, what was before is lost: {begun['problem']}."
 
 
-def _oddities(oddities: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+def _anomalies(anomalies: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     """One sentence for all of one case."""
     groups: dict[tuple[str, str], list[str]] = {}
-    for oddity in oddities:
-        groups.setdefault((oddity["case"], oddity["rule"]), []).append(oddity["name"])
+    for anomaly in anomalies:
+        groups.setdefault((anomaly["case"], anomaly["rule"]), []).append(anomaly["name"])
     for (case, rule), names in groups.items():
         yield f"{_named(names)}: {rule}. [{case}]"
 

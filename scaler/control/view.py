@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from scaler.explain.anomalies import Oddity
+    from scaler.explain.anomalies import Anomaly
     from scaler.model.decision import Observation, Plan
 
 
@@ -44,4 +44,4 @@ class View:
     observation: Observation
     plan: Plan
     last_scale_up: Mapping[str, float] = field(default_factory=dict)
-    oddities: tuple[Oddity, ...] = ()
+    anomalies: tuple[Anomaly, ...] = ()

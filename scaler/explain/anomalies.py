@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from scaler.model.workers import ENDED, WORKER_ID, WorkerState, ghosts
+from scaler.model.workers import ENDED, WORKER_ID, WorkerState, dangling_nodes
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -39,7 +39,7 @@ RULES = {
 
 
 @dataclass(frozen=True)
-class Oddity:
+class Anomaly:
     """One worker (its id) or node (Ray's hex id) that is out of the ordinary."""
 
     case: Case
@@ -47,10 +47,10 @@ class Oddity:
     rule: str
 
 
-def oddities(observation: Observation, adopted: Collection[str]) -> tuple[Oddity, ...]:
+def anomalies(observation: Observation, adopted: Collection[str]) -> tuple[Anomaly, ...]:
     """All there are; `adopted` are ids of workers that no launch of the journal made."""
     return tuple(
-        Oddity(case, name, RULES[case]) for case, name in (*_of_workers(observation, adopted), *_of_nodes(observation))
+        Anomaly(case, name, RULES[case]) for case, name in (*_of_workers(observation, adopted), *_of_nodes(observation))
     )
 
 
@@ -62,7 +62,7 @@ def _of_workers(observation: Observation, adopted: Collection[str]) -> Iterator[
             yield Case.STUCK, worker.worker_id
         if worker.state in ENDED:
             yield Case.LEFTOVER, worker.worker_id
-        if worker.state is WorkerState.DRAINING and worker.in_flight is None:
+        if worker.state is WorkerState.DRAINING and worker.action is None:
             yield Case.INTERRUPTED, worker.worker_id
 
 
@@ -70,7 +70,7 @@ def _of_nodes(observation: Observation) -> Iterator[tuple[Case, str]]:
     snapshot = observation.snapshot
     if snapshot is None or observation.provider_problem:
         return
-    dangling = ghosts(snapshot, observation.workers)
+    dangling = dangling_nodes(snapshot, observation.workers)
     ours = {worker.worker_id for worker in observation.workers}  # by their label, whatever the id looks like
     for node in snapshot.nodes:
         if node.node_id in dangling:

@@ -41,7 +41,7 @@ class _Part:
         return sum(demand.count for demand in self.demands) + sum(gang.count for gang in self.gangs)
 
 
-def why_waiting(
+def explain_demand(
     observation: Observation, proposed: Plan, policy: Policy, now: float, planner: Planner
 ) -> tuple[Waiting, ...]:
     """Why each shape waits, the most frequent first; none where the demand is not known."""

@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from scaler.explain.demand import why_waiting
+from scaler.explain.demand import explain_demand
 from scaler.explain.summary import headlines
-from scaler.explain.workers import why_workers
+from scaler.explain.workers import explain_workers
 from scaler.planning.plan import plan
 
 if TYPE_CHECKING:
@@ -39,6 +39,6 @@ def explain(
     planner: Callable[[Observation, Policy, float], Plan] = plan,
 ) -> Explanation:
     """Explain `proposed`, which `planner` made of the other arguments."""
-    waiting = why_waiting(observation, proposed, policy, now, planner)
-    workers = why_workers(observation, proposed, policy, now, planner)
+    waiting = explain_demand(observation, proposed, policy, now, planner)
+    workers = explain_workers(observation, proposed, policy, now, planner)
     return Explanation(headlines(observation, proposed, waiting, workers), waiting, workers)

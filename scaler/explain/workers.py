@@ -57,7 +57,7 @@ class _Scene:
         )
 
 
-def why_workers(
+def explain_workers(
     observation: Observation, proposed: Plan, policy: Policy, now: float, planner: Planner
 ) -> tuple[WorkerWhy, ...]:
     """Why each worker stays, or what is being done to it."""
@@ -84,7 +84,7 @@ def _warm(scene: _Scene, worker: Worker) -> Said:
     for action in scene.plan.actions:
         if action.worker_id == worker.worker_id:
             return Situation.JOINING, f"told to join ({action.reason})"
-    if worker.in_flight:
+    if worker.action:
         return Situation.WARM, "being prepared, to join at once when it is needed"
     kind = scene.policy.worker_type(worker.worker_type)
     kept = f" (warm_workers is {kind.warm_workers})" if kind else ""

@@ -51,7 +51,7 @@ class Cause(str, Enum):
     WAITS_FOR_A_NODE = "waits_for_a_node"
     COOLDOWN = "cooldown"
     MAX_WORKERS = "max_workers"
-    LAUNCHES_IN_FLIGHT = "launches_in_flight"
+    LAUNCHES_IN_PROGRESS = "launches_in_progress"
     UPSCALING_SPEED = "upscaling_speed"
     LAUNCHES_FAIL = "launches_fail"
     DISRUPTION_BUDGET = "disruption_budget"
@@ -98,7 +98,7 @@ HELD_CAUSES = (
     Cause.DEMAND_UNKNOWN,
     Cause.COOLDOWN,
     Cause.MAX_WORKERS,
-    Cause.LAUNCHES_IN_FLIGHT,
+    Cause.LAUNCHES_IN_PROGRESS,
     Cause.UPSCALING_SPEED,
     Cause.LAUNCHES_FAIL,
     Cause.MAKES_ROOM,

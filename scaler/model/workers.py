@@ -1,8 +1,8 @@
-"""A worker's life, told from what its provider, Ray and our own flights say. Pure: standard library only.
+"""A worker's life, told from what its provider, Ray and our own running actions say. Pure: standard library only.
 
 REQUESTED ──▶ ALLOCATED ──▶ RUNNING ──▶ DRAINING ──▶ TERMINATING ──▶ (removed)
-(launch in    (container    (joined     (Ray takes   (Ray let it go, or
- flight)       is up)        Ray)        no work)     its removal is in flight)
+(launch       (container    (joined     (Ray takes   (Ray let it go, or
+ running)      is up)        Ray)        no work)     its removal is running)
     │             ├──▶ JOIN_TIMED_OUT (up, but not in Ray in time; or gone from it for as long)
     └─────────────┴──▶ LAUNCH_FAILED  (ended before it joined)
                   any ──▶ TERMINATED  (ended after it joined)
@@ -66,7 +66,7 @@ class Worker:
     created_at: float  # unix seconds; a warm worker's life begins anew when it is told to join
     node: Node | None = None
     detail: str = ""
-    in_flight: ActionKind | None = None  # what is being done to it at this moment
+    action: ActionKind | None = None  # what is being done to it at this moment
     draining_since: float | None = None  # unix seconds at which Ray was first seen to drain it
 
     @property
@@ -86,13 +86,13 @@ def join_views(
     *,
     last_seen: Mapping[str, float],
     launched: Mapping[str, float] = NEVER,
-    flights: Mapping[str, ActionKind],
+    running: Mapping[str, ActionKind],
     now: float,
     join_timeout: float,
 ) -> tuple[Worker, ...]:
     """All workers, lowest index first.
 
-    `last_seen` says when an id was last seen in Ray, `launched` when one was told to join (unix seconds); `flights`
+    `last_seen` says when an id was last seen in Ray, `launched` when one was told to join (unix seconds); `running`
     what is being done to which id just now.
     """
     nodes = _nodes_by_worker(snapshot) if snapshot else {}
@@ -110,7 +110,7 @@ def join_views(
                     state=_state(
                         instance,
                         nodes.get(instance.worker_id),
-                        flights.get(instance.worker_id),
+                        running.get(instance.worker_id),
                         ever_joined=instance.worker_id in last_seen,
                         overdue=snapshot is not None
                         and now - last_seen.get(instance.worker_id, since(instance)) > join_timeout,
@@ -118,7 +118,7 @@ def join_views(
                     created_at=since(instance),
                     node=nodes.get(instance.worker_id),
                     detail=instance.detail,
-                    in_flight=flights.get(instance.worker_id),
+                    action=running.get(instance.worker_id),
                 )
                 for instance in instances
             ),
@@ -133,33 +133,33 @@ def _nodes_by_worker(snapshot: Snapshot) -> dict[str, Node]:
 
 
 def _state(
-    instance: Instance, node: Node | None, flight: ActionKind | None, *, ever_joined: bool, overdue: bool
+    instance: Instance, node: Node | None, running: ActionKind | None, *, ever_joined: bool, overdue: bool
 ) -> WorkerState:
-    if flight is ActionKind.REMOVE:
+    if running is ActionKind.REMOVE:
         return WorkerState.TERMINATING
-    untold = instance.status is InstanceStatus.WARM and flight is not ActionKind.LAUNCH
-    if flight is ActionKind.PREPARE or (untold and node is None and not ever_joined):
+    untold = instance.status is InstanceStatus.WARM and running is not ActionKind.LAUNCH
+    if running is ActionKind.PREPARE or (untold and node is None and not ever_joined):
         return WorkerState.WARM
     if instance.status is InstanceStatus.REQUESTED:
         return WorkerState.REQUESTED
     if instance.status is InstanceStatus.EXITED:
         return WorkerState.TERMINATED if node or ever_joined else WorkerState.LAUNCH_FAILED
     if node is not None:
-        return _state_in_ray(node, flight)
+        return _state_in_ray(node, running)
     # Ray may have lost sight of it for a moment (no snapshot, GCS restarted).
     unseen = WorkerState.RUNNING if ever_joined else WorkerState.ALLOCATED
     return WorkerState.JOIN_TIMED_OUT if overdue else unseen
 
 
-def _state_in_ray(node: Node, flight: ActionKind | None) -> WorkerState:
+def _state_in_ray(node: Node, running: ActionKind | None) -> WorkerState:
     if node.status is NodeStatus.DEAD:
         return WorkerState.TERMINATING  # Ray let it go; its container or process does not end by itself
-    if flight is ActionKind.DRAIN or node.status is NodeStatus.DRAINING:
+    if running is ActionKind.DRAIN or node.status is NodeStatus.DRAINING:
         return WorkerState.DRAINING
     return WorkerState.RUNNING
 
 
-def ghosts(snapshot: Snapshot, workers: Iterable[Worker]) -> frozenset[str]:
+def dangling_nodes(snapshot: Snapshot, workers: Iterable[Worker]) -> frozenset[str]:
     """Node ids that Ray still calls alive though their container or process is gone.
 
     Ray notices a killed worker only after 15 to 30 seconds; until then it holds no capacity.

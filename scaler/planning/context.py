@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from scaler.model.circuit_breaker import HEALTHY, LaunchHealth
 from scaler.model.cluster import NodeStatus, Snapshot
 from scaler.model.decision import Action, Cause, Held, Infeasible, Observation
-from scaler.model.workers import JOINING, ActionKind, Worker, WorkerState, ghosts
+from scaler.model.workers import JOINING, ActionKind, Worker, WorkerState, dangling_nodes
 from scaler.packing.capacity import Slot, fresh
 from scaler.packing.greedy import Room
 
@@ -59,7 +59,7 @@ def sized_like_present_nodes(policy: Policy, observation: Observation) -> Policy
 
 
 @dataclass
-class Draft:
+class Context:
     """The rules' common ground. `demand_met`: no demand waits for a worker that is still to be launched."""
 
     observation: Observation
@@ -106,7 +106,7 @@ class Draft:
     @property
     def ready(self) -> list[Worker]:
         """Warm workers that can be told to join."""
-        return [w for w in self.observation.workers if w.state is WorkerState.WARM and w.in_flight is None]
+        return [w for w in self.observation.workers if w.state is WorkerState.WARM and w.action is None]
 
     def room(self) -> Room:
         """How many workers may yet be launched; warm ones join, or make room.
@@ -121,7 +121,7 @@ class Draft:
             {kind.name: kind.max_workers - taken[kind.name] for kind in self.policy.worker_types},
         )
 
-    def slots(
+    def capacity(
         self, snapshot: Snapshot, without: frozenset[str] = frozenset(), *, as_if_empty: bool = False
     ) -> list[Slot]:
         """Room that is free now or joining; not of draining, dead or vanished nodes, nor of those in `without`.
@@ -130,7 +130,7 @@ class Draft:
         """
         workers = self.observation.workers
         leaving = {w.node.node_id for w in workers if w.node and w.state not in (WorkerState.RUNNING, *JOINING)}
-        gone = ghosts(snapshot, workers) | leaving | without
+        gone = dangling_nodes(snapshot, workers) | leaving | without
         present = [
             Slot(node.total if as_if_empty else node.available, node.total, node.labels)
             for node in snapshot.nodes

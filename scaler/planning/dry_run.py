@@ -89,4 +89,4 @@ def _workers(snapshot: Snapshot, worker_types: Mapping[str, str], policy: Policy
         if match
     ]
     seen = dict.fromkeys(known, now)
-    return join_views(instances, snapshot, last_seen=seen, flights={}, now=now, join_timeout=policy.join_timeout)
+    return join_views(instances, snapshot, last_seen=seen, running={}, now=now, join_timeout=policy.join_timeout)

@@ -17,81 +17,81 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from scaler.model.cluster import Demand, Gang, WorkerType
-    from scaler.planning.context import Draft
+    from scaler.planning.context import Context
 
 
-def launch(draft: Draft, kinds: Sequence[str], cause: Cause, reason: str) -> None:
+def launch(context: Context, kinds: Sequence[str], cause: Cause, reason: str) -> None:
     """Launch workers of these types, as far as a pause, back-off, cooldown, room and launches in flight let us."""
-    if pause := draft.observation.paused_up:
-        draft.hold(Cause.PAUSED, len(kinds), f"{reason}; scaling up is {pause.text}")
+    if pause := context.observation.paused_up:
+        context.hold(Cause.PAUSED, len(kinds), f"{reason}; scaling up is {pause.text}")
         return
     tried = []
     for name, count in Counter(kinds).items():
-        if draft.rests(name):
-            draft.hold(Cause.LAUNCHES_FAIL, count, f"{reason}; but {why_it_rests(draft, name)}")
+        if context.rests(name):
+            context.hold(Cause.LAUNCHES_FAIL, count, f"{reason}; but {why_it_rests(context, name)}")
         else:
             tried += [name] * count
-    if tried and (wait := scale_up_wait(draft.observation, draft.policy, draft.now)):
-        draft.hold(Cause.COOLDOWN, len(tried), f"{reason}; cooldown for another {wait:.0f} s")
+    if tried and (wait := scale_up_wait(context.observation, context.policy, context.now)):
+        context.hold(Cause.COOLDOWN, len(tried), f"{reason}; cooldown for another {wait:.0f} s")
         return
-    room = draft.room()
+    room = context.room()
     allowed = [name for name in tried if room.take(name)]
-    limit = f"max_workers is {draft.policy.max_workers}"
-    draft.hold(Cause.MAX_WORKERS, len(tried) - len(allowed), f"{reason}; but {limit}")
-    names = _within_flights(draft, allowed, reason)
-    draft.actions += [Action(ActionKind.LAUNCH, cause, reason, name) for name in names]
+    limit = f"max_workers is {context.policy.max_workers}"
+    context.hold(Cause.MAX_WORKERS, len(tried) - len(allowed), f"{reason}; but {limit}")
+    names = _within_flights(context, allowed, reason)
+    context.actions += [Action(ActionKind.LAUNCH, cause, reason, name) for name in names]
 
 
-def usable(draft: Draft, kinds: Iterable[WorkerType]) -> list[WorkerType]:
+def usable(context: Context, kinds: Iterable[WorkerType]) -> list[WorkerType]:
     """Without the types whose launches fail: another type takes over where one fits."""
-    return [kind for kind in kinds if not draft.rests(kind.name)]
+    return [kind for kind in kinds if not context.rests(kind.name)]
 
 
-def waits_for_a_resting_type(draft: Draft, left: Demand | Gang, kinds: Iterable[WorkerType]) -> bool:
+def waits_for_a_resting_type(context: Context, left: Demand | Gang, kinds: Iterable[WorkerType]) -> bool:
     """Whether one of `kinds` could hold this, had its launches not failed; held back and said if so."""
-    room = draft.room()
+    room = context.room()
     for kind in kinds:
-        if draft.rests(kind.name) and room.of(kind.name) and could_hold(left, [kind]):
-            reason = f"{plural(left.count, 'request')} wait for type {kind.name}: {why_it_rests(draft, kind.name)}"
-            draft.hold(Cause.LAUNCHES_FAIL, left.count, reason)
+        if context.rests(kind.name) and room.of(kind.name) and could_hold(left, [kind]):
+            reason = f"{plural(left.count, 'request')} wait for type {kind.name}: {why_it_rests(context, kind.name)}"
+            context.hold(Cause.LAUNCHES_FAIL, left.count, reason)
             return True
     return False
 
 
-def why_it_rests(draft: Draft, worker_type: str) -> str:
+def why_it_rests(context: Context, worker_type: str) -> str:
     """How often launches of this type have failed, why, and when the next is tried."""
-    health = draft.health(worker_type)
+    health = context.health(worker_type)
     rounds = "the last launch" if health.failures == 1 else f"the last {health.failures} launches"
     detail = f" ({health.detail})" if health.detail else ""
-    return f"{rounds} of type {worker_type} failed{detail}; next try in {health.wait(draft.now):.0f} s"
+    return f"{rounds} of type {worker_type} failed{detail}; next try in {health.wait(context.now):.0f} s"
 
 
-def _within_flights(draft: Draft, kinds: Sequence[str], reason: str) -> list[str]:
+def _within_flights(context: Context, kinds: Sequence[str], reason: str) -> list[str]:
     """As many as may be in flight beside those that are; what is too much is held."""
-    flying = Counter(worker.worker_type for worker in draft.staying if worker.state in JOINING)
-    flying.update(action.worker_type for action in draft.launches)
-    there = sum(worker.state is WorkerState.RUNNING for worker in draft.staying)
+    flying = Counter(worker.worker_type for worker in context.staying if worker.state in JOINING)
+    flying.update(action.worker_type for action in context.launches)
+    there = sum(worker.state is WorkerState.RUNNING for worker in context.staying)
     names, held = list[str](), Counter[tuple[Cause, str]]()
     for name in kinds:
-        if limit := _flight_limit(draft, name, flying, there):
+        if limit := _flight_limit(context, name, flying, there):
             held[limit] += 1
         else:
             names.append(name)
             flying[name] += 1
     for (cause, why), count in held.items():
-        draft.hold(cause, count, f"{reason}; but {why}")
+        context.hold(cause, count, f"{reason}; but {why}")
     return names
 
 
-def _flight_limit(draft: Draft, name: str, flying: Counter[str], there: int) -> tuple[Cause, str] | None:
+def _flight_limit(context: Context, name: str, flying: Counter[str], there: int) -> tuple[Cause, str] | None:
     """What forbids one more launch of this type beside those in flight, None where nothing does."""
-    policy, kind = draft.policy, draft.policy.worker_type(name)
-    if flying[name] and draft.health(name).state(draft.now) is BreakerState.HALF_OPEN:
+    policy, kind = context.policy, context.policy.worker_type(name)
+    if flying[name] and context.health(name).state(context.now) is BreakerState.HALF_OPEN:
         return Cause.LAUNCHES_FAIL, f"launches of type {name} have failed: one at a time until one has joined"
     if kind and kind.max_launches is not None and flying[name] >= kind.max_launches:
-        return Cause.LAUNCHES_IN_FLIGHT, f"{kind.max_launches} of type {name} may be in flight at once (max_launches)"
+        return Cause.LAUNCHES_IN_PROGRESS, f"{kind.max_launches} of type {name} may be in flight at once (max_launches)"
     if policy.max_launches is not None and flying.total() >= policy.max_launches:
-        return Cause.LAUNCHES_IN_FLIGHT, f"{policy.max_launches} may be in flight at once (max_launches)"
+        return Cause.LAUNCHES_IN_PROGRESS, f"{policy.max_launches} may be in flight at once (max_launches)"
     if policy.upscaling_speed is not None:
         most = max(1, math.ceil(policy.upscaling_speed * there))
         if flying.total() >= most:

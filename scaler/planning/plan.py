@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from scaler.model.decision import Cause, Held, Observation, Plan
 from scaler.model.workers import WorkerState
-from scaler.planning.context import Draft, sized_like_present_nodes
+from scaler.planning.context import Context, sized_like_present_nodes
 from scaler.planning.minimums import keep_min_workers, keep_requested_resources
 from scaler.planning.scale_down import drain_the_idle
 from scaler.planning.scale_up import launch_for_demand
@@ -29,17 +29,17 @@ def plan(observation: Observation, policy: Policy, now: float) -> Plan:
     if observation.provider_problem:
         reason = f"nothing is launched or removed without knowing the workers: {observation.provider_problem}"
         return Plan(held=(Held(Cause.PROVIDER_UNAVAILABLE, 1, reason),), demand_met=False)
-    draft = Draft(observation, sized_like_present_nodes(policy, observation), now)
-    _remove_the_ended(draft)
-    _remove_the_stuck(draft)
-    _remove_the_long_drained(draft)
-    keep_min_workers(draft)
-    keep_requested_resources(draft)
-    launch_for_demand(draft)
-    let_warm_workers_join(draft)
-    drain_the_idle(draft)
-    keep_warm_workers(draft)
-    return Plan(tuple(draft.actions), tuple(draft.held), tuple(draft.infeasible), draft.demand_met)
+    context = Context(observation, sized_like_present_nodes(policy, observation), now)
+    _remove_the_ended(context)
+    _remove_the_stuck(context)
+    _remove_the_long_drained(context)
+    keep_min_workers(context)
+    keep_requested_resources(context)
+    launch_for_demand(context)
+    let_warm_workers_join(context)
+    drain_the_idle(context)
+    keep_warm_workers(context)
+    return Plan(tuple(context.actions), tuple(context.held), tuple(context.infeasible), context.demand_met)
 
 
 _ENDED = {
@@ -49,35 +49,35 @@ _ENDED = {
 }
 
 
-def _remove_the_ended(draft: Draft) -> None:
-    for worker in draft.observation.workers:
-        if worker.state in _ENDED and worker.in_flight is None:
+def _remove_the_ended(context: Context) -> None:
+    for worker in context.observation.workers:
+        if worker.state in _ENDED and worker.action is None:
             cause, why = _ENDED[worker.state]
             ended_by_itself = worker.detail and worker.state is not WorkerState.TERMINATING
-            draft.remove(worker, cause, f"{why}: {worker.detail}" if ended_by_itself else why)
+            context.remove(worker, cause, f"{why}: {worker.detail}" if ended_by_itself else why)
 
 
-def _remove_the_stuck(draft: Draft) -> None:
-    for worker in draft.observation.workers:
-        if worker.state is WorkerState.JOIN_TIMED_OUT and worker.in_flight is None:
-            reason = f"it has not been in Ray for {draft.policy.join_timeout:g} s"
-            draft.remove(worker, Cause.JOIN_TIMED_OUT, reason)
+def _remove_the_stuck(context: Context) -> None:
+    for worker in context.observation.workers:
+        if worker.state is WorkerState.JOIN_TIMED_OUT and worker.action is None:
+            reason = f"it has not been in Ray for {context.policy.join_timeout:g} s"
+            context.remove(worker, Cause.JOIN_TIMED_OUT, reason)
 
 
-def _remove_the_long_drained(draft: Draft) -> None:
+def _remove_the_long_drained(context: Context) -> None:
     """A drain ends within milliseconds; one that does not is ended here, once nothing runs there any more.
 
     So ends too what an operator drained by hand (`ray drain-node`): Ray itself never stops such a node.
     """
-    for worker in draft.observation.workers:
+    for worker in context.observation.workers:
         node, since = worker.node, worker.draining_since
-        if worker.state is not WorkerState.DRAINING or worker.in_flight or node is None or since is None:
+        if worker.state is not WorkerState.DRAINING or worker.action or node is None or since is None:
             continue
-        if draft.now - since < draft.policy.drain_timeout:
+        if context.now - since < context.policy.drain_timeout:
             continue
         if busy := node.in_use:
-            reason = f"{worker.worker_id} has been draining for {draft.now - since:.0f} s and is still busy: {busy}"
-            draft.hold(Cause.STILL_BUSY, 1, reason, worker.worker_id)
+            reason = f"{worker.worker_id} has been draining for {context.now - since:.0f} s and is still busy: {busy}"
+            context.hold(Cause.STILL_BUSY, 1, reason, worker.worker_id)
         else:
-            reason = f"it has been draining for {draft.now - since:.0f} s and nothing runs on it"
-            draft.remove(worker, Cause.DRAIN_TIMED_OUT, reason)
+            reason = f"it has been draining for {context.now - since:.0f} s and nothing runs on it"
+            context.remove(worker, Cause.DRAIN_TIMED_OUT, reason)

@@ -21,56 +21,56 @@ if TYPE_CHECKING:
 
     from scaler.model.cluster import Demand, Gang, Snapshot
     from scaler.packing.capacity import Slot
-    from scaler.planning.context import Draft
+    from scaler.planning.context import Context
 
 
-def drain_the_idle(draft: Draft) -> None:
+def drain_the_idle(context: Context) -> None:
     """Drain workers that are idle long enough, the longest idle first."""
-    snapshot, up, down = draft.observation.snapshot, draft.observation.up, draft.observation.down
+    snapshot, up, down = context.observation.snapshot, context.observation.up, context.observation.down
     if snapshot is None or not down:
         return
-    idle = _idle_workers(draft)
+    idle = _idle_workers(context)
     permitted = f"permitted by {down.names}"
     if not idle:
-        draft.hold(Cause.NOT_IDLE_LONG_ENOUGH, 1, f"{permitted}, but no worker may go yet")
-    elif up and (up.asks_for_a_number or not draft.demand_met):
-        draft.hold(Cause.UP_ALERT_ACTIVE, len(idle), f"{permitted}, but up wins over down: {up.names}")
-    elif pause := draft.observation.paused_down:
-        draft.hold(Cause.PAUSED, len(idle), f"{permitted}; scaling down is {pause.text}")
-    elif wait := scale_down_wait(draft.observation, draft.policy, draft.now):
-        draft.hold(Cause.COOLDOWN, len(idle), f"{permitted}; cooldown for another {wait:.0f} s")
+        context.hold(Cause.NOT_IDLE_LONG_ENOUGH, 1, f"{permitted}, but no worker may go yet")
+    elif up and (up.asks_for_a_number or not context.demand_met):
+        context.hold(Cause.UP_ALERT_ACTIVE, len(idle), f"{permitted}, but up wins over down: {up.names}")
+    elif pause := context.observation.paused_down:
+        context.hold(Cause.PAUSED, len(idle), f"{permitted}; scaling down is {pause.text}")
+    elif wait := scale_down_wait(context.observation, context.policy, context.now):
+        context.hold(Cause.COOLDOWN, len(idle), f"{permitted}; cooldown for another {wait:.0f} s")
     else:
-        _drain(draft, snapshot, idle, permitted)
+        _drain(context, snapshot, idle, permitted)
 
 
-def _idle_workers(draft: Draft) -> list[tuple[Worker, Node]]:
+def _idle_workers(context: Context) -> list[tuple[Worker, Node]]:
     """Workers idle by Ray's own account for as long as their type's timeout, the longest idle first."""
-    idle = [(w, w.node) for w in draft.observation.workers if w.node is not None and _may_go(draft, w, w.node)]
+    idle = [(w, w.node) for w in context.observation.workers if w.node is not None and _may_go(context, w, w.node)]
     return sorted(idle, key=lambda pair: (-pair[1].idle_seconds, pair[0].worker_id))
 
 
-def _may_go(draft: Draft, worker: Worker, node: Node) -> bool:
-    kind = draft.policy.worker_type(worker.worker_type)
+def _may_go(context: Context, worker: Worker, node: Node) -> bool:
+    kind = context.policy.worker_type(worker.worker_type)
     return (
         worker.state is WorkerState.RUNNING
-        and worker.in_flight is None
+        and worker.action is None
         and not node.is_head
         and node.status is NodeStatus.IDLE
         and node.idle_seconds >= (kind.idle_timeout if kind else 0.0)
-        and draft.observation.down.allows(worker.worker_type)
+        and context.observation.down.allows(worker.worker_type)
     )
 
 
-def _drain(draft: Draft, snapshot: Snapshot, idle: Iterable[tuple[Worker, Node]], permitted: str) -> None:
-    departures = _Departures(draft, snapshot)
+def _drain(context: Context, snapshot: Snapshot, idle: Iterable[tuple[Worker, Node]], permitted: str) -> None:
+    departures = _Departures(context, snapshot)
     for worker, node in idle:
         if stays := departures.why_it_stays(worker, node):
             cause, why = stays
-            draft.hold(cause, 1, f"{worker.worker_id} stays: {why}", worker.worker_id)
+            context.hold(cause, 1, f"{worker.worker_id} stays: {why}", worker.worker_id)
         else:
             departures.add(worker, node)
             reason = f"idle for {node.idle_seconds:.0f} s, {permitted}"
-            draft.actions.append(
+            context.actions.append(
                 Action(ActionKind.DRAIN, Cause.IDLE, reason, worker.worker_type, worker.worker_id, node.node_id)
             )
 
@@ -78,13 +78,13 @@ def _drain(draft: Draft, snapshot: Snapshot, idle: Iterable[tuple[Worker, Node]]
 class _Departures:
     """Workers that leave, one after the other as long as nothing forbids it."""
 
-    def __init__(self, draft: Draft, snapshot: Snapshot) -> None:
-        self._policy = draft.policy
-        self._staying = Counter(w.worker_type for w in draft.staying if w.state is not WorkerState.DRAINING)
-        self._on_their_way = sum(worker.state in LEAVING for worker in draft.observation.workers)
+    def __init__(self, context: Context, snapshot: Snapshot) -> None:
+        self._policy = context.policy
+        self._staying = Counter(w.worker_type for w in context.staying if w.state is not WorkerState.DRAINING)
+        self._on_their_way = sum(worker.state in LEAVING for worker in context.observation.workers)
         self._gone: frozenset[str] = frozenset()  # node ids
-        self._pending = _Need(snapshot.demands, snapshot.gangs, partial(draft.slots, snapshot))
-        self._requested = _Need(snapshot.constraints, (), partial(draft.slots, snapshot, as_if_empty=True))
+        self._pending = _Need(snapshot.demands, snapshot.gangs, partial(context.capacity, snapshot))
+        self._requested = _Need(snapshot.constraints, (), partial(context.capacity, snapshot, as_if_empty=True))
 
     def add(self, worker: Worker, node: Node) -> None:
         """One more leaves."""

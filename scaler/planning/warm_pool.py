@@ -17,35 +17,35 @@ from scaler.planning.reasons import plural
 
 if TYPE_CHECKING:
     from scaler.model.cluster import WorkerType
-    from scaler.planning.context import Draft
+    from scaler.planning.context import Context
 
 
 NOT_NOW = frozenset({Cause.MAKES_ROOM, Cause.LAUNCH_FAILED})  # what this plan removes says that none is prepared yet
 
 
-def let_warm_workers_join(draft: Draft) -> None:
+def let_warm_workers_join(context: Context) -> None:
     """Serve launches by warm workers of their type; those of other types make room where it is needed.
 
     Room is made first, and all launches follow once it is there: some now and some later would be two scale-ups.
     """
     warm = defaultdict[str, list[str]](list)
-    for worker in draft.ready:
+    for worker in context.ready:
         warm[worker.worker_type].append(worker.worker_id)
-    served = [_served(action, warm[action.worker_type]) for action in draft.actions]
+    served = [_served(action, warm[action.worker_type]) for action in context.actions]
     launches = [action for action in served if action.kind is ActionKind.LAUNCH]
     cold = sum(not action.worker_id for action in launches)
-    too_many = len(draft.observation.workers) + cold - draft.policy.max_workers
+    too_many = len(context.observation.workers) + cold - context.policy.max_workers
     if not cold or too_many <= 0:
-        draft.actions = served
+        context.actions = served
         return
-    in_the_way = [worker for worker in draft.ready if worker.worker_id in warm[worker.worker_type]][:too_many]
+    in_the_way = [worker for worker in context.ready if worker.worker_id in warm[worker.worker_type]][:too_many]
     types = ", ".join(sorted({launch.worker_type for launch in launches}))
-    draft.actions = [action for action in draft.actions if action.kind is not ActionKind.LAUNCH]
+    context.actions = [action for action in context.actions if action.kind is not ActionKind.LAUNCH]
     for worker in in_the_way:
-        draft.remove(worker, Cause.MAKES_ROOM, f"it makes room for type {types}")
+        context.remove(worker, Cause.MAKES_ROOM, f"it makes room for type {types}")
     reason = f"{launches[0].reason}; {plural(len(in_the_way), 'warm worker')} of another type make room first"
-    draft.hold(Cause.MAKES_ROOM, len(launches), reason)
-    draft.demand_met = False
+    context.hold(Cause.MAKES_ROOM, len(launches), reason)
+    context.demand_met = False
 
 
 def _served(action: Action, warm: list[str]) -> Action:
@@ -55,50 +55,50 @@ def _served(action: Action, warm: list[str]) -> Action:
     return replace(action, worker_id=warm.pop(0))
 
 
-def keep_warm_workers(draft: Draft) -> None:
+def keep_warm_workers(context: Context) -> None:
     """Remove the warm workers that are too many, and prepare those that are missing."""
-    room, kinds = draft.room(), {kind.name: kind for kind in draft.policy.worker_types}
+    room, kinds = context.room(), {kind.name: kind for kind in context.policy.worker_types}
     wanted = Counter({name: kind.warm_workers for name, kind in kinds.items()})
-    joining = {launch.worker_id for launch in draft.launches}
-    leaving = {action.worker_id for action in draft.actions if action.kind is ActionKind.REMOVE}
-    for worker in draft.observation.workers:
+    joining = {launch.worker_id for launch in context.launches}
+    leaving = {action.worker_id for action in context.actions if action.kind is ActionKind.REMOVE}
+    for worker in context.observation.workers:
         if worker.state is not WorkerState.WARM or worker.worker_id in joining | leaving:
             continue
         wanted[worker.worker_type] -= 1
-        if worker.in_flight:  # being prepared: its place is taken already
+        if worker.action:  # being prepared: its place is taken already
             continue
         if not (has_place := room.take(worker.worker_type)):
             room.total -= 1  # it is there until it is gone
         if not has_place or wanted[worker.worker_type] < 0:
             kept = kinds[worker.worker_type].warm_workers if worker.worker_type in kinds else 0
-            reason = f"{kept} of type {worker.worker_type} are to be kept warm, in {draft.policy.max_workers} places"
-            draft.remove(worker, Cause.WARM_SURPLUS, reason)
-    for kind in draft.policy.worker_types:
+            reason = f"{kept} of type {worker.worker_type} are to be kept warm, in {context.policy.max_workers} places"
+            context.remove(worker, Cause.WARM_SURPLUS, reason)
+    for kind in context.policy.worker_types:
         missing = min(wanted[kind.name], room.of(kind.name))
-        if missing > 0 and _may_prepare(draft, kind, missing):
+        if missing > 0 and _may_prepare(context, kind, missing):
             room.take(kind.name, missing)
             there = kind.warm_workers - wanted[kind.name]
             reason = f"{there} of {plural(kind.warm_workers, 'warm worker')} of type {kind.name} are there"
-            draft.actions += [Action(ActionKind.PREPARE, Cause.BELOW_WARM_WORKERS, reason, kind.name)] * missing
+            context.actions += [Action(ActionKind.PREPARE, Cause.BELOW_WARM_WORKERS, reason, kind.name)] * missing
 
 
-def _may_prepare(draft: Draft, kind: WorkerType, missing: int) -> bool:
+def _may_prepare(context: Context, kind: WorkerType, missing: int) -> bool:
     """Whether now is the time: a view of the cluster is there, no pause, no failure lately, and nothing joins.
 
     Preparing would take processor time from what joins, and the room that is being made for it.
     """
-    seen = draft.observation
-    joins = draft.launches or any(worker.state in JOINING for worker in seen.workers)
-    if seen.snapshot is None or joins or any(action.cause in NOT_NOW for action in draft.actions):
+    seen = context.observation
+    joins = context.launches or any(worker.state in JOINING for worker in seen.workers)
+    if seen.snapshot is None or joins or any(action.cause in NOT_NOW for action in context.actions):
         return False
     reason = f"{plural(missing, 'warm worker')} of type {kind.name} are missing"
     if seen.paused_up:
-        draft.hold(Cause.PAUSED, missing, f"{reason}; scaling up is {seen.paused_up.text}")
+        context.hold(Cause.PAUSED, missing, f"{reason}; scaling up is {seen.paused_up.text}")
         return False
-    if draft.rests(kind.name):
-        draft.hold(Cause.LAUNCHES_FAIL, missing, f"{reason}; {why_it_rests(draft, kind.name)}")
+    if context.rests(kind.name):
+        context.hold(Cause.LAUNCHES_FAIL, missing, f"{reason}; {why_it_rests(context, kind.name)}")
         return False
-    if wait := cooldown_left(seen.last_prepare_failure, RETRY_SECONDS, draft.now):
-        draft.hold(Cause.LAUNCHES_FAIL, missing, f"{reason}; preparing one failed, next try in {wait:.0f} s")
+    if wait := cooldown_left(seen.last_prepare_failure, RETRY_SECONDS, context.now):
+        context.hold(Cause.LAUNCHES_FAIL, missing, f"{reason}; preparing one failed, next try in {wait:.0f} s")
         return False
     return True

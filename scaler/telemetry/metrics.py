@@ -76,7 +76,7 @@ CATALOG: dict[str, Metric] = {
         "histogram", "Time of calls to the Docker engine or the host.", ("operation",)
     ),
     "rayscaler_paused": Metric("gauge", "1 while the operator holds this direction.", ("direction",)),
-    "rayscaler_oddities": Metric(
+    "rayscaler_anomalies": Metric(
         "gauge", "Workers and nodes that are out of the ordinary, by case (docs/reconciling.md).", ("case",)
     ),
     "rayscaler_leader": Metric("gauge", "1 in the scaler that acts, 0 in one that stands by."),

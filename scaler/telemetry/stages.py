@@ -99,7 +99,7 @@ class StageTracker:
             launch = self._launches.get(worker.worker_id)
             if launch is None or worker.state in ENDED:
                 continue
-            if launch.landed_at is None and worker.in_flight is None:
+            if launch.landed_at is None and worker.action is None:
                 launch = replace(launch, landed_at=now)
                 measured.append(("launch", max(0.0, now - launch.decided_at)))
             if launch.landed_at is not None and observation.snapshot and worker.node and worker.node.alive:

@@ -50,8 +50,8 @@ class ViewCollector:
         yield _gauge("rayscaler_held", _held_counts(view.plan))
         paused_up, paused_down = observation.paused_up, observation.paused_down
         yield _gauge("rayscaler_paused", [(("up",), paused_up is not None), (("down",), paused_down is not None)])
-        counts = Count(oddity.case for oddity in view.oddities)
-        yield _gauge("rayscaler_oddities", [((case.value,), counts[case]) for case in Case])
+        counts = Count(anomaly.case for anomaly in view.anomalies)
+        yield _gauge("rayscaler_anomalies", [((case.value,), counts[case]) for case in Case])
         yield _gauge("rayscaler_infeasible_requests", [((), sum(misfit.count for misfit in view.plan.infeasible))])
         snapshot = observation.snapshot
         yield _gauge("rayscaler_snapshot_usable", [((), float(snapshot is not None))])

@@ -63,7 +63,7 @@ def status(  # noqa: PLR0913  # what it tells of, each once
         "paused": {"up": _pause(observation.paused_up), "down": _pause(observation.paused_down)},
         "standby": standby or None,
         "alertmanager": {**asdict(reread), "text": _rereading(reread, policy, now)},
-        "oddities": [{**asdict(oddity), "case": oddity.case.value} for oddity in view.oddities],
+        "anomalies": [{**asdict(anomaly), "case": anomaly.case.value} for anomaly in view.anomalies],
         "limits": {
             "min_workers": policy.fewest,
             "max_workers": policy.max_workers,

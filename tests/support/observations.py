@@ -42,7 +42,7 @@ def workers(draw: st.DrawFn) -> tuple[Worker, ...]:
             state,
             worker_type=draw(st.sampled_from(["default", "gpu"])),
             idle=draw(st.sampled_from([0.0, 30.0, 100.0])),
-            in_flight=draw(st.sampled_from([None, None, ActionKind.REMOVE])),
+            action=draw(st.sampled_from([None, None, ActionKind.REMOVE])),
         )
         for index, state in enumerate(states, start=1)
     )

@@ -156,7 +156,7 @@ LAUNCHES = [
         "no more launches are in flight than the worker type allows",
         observation(worker(1, WorkerState.ALLOCATED), nodes=(head(),), demands=(demand(4),), up=UP),
         actions=((LAUNCH, Cause.PENDING_DEMAND, 1),),
-        held=((Cause.LAUNCHES_IN_FLIGHT, 2),),
+        held=((Cause.LAUNCHES_IN_PROGRESS, 2),),
         policy=policy(worker_type(max_launches=2)),
     ),
     Case(

@@ -12,7 +12,7 @@ LIMITS = [
         "no more launches are in flight than max_launches allows over all types",
         observation(worker(1, WorkerState.REQUESTED), nodes=(head(),), demands=(demand(4),), up=UP),
         actions=((LAUNCH, Cause.PENDING_DEMAND, 1),),
-        held=((Cause.LAUNCHES_IN_FLIGHT, 2),),
+        held=((Cause.LAUNCHES_IN_PROGRESS, 2),),
         policy=policy(max_launches=2),
     ),
     Case(
@@ -38,7 +38,7 @@ LIMITS = [
     ),
     Case(
         "a worker that is being removed counts in the disruption budget",
-        observation(worker(1, WorkerState.TERMINATING, in_flight=None), worker(2, idle=70), down=DOWN),
+        observation(worker(1, WorkerState.TERMINATING, action=None), worker(2, idle=70), down=DOWN),
         actions=((REMOVE, Cause.DRAINED, 1),),
         held=((Cause.DISRUPTION_BUDGET, 1),),
         policy=policy(disruption_budget=1),

@@ -69,7 +69,7 @@ REMOVALS = [
     ),
     Case(
         "a drain in flight is not repeated",
-        observation(worker(1, idle=61, in_flight=DRAIN), down=DOWN),
+        observation(worker(1, idle=61, action=DRAIN), down=DOWN),
         held=((Cause.NOT_IDLE_LONG_ENOUGH, 1),),
     ),
     Case(
@@ -77,7 +77,7 @@ REMOVALS = [
         observation(worker(1, WorkerState.TERMINATING)),
         actions=((REMOVE, Cause.DRAINED, 1),),
     ),
-    Case("a removal in flight is not repeated", observation(worker(1, WorkerState.TERMINATING, in_flight=REMOVE))),
+    Case("a removal in flight is not repeated", observation(worker(1, WorkerState.TERMINATING, action=REMOVE))),
     Case(
         "a worker that ended is removed",
         observation(worker(1, WorkerState.TERMINATED, detail="exit code 137")),

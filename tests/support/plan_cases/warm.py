@@ -30,7 +30,7 @@ WARM = [
     ),
     Case(
         "one that is being prepared is not missing",
-        observation(worker(1, WARM_STATE, in_flight=ActionKind.PREPARE), nodes=(head(),)),
+        observation(worker(1, WARM_STATE, action=ActionKind.PREPARE), nodes=(head(),)),
         actions=((PREPARE, Cause.BELOW_WARM_WORKERS, 1),),
         policy=TWO_WARM,
     ),

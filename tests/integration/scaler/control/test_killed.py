@@ -257,7 +257,7 @@ def test_a_worker_that_no_launch_made_is_adopted_once_and_counts(world: World) -
         world.reconcile()
 
     assert (world.journal.adopted(), world.states()) == ({worker_name(1)}, [WorkerState.RUNNING])
-    assert [(o.case.value, o.name) for o in world.reconciler.view.oddities] == [("adopted", worker_name(1))]
+    assert [(o.case.value, o.name) for o in world.reconciler.view.anomalies] == [("adopted", worker_name(1))]
 
 
 def test_a_worker_of_our_own_is_not_adopted_by_a_successor(world: World) -> None:
@@ -289,4 +289,4 @@ def test_a_node_of_others_is_never_touched(world: World) -> None:
     plan = world.reconcile()
 
     assert (plan.actions, world.drainer.drained) == ((), [])
-    assert [o.case.value for o in world.reconciler.view.oddities] == ["foreign", "foreign"]
+    assert [o.case.value for o in world.reconciler.view.anomalies] == ["foreign", "foreign"]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from scaler.explain.anomalies import RULES, Case, oddities
+from scaler.explain.anomalies import RULES, Case, anomalies
 from scaler.model.cluster import NodeStatus
 from scaler.model.decision import Observation
 from scaler.model.workers import ActionKind, WorkerState
@@ -54,7 +54,7 @@ SCENES = [
     Scene(
         "a drain that nobody flies was interrupted", observation(DRAINING), found=((Case.INTERRUPTED, worker_name(1)),)
     ),
-    Scene("one that flies was not", observation(replace(DRAINING, in_flight=ActionKind.DRAIN))),
+    Scene("one that flies was not", observation(replace(DRAINING, action=ActionKind.DRAIN))),
     Scene(
         "a node that is neither head nor ours is foreign",
         observation(nodes=(head(), node("i-0abc"))),
@@ -74,10 +74,10 @@ SCENES = [
 
 @pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.sentence)
 def test_each_case_has_its_rule(scene: Scene) -> None:
-    found = oddities(scene.given, scene.adopted)
+    found = anomalies(scene.given, scene.adopted)
 
-    assert tuple((oddity.case, oddity.name) for oddity in found) == scene.found
-    assert all(oddity.rule == RULES[oddity.case] for oddity in found)
+    assert tuple((anomaly.case, anomaly.name) for anomaly in found) == scene.found
+    assert all(anomaly.rule == RULES[anomaly.case] for anomaly in found)
 
 
 def test_every_case_is_met_above_and_has_a_row() -> None:

@@ -138,7 +138,7 @@ def test_a_workers_reason_is_the_first_that_applies(changes: dict[str, object], 
     ("changes", "waiting", "why"),
     [
         pytest.param({}, 0, "warm: kept warm, joins at once when it is needed (warm_workers is 1)", id="warm"),
-        pytest.param({"in_flight": ActionKind.PREPARE}, 0, "warm: being prepared", id="being-prepared"),
+        pytest.param({"action": ActionKind.PREPARE}, 0, "warm: being prepared", id="being-prepared"),
         pytest.param({}, 1, "joining: told to join (1 x CPU:1 wait: 1 more worker", id="told-to-join"),
         pytest.param({"worker_type": "gone"}, 0, "leaving: being removed (0 of type gone", id="too-many"),
     ],

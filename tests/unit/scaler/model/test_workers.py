@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from scaler.model.cluster import Instance, InstanceStatus, Node, NodeStatus
-from scaler.model.workers import ActionKind, WorkerState, ghosts, join_views, lowest_free_index
+from scaler.model.workers import ActionKind, WorkerState, dangling_nodes, join_views, lowest_free_index
 from support.builders import NOW, node, snapshot, worker, worker_name
 
 S, UP = WorkerState, InstanceStatus.RUNNING
@@ -51,7 +51,7 @@ def test_a_workers_state_is_joined_from_all_views(
         [instance],
         snapshot(*nodes),
         last_seen={worker_name(1): NOW - unseen} if unseen is not None else {},
-        flights={worker_name(1): flight} if flight else {},
+        running={worker_name(1): flight} if flight else {},
         now=NOW,
         join_timeout=120,
     )
@@ -68,7 +68,7 @@ def test_a_warm_worker_has_the_join_timeout_from_when_it_was_told_to_join(told: 
         snapshot(),
         last_seen={},
         launched={worker_name(1): told},
-        flights={},
+        running={},
         now=NOW,
         join_timeout=120,
     )
@@ -79,7 +79,7 @@ def test_a_warm_worker_has_the_join_timeout_from_when_it_was_told_to_join(told: 
 def test_without_a_snapshot_nobody_is_called_late() -> None:
     instance = Instance(worker_name(1), 1, "default", UP, created_at=NOW - 999)
 
-    (view,) = join_views([instance], None, last_seen={}, flights={}, now=NOW, join_timeout=120)
+    (view,) = join_views([instance], None, last_seen={}, running={}, now=NOW, join_timeout=120)
 
     assert view.state is S.ALLOCATED
 
@@ -89,7 +89,7 @@ def test_of_a_restarted_worker_the_living_node_counts() -> None:
     dead, alive = Node("d", NodeStatus.DEAD, worker_name(1)), Node("a", NodeStatus.RUNNING, worker_name(1))
 
     for nodes in ([dead, alive], [alive, dead]):
-        (view,) = join_views([instance], snapshot(*nodes), last_seen={}, flights={}, now=NOW, join_timeout=120)
+        (view,) = join_views([instance], snapshot(*nodes), last_seen={}, running={}, now=NOW, join_timeout=120)
         assert view.state is S.RUNNING
 
 
@@ -97,7 +97,7 @@ def test_a_node_whose_worker_is_gone_is_a_ghost() -> None:
     alive, gone, foreign = node(worker_name(1)), node(worker_name(2)), node("somebody-elses-machine")
     dead = Node("d", NodeStatus.DEAD, worker_name(3))
 
-    assert ghosts(snapshot(alive, gone, foreign, dead), [worker(1)]) == {gone.node_id}
+    assert dangling_nodes(snapshot(alive, gone, foreign, dead), [worker(1)]) == {gone.node_id}
 
 
 @pytest.mark.parametrize(("taken", "index"), [((), 1), ((1, 2), 3), ((2, 3), 1), ((1, 3), 2), ((5,), 1)])

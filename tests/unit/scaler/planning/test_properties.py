@@ -13,7 +13,7 @@ from scaler.model.cluster import Demand, NodeStatus
 from scaler.model.decision import Cause, Observation, Plan
 from scaler.model.workers import JOINING, LEAVING, ActionKind, WorkerState
 from scaler.packing.solver import unplaced
-from scaler.planning.context import Draft
+from scaler.planning.context import Context
 from scaler.planning.plan import plan
 from support.builders import NOW, head, observation, permits, worker, worker_type
 from support.observations import POLICY, demands, observations
@@ -43,7 +43,7 @@ def test_there_are_never_more_workers_than_allowed(given_: Observation) -> None:
 
 @given(observations())
 def test_a_launch_that_names_a_worker_names_a_warm_one_of_its_type(given_: Observation) -> None:
-    ready = {w.worker_id: w.worker_type for w in given_.workers if w.state is WorkerState.WARM and not w.in_flight}
+    ready = {w.worker_id: w.worker_type for w in given_.workers if w.state is WorkerState.WARM and not w.action}
     for action in plan(given_, POLICY, NOW).actions:
         if action.kind is LAUNCH and action.worker_id:
             assert ready[action.worker_id] == action.worker_type
@@ -53,7 +53,7 @@ def test_a_launch_that_names_a_worker_names_a_warm_one_of_its_type(given_: Obser
 def test_no_worker_is_started_cold_while_a_warm_one_of_its_type_is_ready(given_: Observation) -> None:
     proposed = plan(given_, POLICY, NOW)
     named = {action.worker_id for action in proposed.actions}
-    ready = [w for w in given_.workers if w.state is WorkerState.WARM and not w.in_flight]
+    ready = [w for w in given_.workers if w.state is WorkerState.WARM and not w.action]
     unused = {w.worker_type for w in ready if w.worker_id not in named}
     cold = {action.worker_type for action in proposed.actions if action.kind is LAUNCH and not action.worker_id}
 
@@ -130,8 +130,8 @@ def test_what_request_resources_asks_for_is_never_given_up(given_: Observation) 
         return
 
     def missing(without: frozenset[str]) -> int:
-        draft = Draft(given_, POLICY, NOW)
-        return unplaced(given_.snapshot.constraints, (), draft.slots(given_.snapshot, without, as_if_empty=True))  # type: ignore[union-attr]
+        context = Context(given_, POLICY, NOW)
+        return unplaced(given_.snapshot.constraints, (), context.capacity(given_.snapshot, without, as_if_empty=True))  # type: ignore[union-attr]
 
     assert missing(frozenset(gone)) == missing(frozenset())
 

@@ -24,7 +24,7 @@ FIRING = alert(starts_at=NOW + 1, received_at=NOW + 1.1)
 
 def flying(index: int) -> Worker:
     """A worker whose launch is in flight."""
-    return worker(index, WorkerState.REQUESTED, in_flight=ActionKind.LAUNCH)
+    return worker(index, WorkerState.REQUESTED, action=ActionKind.LAUNCH)
 
 
 def landed(index: int) -> Worker:
