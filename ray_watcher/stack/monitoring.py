@@ -1,27 +1,31 @@
 """Prometheus and Alertmanager for a concrete stack: the shipped configuration with its addresses put in.
 
-The files in `prometheus/` are the one source: what a user changes there (intervals, receivers, rules, further
-scrape jobs) stays; only what differs from stack to stack (addresses, cluster label, token file) is replaced.
+The files in `prometheus/` are the one source: what a user writes there stays as it is written; only what differs from
+stack to stack (addresses, cluster label, token file) is replaced, and relative paths are made absolute.
 """
 
 from __future__ import annotations
 
-import copy
+import os
+import re
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
-from ray_watcher.errors import MissingError
+from ray_watcher.errors import MissingError, UnusableFileError
+from ray_watcher_common import yaml_lines
+from ray_watcher_common.yaml_edit import Place, Text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 SHIPPED_DIRECTORY = Path(__file__).resolve().parents[2] / "prometheus"
 SCALER_RECEIVER = "ray-watcher"
 RAY_NODES = "ray-nodes"
+PATH_LISTS = frozenset({"rule_files", "scrape_config_files", "files", "templates"})
+"""Keys of lists of paths, in both programs (`SetDirectory` of config.go; `files` of file_sd_configs)."""
+GLOB_CHARACTER = re.compile(r"([*?\[\\])")
 
 RESEND_DELAY = "10s"
 """How often Prometheus repeats a firing alert (its default is 1 m). Alertmanager keeps alerts in memory only, so a
@@ -54,77 +58,124 @@ class Addresses:
         return f"http://{self.scaler}/alerts"
 
 
-def prometheus_config(shipped: Mapping[str, Any], addresses: Addresses) -> dict[str, Any]:
-    """The parsed `prometheus.yml` for `addresses`; jobs that are not ours are kept as they are."""
-    config: dict[str, Any] = copy.deepcopy(dict(shipped))
+def prometheus_text(shipped: str, addresses: Addresses) -> str:
+    """`prometheus.yml` for `addresses`: only what differs from stack to stack is replaced, all else is as written."""
+    config = yaml_lines.parse(shipped, "", as_text=True).value
     targets = {
         "ray-exporter": addresses.exporter,
         "ray-scaler": addresses.scaler,
         "alertmanager": addresses.alertmanager,
         "prometheus": addresses.prometheus,
     }
-    for job in config["scrape_configs"]:
-        if job["job_name"] in targets:
-            job["static_configs"] = [_target(job["static_configs"][0], targets[job["job_name"]], addresses.cluster)]
-        if job["job_name"] == RAY_NODES:
-            _discover_nodes(job, addresses)
-    config["alerting"]["alertmanagers"][0]["static_configs"] = [{"targets": [addresses.alertmanager]}]
-    return config
+    values = dict[Place, Any]()
+    for number, job in enumerate(_list(config, "scrape_configs")):
+        place: Place = ("scrape_configs", number)
+        if job.get("job_name") in targets:
+            values |= _target((*place, "static_configs", 0), job, targets[job["job_name"]], addresses.cluster)
+        if job.get("job_name") == RAY_NODES:
+            values |= _node_discovery(place, job, addresses)
+    if _list(_first(_list(config.get("alerting"), "alertmanagers")), "static_configs"):
+        values["alerting", "alertmanagers", 0, "static_configs", 0, "targets"] = [addresses.alertmanager]
+    return Text(shipped).with_values(values).text
 
 
-def _discover_nodes(job: dict[str, Any], addresses: Addresses) -> None:
-    """Ray's dashboard lists the nodes; it cannot say whose cluster they are, so relabelling does."""
-    asked = job["http_sd_configs"][0]
-    asked["url"] = f"{addresses.ray_dashboard}/prometheus/sd"
-    if addresses.ray_token_file is not None:
-        asked["authorization"] = {"type": "Bearer", "credentials_file": str(addresses.ray_token_file.resolve())}
-    for relabelling in job["relabel_configs"]:
+def _target(place: Place, job: Mapping[str, Any], address: str, cluster: str) -> dict[Place, Any]:
+    static = _first(_list(job, "static_configs"))
+    if not static:  # the user discovers it in another way
+        return {}
+    labelled = {(*place, "labels", "cluster"): cluster} if "cluster" in (static.get("labels") or {}) else {}
+    return {(*place, "targets"): [address], **labelled}
+
+
+def _node_discovery(place: Place, job: Mapping[str, Any], addresses: Addresses) -> dict[Place, Any]:
+    """Ray's dashboard lists the nodes, but not whose cluster they are, so relabelling says it."""
+    values = dict[Place, Any]()
+    if _list(job, "http_sd_configs"):
+        asked: Place = (*place, "http_sd_configs", 0)
+        values[(*asked, "url")] = f"{addresses.ray_dashboard}/prometheus/sd"
+        if addresses.ray_token_file is not None:
+            values[(*asked, "authorization")] = _bearer(addresses.ray_token_file)
+    for number, relabelling in enumerate(_list(job, "relabel_configs")):
         if relabelling.get("target_label") == "cluster":
-            relabelling["replacement"] = addresses.cluster
+            values[(*place, "relabel_configs", number, "replacement")] = addresses.cluster
+    return values
 
 
-def _target(static: Mapping[str, Any], address: str, cluster: str) -> dict[str, Any]:
-    labels = static.get("labels", {})
-    replaced: dict[str, Any] = {**static, "targets": [address]}
-    return replaced | ({"labels": {**labels, "cluster": cluster}} if "cluster" in labels else {})
-
-
-def alertmanager_config(shipped: Mapping[str, Any], addresses: Addresses) -> dict[str, Any]:
-    """The parsed `alertmanager.yml` for `addresses`; with a token file, the webhook sends that bearer token."""
-    config: dict[str, Any] = copy.deepcopy(dict(shipped))
-    for receiver in config["receivers"]:
-        if receiver["name"] == SCALER_RECEIVER:
-            webhook = receiver["webhook_configs"][0]
-            webhook["url"] = addresses.webhook_url
+def alertmanager_text(shipped: str, addresses: Addresses) -> str:
+    """`alertmanager.yml` for `addresses`, likewise; with a token file, the webhook sends that bearer token."""
+    values = dict[Place, Any]()
+    for number, receiver in enumerate(_list(yaml_lines.parse(shipped, "", as_text=True).value, "receivers")):
+        if receiver.get("name") == SCALER_RECEIVER and _list(receiver, "webhook_configs"):
+            webhook: Place = ("receivers", number, "webhook_configs", 0)
+            values[(*webhook, "url")] = addresses.webhook_url
             if addresses.token_file is not None:
-                authorization = {"type": "Bearer", "credentials_file": str(addresses.token_file.resolve())}
-                webhook["http_config"] = {**webhook.get("http_config", {}), "authorization": authorization}
-    return config
+                values[(*webhook, "http_config", "authorization")] = _bearer(addresses.token_file)
+    return Text(shipped).with_values(values).text
+
+
+def _bearer(file: Path) -> dict[str, str]:
+    return {"type": "Bearer", "credentials_file": str(file.resolve())}
+
+
+def _list(content: Any, key: str) -> list[dict[str, Any]]:
+    """The mappings of the list at `key`, an empty one in place of anything else."""
+    found = content.get(key) if isinstance(content, dict) else None
+    return [item if isinstance(item, dict) else {} for item in found] if isinstance(found, list) else []
+
+
+def _first(items: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    return items[0] if items else {}
+
+
+def with_absolute_paths(text: str, directory: Path) -> str:
+    """The text with paths that are relative to `directory`, where Prometheus and Alertmanager look, made absolute.
+
+    Both resolve the same keys: those that end in `_file`, and the lists of files in `PATH_LISTS`.
+    """
+    found = Text(text)
+    values = {
+        place: _absolute(value, directory, is_pattern=_is_pattern(place))
+        for place, value in found.scalars()
+        if value and not value.startswith("/") and (_is_pattern(place) or str(place[-1]).endswith("_file"))
+    }
+    return found.with_values(values).text
+
+
+def _is_pattern(place: Place) -> bool:
+    return place[-2:-1] != () and place[-2] in PATH_LISTS and isinstance(place[-1], int)
+
+
+def _absolute(path: str, directory: Path, *, is_pattern: bool) -> str:
+    base = GLOB_CHARACTER.sub(r"\\\1", str(directory)) if is_pattern else str(directory)
+    return os.path.normpath(f"{base}/{path}")
 
 
 def write_monitoring(directory: Path, addresses: Addresses, shipped: Path = SHIPPED_DIRECTORY) -> None:
-    """Write `prometheus.yml`, `alertmanager.yml` and `rules/` for `addresses` into `directory`, replacing older ones.
+    """Write `prometheus.yml` and `alertmanager.yml` for `addresses` into `directory`, replacing older ones.
 
-    Raises `MissingError` where the shipped files are not beside the package.
+    Rules, templates and other files that they name are used where they are. Raises `MissingError` if the shipped files
+    are not beside the package, `UnusableFileError` if one is no YAML.
     """
     if not (shipped / "prometheus.yml").is_file():
         raise MissingError(f"no prometheus.yml in {shipped}; run ray-watcher from a checkout of its repository")
     directory.mkdir(parents=True, exist_ok=True)
-    _render(shipped / "prometheus.yml", directory, addresses)
-    _render(shipped / "alertmanager.yml", directory, addresses)
-    shutil.rmtree(directory / "rules", ignore_errors=True)  # a rule that was taken out must not live on here
-    shutil.copytree(shipped / "rules", directory / "rules")
-
-
-def _render(source: Path, directory: Path, addresses: Addresses) -> None:
-    (directory / source.name).write_text(rendered(source, str(source), addresses), encoding="utf-8")
+    for name in ("prometheus.yml", "alertmanager.yml"):
+        text = with_absolute_paths(rendered(shipped / name, str(shipped / name), addresses), shipped)
+        (directory / name).write_text(text, encoding="utf-8")
 
 
 def rendered(source: Path, shown: str, addresses: Addresses) -> str:
     """The text of the shipped file `source`, called `shown` in its head, with `addresses` put in."""
-    put_in = prometheus_config if source.name == "prometheus.yml" else alertmanager_config
-    config = put_in(yaml.safe_load(source.read_text(encoding="utf-8")), addresses)
-    return f"# Written by ray-watcher from {shown}; change that one.\n{yaml.safe_dump(config, sort_keys=False)}"
+    put_in = prometheus_text if source.name == "prometheus.yml" else alertmanager_text
+    try:
+        text = put_in(source.read_text(encoding="utf-8"), addresses)
+    except yaml_lines.UnreadableError as error:
+        raise UnusableFileError(str(replace(error.finding, path=str(source)))) from None
+    except UnicodeDecodeError:
+        raise UnusableFileError(f"{source}: is not text in UTF-8") from None
+    except RecursionError:
+        raise UnusableFileError(f"{source}: an alias stands for what it is in") from None
+    return f"# Written by ray-watcher from {shown}; change that one.\n{text}"
 
 
 def prometheus_command(directory: Path, addresses: Addresses, data: Path, log_level: str = "info") -> list[str]:

@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
-import yaml
 
-from ray_watcher.stack.monitoring import SHIPPED_DIRECTORY, Addresses, alertmanager_command, alertmanager_config
+from ray_watcher.stack.monitoring import SHIPPED_DIRECTORY, Addresses, alertmanager_command, alertmanager_text
 from ray_watcher_common.processes import free_ports
 from scaler.alerting import alertmanager, payload
 from scaler.alerting.alertmanager import AlertmanagerApi
@@ -96,9 +95,9 @@ def pair(tmp_path: Path) -> Iterator[Pair]:
     with ThreadingHTTPServer(("127.0.0.1", 0), Scaler) as server, contextlib.ExitStack() as started:
         thread = threading.Thread(target=server.serve_forever, args=(0.05,))
         thread.start()
-        shipped = yaml.safe_load((SHIPPED_DIRECTORY / "alertmanager.yml").read_text(encoding="utf-8"))
-        config = alertmanager_config(shipped, Addresses(scaler=f"127.0.0.1:{server.server_port}"))
-        (tmp_path / "alertmanager.yml").write_text(yaml.safe_dump(config), encoding="utf-8")
+        shipped = (SHIPPED_DIRECTORY / "alertmanager.yml").read_text(encoding="utf-8")
+        config = alertmanager_text(shipped, Addresses(scaler=f"127.0.0.1:{server.server_port}"))
+        (tmp_path / "alertmanager.yml").write_text(config, encoding="utf-8")
         for port, own, other in ((first, gossip_one, gossip_two), (second, gossip_two, gossip_one)):
             addresses = Addresses(alertmanager=f"127.0.0.1:{port}")
             command = alertmanager_command(tmp_path, addresses, tmp_path / f"{port}", "error")

@@ -39,8 +39,8 @@ def test_promtool_accepts_the_configuration(directory: Path) -> None:
     _accepts("promtool", "check", "config", directory / "prometheus.yml")
 
 
-def test_promtool_accepts_the_rules_without_a_warning(directory: Path) -> None:
-    _accepts("promtool", "check", "rules", "--lint-fatal", *sorted((directory / "rules").glob("*.yml")))
+def test_promtool_accepts_the_rules_without_a_warning() -> None:
+    _accepts("promtool", "check", "rules", "--lint-fatal", *sorted((rules_data.SHIPPED / "rules").glob("*.yml")))
 
 
 def test_amtool_accepts_the_configuration(directory: Path) -> None:
