@@ -15,6 +15,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from exporter import shapes
 from exporter.catalog import CATALOG
 from exporter.cluster import NodeStatus, Source, in_placement_group
+from ray_watcher_common.shown import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -62,7 +63,7 @@ def _metric(family: Family, found: list[Sample]) -> Metric:
     kind = CounterMetricFamily if family.name.endswith("_total") else GaugeMetricFamily
     metric = kind(family.name, family.help, labels=family.labels)
     for sample in found:
-        metric.add_metric(sample.labels, sample.value)
+        metric.add_metric([shown(label) for label in sample.labels], sample.value)
     return metric
 
 

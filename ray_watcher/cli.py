@@ -24,6 +24,7 @@ from ray_watcher.commands import (
 )
 from ray_watcher.errors import MissingError, WatcherError
 from ray_watcher.host import Host
+from ray_watcher.output import terminal
 from ray_watcher_common.settings import SettingsError
 from scaler.model.errors import ProviderUnavailableError, ScalerError
 
@@ -89,7 +90,7 @@ def _ended_like_interrupted() -> Iterator[None]:
 
 
 def _fail(message: str, exit_code: int) -> NoReturn:
-    click.echo(f"{click.style('error:', fg='red')} {message}", err=True)
+    terminal.error(message)
     raise click.exceptions.Exit(exit_code)
 
 

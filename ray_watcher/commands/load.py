@@ -58,15 +58,18 @@ def load(
         return
     try:
         for event in loads.follow(job, timeout):
-            terminal.say(told(event) if terminal.on_terminal() else terminal.one_line(event))
+            if terminal.on_terminal():
+                terminal.say(sentence(event))
+            else:
+                terminal.one_line(event)
     except KeyboardInterrupt:
         job.stop()
         terminal.note(f"stopped the tasks of job {job.submission_id}")
         raise
 
 
-def told(event: Event) -> str:
-    """An event of the driver for people."""
+def sentence(event: Event) -> str:
+    """An event of the driver, for people."""
     return _SENTENCES[event["event"]].format(**event, where=event.get("instance_id") or "the head")
 
 

@@ -51,7 +51,7 @@ def logs_ray(host: Host, /, service: str, tail: int, *, follow: bool, **given: A
     """  # noqa: D301  # \b is click's
     settings = load(OperatorSettings, **chosen(given))
     for line in _lines(host, settings, service, tail, follow=follow):
-        terminal.say(line)
+        terminal.log_line(line)
 
 
 def _lines(host: Host, settings: OperatorSettings, service: str, tail: int, *, follow: bool) -> Iterator[str]:

@@ -18,6 +18,7 @@ from rich.text import Text
 
 from ray_watcher.demo.scene import Scene, changes
 from ray_watcher.output import terminal
+from ray_watcher_common.shown import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -89,7 +90,7 @@ class LiveView:
         self._live.stop()
 
     def _above(self, line: str) -> None:
-        self._console.print(Text(line, style="bold" if "decision:" in line else ""))
+        self._console.print(Text(shown(line), style="bold" if "decision:" in line else ""))
 
     def _picture(self) -> Panel:
         scene = self._scene
@@ -124,7 +125,7 @@ def _words(scene: Scene) -> Table:
     table = Table.grid(padding=(0, 2))
     table.add_column(min_width=LABEL_WIDTH)
     table.add_row("alerts", _states(scene.alerts))
-    table.add_row("decision", Text(scene.decision) if scene.decision else Text("none yet", style="dim"))
+    table.add_row("decision", Text(shown(scene.decision)) if scene.decision else Text("none yet", style="dim"))
     table.add_row("workers", _states(scene.workers[:SHOWN_WORKERS]))
     return table
 
@@ -134,5 +135,5 @@ def _states(named: tuple[tuple[str, str], ...]) -> Table | Text:
         return Text("none", style="dim")
     table = Table.grid(padding=(0, 2))
     for name, state in named:
-        table.add_row(Text(name), terminal.styled(state))
+        table.add_row(terminal.styled(name), terminal.styled(state))
     return table

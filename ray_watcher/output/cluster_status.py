@@ -94,7 +94,7 @@ def _show_demand(state: ClusterState) -> None:
         terminal.heading(f"Waiting for room: {state.pending_tasks}")
         terminal.table(["kind", "shape", "count"], [[d["kind"], d["shape"], str(d["count"])] for d in waiting])
     else:
-        terminal.say("\nNothing waits for room.")
+        terminal.heading("No pending requests")
 
 
 def _row(seen: Roster, worker: Worker) -> list[str]:

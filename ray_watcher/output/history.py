@@ -65,5 +65,5 @@ def show(history: Mapping[str, Any], *, with_plot: bool, width: int) -> None:
     if history["truncated"]:
         terminal.note("there is more: use --limit, --since, or filters")
     if with_plot:
-        terminal.say()
-        terminal.say("\n".join(charts(history, width)))
+        for line in ("", *charts(history, width)):
+            terminal.say(line)

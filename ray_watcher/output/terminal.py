@@ -1,4 +1,8 @@
-"""What commands print: coloured tables on a terminal, aligned plain lines or JSON in a pipe."""
+"""What commands print: coloured tables on a terminal, aligned plain lines or JSON in a pipe.
+
+All output passes through here, and much of it was written by others (alerts, labels, containers, tasks): what a
+terminal would act on is shown as text, see `ray_watcher_common.shown`.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +15,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+from ray_watcher_common.shown import shown, shown_in_colour, without_colour
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,45 +36,64 @@ def on_terminal() -> bool:
 
 
 def say(line: str = "") -> None:
-    """One line of result on standard output."""
-    click.echo(line)
+    """Print one line of the result to standard output."""
+    click.echo(shown(line))
+
+
+def log_line(line: str) -> None:
+    """Print one line of a log: on a terminal with its colours, in a pipe without."""
+    click.echo(shown_in_colour(line) if on_terminal() else without_colour(line))
+
+
+def error(message: str) -> None:
+    """Print why the command failed to standard error."""
+    click.echo(f"{click.style('error:', fg='red')} {_block(message)}", err=True)
 
 
 def warn(message: str) -> None:
-    """What the user should know though the command goes on, on standard error."""
-    click.echo(f"{click.style('warning:', fg='yellow')} {message}", err=True)
+    """Print what the user should know, although the command continues, to standard error."""
+    click.echo(f"{click.style('warning:', fg='yellow')} {_block(message)}", err=True)
 
 
 def note(message: str) -> None:
-    """What is going on meanwhile, on standard error: results stay clean in a pipe."""
-    click.echo(click.style(message, dim=True), err=True)
+    """Print progress to standard error, so that a pipe receives results only."""
+    click.echo(click.style(_block(message), dim=True), err=True)
+
+
+def _block(message: str) -> str:
+    """Lines after the first are indented: none of them can pass for a message of its own."""
+    return "\n  ".join(shown(line) for line in message.split("\n"))
 
 
 def facts(pairs: Sequence[tuple[str, str]]) -> None:
-    """Names and values, one a line, aligned."""
+    """Print names and values, aligned, one pair a line."""
     width = max(len(name) for name, _ in pairs)
     for name, value in pairs:
-        click.echo(f"{click.style(name.ljust(width), bold=True)}  {value}")
+        click.echo(f"{click.style(name.ljust(width), bold=True)}  {shown(value)}")
 
 
 def heading(title: str) -> None:
-    """The title of what follows."""
-    click.echo(f"\n{click.style(title, bold=True)}")
+    """Print the title of the following section."""
+    click.echo(f"\n{click.style(shown(title), bold=True)}")
 
 
 def document(value: Any) -> None:
-    """A value as JSON, for scripts."""
-    click.echo(json.dumps(value, indent=2))
+    """Print a value as JSON, for scripts."""
+    click.echo(_json(value, indent=2))
 
 
-def one_line(value: Any) -> str:
-    """A value as one line of JSON."""
-    return json.dumps(value)
+def one_line(value: Any) -> None:
+    """Print a value as one line of JSON."""
+    click.echo(_json(value))
+
+
+def _json(value: Any, indent: int | None = None) -> str:
+    return json.dumps(value, indent=indent).replace("\x7f", "\\u007f")  # the one control character that JSON keeps
 
 
 def styled(cell: str) -> Text:
-    """A cell, coloured where its word is a state."""
-    return Text(cell, style=STYLES.get(cell, ""))
+    """A cell, coloured if its word is a state."""
+    return Text(shown(cell), style=STYLES.get(cell, ""))
 
 
 def rich_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
@@ -83,7 +108,7 @@ def rich_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
 
 def plain_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """The table as aligned columns, two blanks apart, without trailing blanks."""
-    lines = [[header.upper() for header in headers], *rows]
+    lines = [[header.upper() for header in headers], *([shown(cell) for cell in row] for row in rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(headers))]
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines

@@ -100,7 +100,8 @@ def show(status: Mapping[str, Any]) -> None:
     for program, lines in status["logs"].items():
         if lines:
             terminal.heading(f"Log of {program} (last {len(lines)} lines)")
-            terminal.say("\n".join(lines))
+            for line in lines:
+                terminal.log_line(line)
 
 
 def _show_alerts(found: list[dict[str, Any]] | None) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from prometheus_client.core import GaugeMetricFamily
 
+from ray_watcher_common.shown import shown
 from scaler.explain.anomalies import Case
 from scaler.model.circuit_breaker import HEALTHY, BreakerState
 from scaler.model.decision import HELD_CAUSES
@@ -85,5 +86,5 @@ def _gauge(name: str, samples: Samples) -> GaugeMetricFamily:
     metric = CATALOG[name]
     family = GaugeMetricFamily(name, metric.help, labels=metric.labels)
     for labels, value in samples:
-        family.add_metric(labels, value)
+        family.add_metric([shown(label) for label in labels], value)
     return family

@@ -87,6 +87,7 @@ class World:
     drained: set[str] = field(default_factory=set)
     pending: int = 0
     deaf: bool = False
+    refusal: str = "the node is no longer idle"
     image: str = ""
     compose: Sequence[ProgramContainer] = ()
     meanwhile: Callable[[], None] = lambda: None
@@ -162,7 +163,7 @@ class _FakeDrainer:
         assert reason
         name = next(name for name in self.world.worker_ids() if node_id(name) == wanted)
         if name in self.world.busy:
-            return DrainReply(accepted=False, message="the node is no longer idle")
+            return DrainReply(accepted=False, message=self.world.refusal)
         self.world.drained.add(name)
         return DrainReply(accepted=True)
 

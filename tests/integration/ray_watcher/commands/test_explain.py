@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import threading
 import time
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -17,12 +14,12 @@ from ray_watcher_common.processes import free_ports
 from scaler.journal.journal import DONE, Journal
 from scaler.model.decision import Action, Cause, Plan
 from scaler.model.workers import ActionKind
+from support.answering import answering
 from support.explained_golden import GOLDEN, STATE
 from support.situations import SITUATIONS
 from support.watcher_fakes import World
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 BURST = SITUATIONS["a burst during the cooldown"]
@@ -38,29 +35,6 @@ UP = {
         }
     ],
 }
-
-
-@contextmanager
-def answering(**replies: Any) -> Iterator[tuple[str, list[str]]]:
-    """A server that says `replies` at `/state`, `/api/v1/status`, `/api/v1/history`; and what it was asked."""
-    paths = {"/state": "state", "/api/v1/status": "status", "/api/v1/history": "history"}
-    asked: list[str] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            asked.append(self.path)
-            reply = replies.get(paths.get(urlsplit(self.path).path, ""))
-            self.send_response(404 if reply is None else 200)
-            self.end_headers()
-            self.wfile.write(json.dumps(reply).encode())
-
-        def log_message(self, *_args: object) -> None:
-            """Keep quiet."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"127.0.0.1:{server.server_port}", asked
-        server.shutdown()
 
 
 @pytest.fixture(autouse=True)
