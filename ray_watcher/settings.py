@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -12,13 +11,15 @@ from pydantic import Field, SecretStr
 
 from ray_watcher.cluster.base import HeadOptions
 from ray_watcher_common.settings import HostPort, split_host_port
+from ray_watcher_common.shipped import checkout
 from scaler.config.settings import ScalerSettings
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pydantic.fields import FieldInfo
 
 HTTP_PORT = 80  # of a dashboard URL that names none
-ROOT = Path(__file__).resolve().parents[1]
 NOT_IN_A_PROJECT = re.compile(r"^[_-]+|[^a-z0-9_-]")  # what Compose leaves out of a directory's name
 
 
@@ -44,10 +45,14 @@ class OperatorSettings(ScalerSettings):
 
     @property
     def project(self) -> str | None:
-        """The Compose project of our containers; where none is named, that of the Compose file beside us, if any."""
+        """The Compose project of our containers; if none is named, that of the checkout's Compose file, if any."""
         named = self.compose_project or os.environ.get("COMPOSE_PROJECT_NAME")
-        here = NOT_IN_A_PROJECT.sub("", ROOT.name.lower()) if (ROOT / "docker-compose.yml").is_file() else ""
-        return named or here or None
+        return named or _project_of(checkout()) or None
+
+
+def _project_of(root: Path | None) -> str:
+    """The name that Compose gives to the project in a checkout's docker-compose.yml; "" outside a checkout."""
+    return NOT_IN_A_PROJECT.sub("", root.name.lower()) if root else ""
 
 
 def variable(name: str) -> str:

@@ -10,17 +10,18 @@ import os
 import re
 import shutil
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ray_watcher.errors import MissingError, UnusableFileError
 from ray_watcher_common import yaml_lines
+from ray_watcher_common.shipped import shipped_path
 from ray_watcher_common.yaml_edit import Place, Text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
-SHIPPED_DIRECTORY = Path(__file__).resolve().parents[2] / "prometheus"
+SHIPPED_DIRECTORY = shipped_path("prometheus")
 SCALER_RECEIVER = "ray-watcher"
 RAY_NODES = "ray-nodes"
 PATH_LISTS = frozenset({"rule_files", "scrape_config_files", "files", "templates"})
@@ -157,7 +158,7 @@ def write_monitoring(directory: Path, addresses: Addresses, shipped: Path = SHIP
     are not beside the package, `UnusableFileError` if one is no YAML.
     """
     if not (shipped / "prometheus.yml").is_file():
-        raise MissingError(f"no prometheus.yml in {shipped}; run ray-watcher from a checkout of its repository")
+        raise MissingError(f"no prometheus.yml in {shipped}; the installation is incomplete, install ray-watcher again")
     directory.mkdir(parents=True, exist_ok=True)
     for name in ("prometheus.yml", "alertmanager.yml"):
         text = with_absolute_paths(rendered(shipped / name, str(shipped / name), addresses), shipped)

@@ -204,7 +204,7 @@ def test_a_file_that_is_no_yaml_is_named_with_its_line(tmp_path: Path) -> None:
 
 
 def test_without_the_shipped_files_the_message_says_so(tmp_path: Path) -> None:
-    with pytest.raises(MissingError, match="checkout"):
+    with pytest.raises(MissingError, match=r"no prometheus\.yml"):
         write_monitoring(tmp_path / "out", ADDRESSES, shipped=tmp_path)
     assert not (tmp_path / "out").exists()
 

@@ -39,26 +39,18 @@ def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("directory", "file", "environment", "project"),
+    ("root", "environment", "project"),
     [
-        pytest.param("Ray-Watcher.2", True, {}, "ray-watcher2", id="by its directory, as Compose names it"),
-        pytest.param("x", True, {"COMPOSE_PROJECT_NAME": "mine"}, "mine", id="by Compose's own variable"),
-        pytest.param("x", True, {"WATCHER_COMPOSE_PROJECT": "ours"}, "ours", id="by ours"),
-        pytest.param("x", False, {}, None, id="no Compose file"),
+        pytest.param("Ray-Watcher.2", {}, "ray-watcher2", id="by its directory, as Compose names it"),
+        pytest.param("x", {"COMPOSE_PROJECT_NAME": "mine"}, "mine", id="by Compose's own variable"),
+        pytest.param("x", {"WATCHER_COMPOSE_PROJECT": "ours"}, "ours", id="by ours"),
+        pytest.param(None, {}, None, id="no checkout, so no Compose file"),
     ],
 )
-def test_our_containers_belong_to_the_project_of_the_compose_file_beside_us(  # the columns of the table
-    directory: str,
-    file: bool,
-    environment: dict[str, str],
-    project: str | None,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+def test_our_containers_belong_to_the_project_of_the_checkouts_compose_file(
+    root: str | None, environment: dict[str, str], project: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / directory).mkdir()
-    if file:
-        (tmp_path / directory / "docker-compose.yml").touch()
-    monkeypatch.setattr(ray_watcher.settings, "ROOT", tmp_path / directory)
+    monkeypatch.setattr(ray_watcher.settings, "checkout", lambda: Path(root) if root else None)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     assert load(OperatorSettings).project == project
