@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from scaler.model.policy import Policy
 
 BUSY_SECONDS = 0.5  # between the shipped scaler's reconciles while something goes on
-FLIGHTS_AT_ONCE = 32  # launches that the shipped scaler has on their way at once, and as many removals
+ACTIONS_AT_ONCE = 32  # launches that the shipped scaler has on their way at once, and as many removals
 CPU_THRESHOLD = 0.8  # WATCHER_CPU_THRESHOLD's default
 RAY_LOOP_SECONDS = 5.0  # AUTOSCALER_UPDATE_INTERVAL_S
 GUIDE_CHECK_SECONDS = 10.0  # WATCHER_CHECK_INTERVAL
@@ -75,7 +75,7 @@ class RayWatcher:
 
     policy: Policy
     timing: Timing
-    flights: int = FLIGHTS_AT_ONCE
+    flights: int = ACTIONS_AT_ONCE
     plans: int = 0
     _last_up: float | None = None
     _last_down: float | None = None

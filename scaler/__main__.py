@@ -24,7 +24,7 @@ from scaler.clients.exporter import StateReader
 from scaler.clients.gcs import GcsDrainer
 from scaler.config.policy_file import policy_from
 from scaler.config.settings import ScalerSettings
-from scaler.control.actions import Flights
+from scaler.control.actions import ActionRunner
 from scaler.control.custom_planner import load_planner
 from scaler.control.lease import Lease
 from scaler.control.view import Alarm
@@ -46,8 +46,8 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-FLIGHTS_AT_ONCE = 32  # launches, and as many removals; one takes a third of a second, and joins overlap anyway
-ENDING_SECONDS = 3.0  # for launches to land; supervisors lose patience after some 10 s
+ACTIONS_AT_ONCE = 32  # launches, and as many removals; a launch takes a third of a second, and joins overlap anyway
+ENDING_SECONDS = 3.0  # for launches to end; supervisors kill after some 10 s
 
 
 class SystemClock:
@@ -71,9 +71,9 @@ def run(settings: ScalerSettings) -> None:
     clock, alarm, metrics, policy = SystemClock(), Alarm(), ScalerMetrics(), policy_from(settings)
     journal = _journal(settings.journal_file, lease, clock)
     provider = MeteredProvider(provider_from_settings(settings), metrics)
-    executor = ThreadPoolExecutor(FLIGHTS_AT_ONCE, thread_name_prefix="flight")
-    removals = ThreadPoolExecutor(FLIGHTS_AT_ONCE, thread_name_prefix="removal")
-    flights = Flights(
+    executor = ThreadPoolExecutor(ACTIONS_AT_ONCE, thread_name_prefix="action")
+    removals = ThreadPoolExecutor(ACTIONS_AT_ONCE, thread_name_prefix="removal")
+    runner = ActionRunner(
         provider=provider,
         drainer=GcsDrainer(settings.gcs_address, settings.ray_token),
         journal=journal,
@@ -82,13 +82,13 @@ def run(settings: ScalerSettings) -> None:
         clock=clock,
         executor=executor,
         removals=removals,
-        landed=alarm.ring,
+        on_success=alarm.ring,
         stop_grace=settings.stop_grace,
     )
     reconciler = Reconciler(
         reader=StateReader(settings.exporter_url, settings.stale_after),
         provider=provider,
-        flights=flights,
+        runner=runner,
         journal=journal,
         policy=policy,
         metrics=metrics,
@@ -133,7 +133,7 @@ def run(settings: ScalerSettings) -> None:
     serve(create_app(api), listening)
     stop.set()
     alarm.ring("stop")
-    flights.wait(ENDING_SECONDS)
+    runner.wait(ENDING_SECONDS)
     log.info("scaler ends; workers stay")
 
 
@@ -160,7 +160,7 @@ def main() -> None:
     except (SettingsError, ScalerError, OSError) as error:
         fail(str(error))
     sys.stderr.flush()
-    os._exit(0)  # a removal may fly for half a minute yet; it is journaled, and the next run looks anew
+    os._exit(0)  # a removal may take another half minute; it is journaled, and the next run determines its outcome
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """Observe → plan → apply → record: the scaler's main flow.
 
-One reconcile at a time; what it starts (a launch takes a third of a second, a removal up to half a minute)
-flies in the background, so that one slow or broken worker never holds up the loop. What is in flight is part
-of the next observation, and every flight that lands wakes the loop.
+One reconcile at a time; the actions it starts (a launch takes a third of a second, a removal up to half a minute)
+run in the background, so that one slow or broken worker never holds up the loop. Actions in progress are part of
+the next observation, and each action that succeeds wakes the loop.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     import threading
     from collections.abc import Callable
 
-    from scaler.control.actions import Flights
+    from scaler.control.actions import ActionRunner
     from scaler.control.custom_planner import Planner
     from scaler.control.view import Alarm
     from scaler.journal.journal import Journal
@@ -56,7 +56,7 @@ class Reconciler:
         *,
         reader: ClusterReader,
         provider: WorkerProvider,
-        flights: Flights,
+        runner: ActionRunner,
         journal: Journal,
         policy: Policy,
         metrics: ScalerMetrics,
@@ -64,13 +64,13 @@ class Reconciler:
         alarm: Alarm,
         planner: Planner = plan,
     ) -> None:
-        self._reader, self._provider, self._flights = reader, provider, flights
+        self._reader, self._provider, self._runner = reader, provider, runner
         self._journal, self._policy, self._metrics = journal, policy, metrics
         self._clock, self._alarm, self.planner = clock, alarm, planner
         self._said: dict[object, float] = {}
         self._sampler, self._stages = Sampler(journal), StageTracker()
         self._loose_ends = LooseEnds(journal, metrics)
-        self._airborne: frozenset[str] = frozenset()
+        self._running: frozenset[str] = frozenset()
         self._draining: dict[str, float] = {}  # since when each worker has been draining
         self._forgotten_at = 0.0
         self.begin()
@@ -91,10 +91,10 @@ class Reconciler:
         if self._journal.problem:
             self._journal.probe()
         observation = self.observe(now)
-        self._loose_ends.tie_up(observation, self._airborne, now)
+        self._loose_ends.tie_up(observation, self._running, now)
         proposed = self.planner(observation, self._policy, now)
         decision_id = self._record(trigger, proposed, now)
-        launched = self._flights.start(decision_id, proposed.actions, observation.workers)
+        launched = self._runner.start(decision_id, proposed.actions, observation.workers)
         self._metrics.observe_stages(self._stages.see(observation, proposed, launched, now))
         odd = anomalies(observation, self._loose_ends.adopted)
         self.view = View(now, observation, proposed, self._stages.last, odd)
@@ -135,9 +135,9 @@ class Reconciler:
 
     def _list_workers(self, snapshot: Snapshot | None, now: float) -> tuple[tuple[Worker, ...], str]:
         """The workers, or those that were last seen and why the provider does not tell."""
-        airborne = self._flights.airborne()  # first: what lands meanwhile is in the provider's list too
-        self._airborne = frozenset(airborne)
-        instances = {id_: flight.placeholder for id_, flight in airborne.items() if flight.placeholder}
+        running = self._runner.running()  # first: an action that ends meanwhile is in the provider's list too
+        self._running = frozenset(running)
+        instances = {id_: action.placeholder for id_, action in running.items() if action.placeholder}
         try:
             instances |= {instance.worker_id: instance for instance in self._provider.list()}
         except ProviderError as error:
@@ -147,7 +147,7 @@ class Reconciler:
             snapshot,
             last_seen=self._last_seen,
             launched=self._journal.launched(),
-            running={worker_id: flight.kind for worker_id, flight in airborne.items()},
+            running={worker_id: action.kind for worker_id, action in running.items()},
             now=now,
             join_timeout=self._policy.join_timeout,
         )

@@ -30,7 +30,7 @@ def _row(entry: Mapping[str, Any], form: str) -> list[str]:
         what,
         entry["worker_id"] or "-",
         entry["cause"],
-        (entry["outcome"] or "in flight") if is_action else "-",
+        (entry["outcome"] or "in progress") if is_action else "-",
         _seconds(entry["took_seconds"]),
         _seconds(entry["joined_after_seconds"]),
         entry["reason"] + problem,

@@ -1,4 +1,4 @@
-"""Actions on their way: written down before they happen, carried out in the background, and their outcome after."""
+"""Runs actions in the background: each is journaled before it starts, and its outcome after it ends."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ log = structlog.get_logger()
 
 
 Outcome = tuple[int, str, str, float]
-"""Action, outcome, detail and time of an action that has ended, as the journal takes them."""
+"""Id, outcome, detail and end (unix seconds) of an action, in the order of `Journal.conclude`."""
 
 
 class NewId(Protocol):
-    """Makes worker ids; an argument so that tests know them."""
+    """Makes worker ids; an argument, so that tests can predict them."""
 
     def __call__(self, index: int) -> str:
-        """The id of a new `worker-<index>`; unlike any before, for Ray remembers the dead."""
+        """The id of a new `worker-<index>`; never used before, because Ray remembers dead nodes."""
 
 
 def random_id(index: int) -> str:
@@ -50,17 +50,17 @@ def random_id(index: int) -> str:
 
 
 @dataclass(frozen=True)
-class Flight:
-    """One action on its way; `request` is the worker to be, where it makes one."""
+class RunningAction:
+    """One action in progress; `request` describes the new worker if the action creates one."""
 
     kind: ActionKind
     started_at: float
     request: LaunchRequest | None = None
-    until: float | None = None  # it failed, and counts as airborne until then: not to be tried again at once
+    retry_at: float | None = None  # it failed, and counts as running until then, so that it is not retried at once
 
     @property
     def placeholder(self) -> Instance | None:
-        """Stands for a worker that the provider does not list yet."""
+        """Stands in for a worker that the provider does not list yet."""
         if self.request is None:
             return None
         kind = self.request.worker_type.name
@@ -68,15 +68,15 @@ class Flight:
             self.request.worker_id, self.request.index, kind, InstanceStatus.REQUESTED, created_at=self.started_at
         )
 
-    def has_rested(self, now: float) -> bool:
-        """Whether it failed so long ago that it may be tried again; or the clock was set back since."""
-        return self.until is not None and not now < self.until <= now + RETRY_SECONDS
+    def may_retry(self, now: float) -> bool:
+        """Whether it failed long enough ago to be retried, or the clock was set back since."""
+        return self.retry_at is not None and not now < self.retry_at <= now + RETRY_SECONDS
 
 
-class Flights:
-    """Starts actions on `executor` and knows those that have not landed; `landed` is called after each success."""
+class ActionRunner:
+    """Starts actions on `executor` and tracks those in progress; calls `on_success` after each that succeeds."""
 
-    def __init__(  # noqa: PLR0913  # the ports it flies to
+    def __init__(  # noqa: PLR0913  # the ports that actions use
         self,
         *,
         provider: WorkerProvider,
@@ -86,45 +86,45 @@ class Flights:
         metrics: ScalerMetrics,
         clock: Clock,
         executor: Executor,
-        landed: Callable[[str], None],
+        on_success: Callable[[str], None],
         removals: Executor | None = None,
         stop_grace: float = 35.0,
         new_id: NewId = random_id,
     ) -> None:
         self._provider, self._drainer, self._journal, self._policy = provider, drainer, journal, policy
-        self._metrics, self._clock, self._executor, self._landed = metrics, clock, executor, landed
-        self._removals = removals or executor  # of its own, where a stubborn worker shall not hold up launches
+        self._metrics, self._clock, self._executor, self._on_success = metrics, clock, executor, on_success
+        self._removals = removals or executor  # separate, so that a slow removal does not delay launches
         self._stop_grace, self._new_id = stop_grace, new_id
         self._lock = threading.Lock()
-        self._airborne: dict[str, Flight] = {}
-        self._taken_by_strangers: set[int] = set()  # indexes that a launch was refused; the provider lists no holder
+        self._running: dict[str, RunningAction] = {}
+        self._refused_indexes: set[int] = set()  # held by something that the provider does not list
         self._unwritten: list[Outcome] = []
 
-    def airborne(self) -> dict[str, Flight]:
-        """What is on its way now, by worker id."""
+    def running(self) -> dict[str, RunningAction]:
+        """Actions in progress, by worker id."""
         self._write_outcomes()
         now = self._clock.now()
         with self._lock:
-            for worker_id in [id_ for id_, flight in self._airborne.items() if flight.has_rested(now)]:
-                del self._airborne[worker_id]
-            return dict(self._airborne)
+            for worker_id in [id_ for id_, action in self._running.items() if action.may_retry(now)]:
+                del self._running[worker_id]
+            return dict(self._running)
 
     def wait(self, seconds: float) -> None:
-        """Until all have landed, at most `seconds`."""
+        """Wait until no action is in progress, at most `seconds`."""
         deadline = time.monotonic() + seconds
-        while any(flight.until is None for flight in self.airborne().values()) and time.monotonic() < deadline:
+        while any(action.retry_at is None for action in self.running().values()) and time.monotonic() < deadline:
             time.sleep(WAIT_POLL_SECONDS)
 
     def start(self, decision_id: int, actions: Iterable[Action], workers: Collection[Worker]) -> dict[str, Action]:
-        """Write `actions` down and let them fly; `workers` are those whose index is taken. Raises `JournalError`.
+        """Journal `actions` and start them; the indexes of `workers` are taken. Raises `JournalError`.
 
-        Indexes are given out here for all of them: the first may have landed before the last one starts. Returns the
+        Indexes are assigned here for all of them, because the first may end before the last one starts. Returns the
         launches, by worker id.
         """
         launched: dict[str, Action] = {}
         taken = {worker.index for worker in workers}
-        taken |= {flight.request.index for flight in self.airborne().values() if flight.request}
-        taken |= self._taken_by_strangers
+        taken |= {running.request.index for running in self.running().values() if running.request}
+        taken |= self._refused_indexes
         indexes = {worker.worker_id: worker.index for worker in workers}
         for action in actions:
             request = self._request(action, indexes, taken) if action.kind in MAKES_WORKERS else None
@@ -141,12 +141,12 @@ class Flights:
         action_id = self._journal.intend(decision_id, action, worker_id, now)
         log.info(action.kind.value, worker=worker_id, cause=action.cause.value, reason=action.reason)
         with self._lock:
-            self._airborne[worker_id] = Flight(action.kind, now, request)
+            self._running[worker_id] = RunningAction(action.kind, now, request)
         executor = self._removals if action.kind is ActionKind.REMOVE else self._executor
-        executor.submit(self._fly, action_id, action, worker_id, request)
+        executor.submit(self._run, action_id, action, worker_id, request)
 
     def _request(self, action: Action, indexes: Mapping[str, int], taken: set[int]) -> LaunchRequest:
-        """The worker to be: a warm one where the action names it, else a new one."""
+        """The worker to launch: the warm one that the action names, else a new one."""
         kind = self._policy.worker_type(action.worker_type)
         if kind is None:
             raise ScalerError(f"the plan names worker type {action.worker_type!r}, which the policy does not have")
@@ -155,19 +155,19 @@ class Flights:
         index = lowest_free_index(taken)
         return LaunchRequest(self._new_id(index), index, kind)
 
-    def _fly(self, action_id: int, action: Action, worker_id: str, request: LaunchRequest | None) -> None:
+    def _run(self, action_id: int, action: Action, worker_id: str, request: LaunchRequest | None) -> None:
         outcome, detail = DONE, ""
         try:
             self._carry_out(action, worker_id, request)
         except ScalerError as error:
             outcome, detail = FAILED, str(error)
             if request is not None and isinstance(error, IndexTakenError):
-                self._taken_by_strangers.add(request.index)
+                self._refused_indexes.add(request.index)
             log.warning("action failed", action=action.kind.value, worker=worker_id, problem=detail)
         except Exception as error:
             outcome, detail = FAILED, f"{type(error).__name__}: {error}"
             log.exception("action failed", action=action.kind.value, worker=worker_id)
-        self._land(action_id, action, worker_id, outcome, detail)
+        self._end(action_id, action, worker_id, outcome, detail)
 
     def _carry_out(self, action: Action, worker_id: str, request: LaunchRequest | None) -> None:
         if request is not None and action.kind is ActionKind.PREPARE:
@@ -181,30 +181,30 @@ class Flights:
             if not reply.accepted:
                 raise DrainRefusedError(f"Ray keeps it: {reply.message}")
 
-    def _land(self, action_id: int, action: Action, worker_id: str, outcome: str, detail: str) -> None:
+    def _end(self, action_id: int, action: Action, worker_id: str, outcome: str, detail: str) -> None:
         self._metrics.action_ended(action.kind, action.cause, outcome)
         with self._lock:
             self._unwritten.append((action_id, outcome, detail, self._clock.now()))
         if problem := self._write_outcomes():
             log.warning("outcome not written down yet", worker=worker_id, outcome=outcome, problem=problem)
         with self._lock:
-            flight = self._airborne.pop(worker_id)
+            ended = self._running.pop(worker_id)
             if outcome == FAILED and action.kind is ActionKind.REMOVE:
-                self._airborne[worker_id] = replace(flight, until=self._clock.now() + RETRY_SECONDS)
+                self._running[worker_id] = replace(ended, retry_at=self._clock.now() + RETRY_SECONDS)
         if outcome == DONE:
-            self._landed(action.kind.value)
+            self._on_success(action.kind.value)
 
     def _write_outcomes(self) -> str:
-        """Write down those too that the journal could not take when they came; returns why it still cannot."""
+        """Journal all outcomes that are not yet on disk; returns why that is not possible, else ""."""
         with self._lock:
-            waiting, self._unwritten = self._unwritten, []
+            unwritten, self._unwritten = self._unwritten, []
         try:
-            while waiting:
-                self._journal.conclude(*waiting[0])
-                del waiting[0]
+            while unwritten:
+                self._journal.conclude(*unwritten[0])
+                del unwritten[0]
         except JournalError as error:
             return str(error)
         finally:
             with self._lock:
-                self._unwritten = [*waiting, *self._unwritten]
+                self._unwritten = [*unwritten, *self._unwritten]
         return ""

@@ -51,20 +51,20 @@ class LooseEnds:
         self._known: set[str] = set()  # workers that the journal was asked about already
         self.adopted: frozenset[str] = frozenset()
 
-    def tie_up(self, observation: Observation, airborne: Collection[str], now: float) -> None:
-        """Close what no flight will close, and adopt whom nobody knows. Raises `JournalError`.
+    def tie_up(self, observation: Observation, running: Collection[str], now: float) -> None:
+        """Close actions that nothing will close, and adopt unknown workers. Raises `JournalError`.
 
-        `airborne` are the ids of workers with a flight that had not landed before the observation was made.
+        `running` are the ids of workers whose action was in progress when the observation was made.
         """
         if observation.provider_problem:
             return
         workers = {worker.worker_id: worker for worker in observation.workers}
         for record in self._journal.open_actions():
             drain_unseen = record.action == ActionKind.DRAIN.value and observation.snapshot is None
-            if record.worker_id not in airborne and not drain_unseen:
+            if record.worker_id not in running and not drain_unseen:
                 self._close(record, workers.get(record.worker_id), now)
         for worker in observation.workers:
-            if worker.worker_id not in self._known and worker.worker_id not in airborne:
+            if worker.worker_id not in self._known and worker.worker_id not in running:
                 self._meet(worker, now)
         self._known &= workers.keys()
         self.adopted = self._journal.adopted() if workers else frozenset()

@@ -64,7 +64,7 @@ class Entry:
     cause: str
     reason: str
     decision_id: int
-    outcome: str | None = None  # None for an action in flight, and for what is no action
+    outcome: str | None = None  # None for an action in progress, and for what is no action
     took_seconds: float | None = None
     joined_after_seconds: float | None = None
     detail: str = ""

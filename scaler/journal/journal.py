@@ -45,7 +45,7 @@ ORDER BY id DESC
 
 @dataclass(frozen=True)
 class ActionRecord:
-    """One action as journaled; times are unix seconds, `outcome` is None while it is in flight."""
+    """One action as journaled; times are unix seconds, `outcome` is None while it is in progress."""
 
     action_id: int
     decision_id: int
@@ -259,7 +259,7 @@ class Journal(AlertJournal):
         return self._actions("ORDER BY id DESC LIMIT ?", limit)
 
     def open_actions(self) -> list[ActionRecord]:
-        """Those without an outcome, oldest first: in flight now, or left so by a process that ended."""
+        """Those without an outcome, oldest first: in progress now, or left so by a process that ended."""
         return self._actions("WHERE outcome IS NULL ORDER BY id")
 
     def _actions(self, which: str, *values: int) -> list[ActionRecord]:

@@ -1,6 +1,6 @@
 """Lives of a scaler that end at a chosen step, on workers that are real processes or containers.
 
-The scaler is its own: journal, flights, reconciler, provider. Ray is pretended, and all that outlives a life
+The scaler is its own: journal, action runner, reconciler, provider. Ray is pretended, and all that outlives a life
 (workers, what was drained, the journal) lies in one directory, so that the next life finds what a real one would.
 A step is whatever changes the world: a write, a removal, a new process, a signal, a commit, a word to Ray. Python tells
 of most by itself (`sys.addaudithook`), so none is forgotten when the code changes.
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
 from ray_watcher_common import detached
-from scaler.control.actions import Flights
+from scaler.control.actions import ActionRunner
 from scaler.control.view import Alarm
 from scaler.journal.journal import Journal
 from scaler.model.cluster import Direction, DrainReply, NodeStatus
@@ -172,10 +172,10 @@ def _reconciler(place: Place, ray: PretendedRay, journal: Journal, clock: FakeCl
     limits = policy(kind, max_workers=MAX_WORKERS, scale_up_cooldown=5, scale_down_cooldown=5)
     alarm, metrics, provider = Alarm(), ScalerMetrics(), place.provider(ray.fate.take)
     shared: dict[str, Any] = {"journal": journal, "policy": limits, "metrics": metrics, "clock": clock}
-    flights = Flights(
-        **shared, provider=provider, drainer=ray, executor=AtOnceExecutor(), landed=alarm.ring, stop_grace=0.5
+    runner = ActionRunner(
+        **shared, provider=provider, drainer=ray, executor=AtOnceExecutor(), on_success=alarm.ring, stop_grace=0.5
     )
-    return Reconciler(**shared, reader=ray, provider=provider, flights=flights, alarm=alarm)
+    return Reconciler(**shared, reader=ray, provider=provider, runner=runner, alarm=alarm)
 
 
 def in_a_process_of_its_own(work: Callable[[], list[str]]) -> list[str] | None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from scaler.control.actions import Flights
+from scaler.control.actions import ActionRunner
 from scaler.control.view import Alarm
 from scaler.journal.journal import Journal
 from scaler.model.cluster import Direction, DrainReply, InstanceStatus, NodeStatus
@@ -62,8 +62,8 @@ class SteppedWorld:
             "metrics": metrics,
             "clock": self.clock,
         }
-        flights = Flights(**shared, drainer=self, executor=AtOnceExecutor(), landed=alarm.ring)
-        self.reconciler = Reconciler(**shared, reader=self, flights=flights, alarm=alarm)
+        runner = ActionRunner(**shared, drainer=self, executor=AtOnceExecutor(), on_success=alarm.ring)
+        self.reconciler = Reconciler(**shared, reader=self, runner=runner, alarm=alarm)
 
     def running(self) -> list[str]:
         """Workers that are up, in the order in which tasks are given to them."""

@@ -25,7 +25,7 @@ from ray_watcher.errors import WatcherError
 from ray_watcher_common import yaml_lines
 from scaler.clients.exporter import from_document
 from scaler.config import policy_file
-from scaler.control.actions import Flights
+from scaler.control.actions import ActionRunner
 from scaler.control.view import Alarm
 from scaler.journal.journal import Journal
 from scaler.model.errors import SnapshotUnavailableError
@@ -138,9 +138,9 @@ class Site:
             "clock": FakeClock(NOW),
             "provider": FakeProvider(),
         }
-        flights = Flights(**shared, drainer=FakeDrainer(), executor=LaterExecutor(), landed=alarm.ring)
+        runner = ActionRunner(**shared, drainer=FakeDrainer(), executor=LaterExecutor(), on_success=alarm.ring)
         self.reader = FakeReader(snapshot(head()))
-        self.reconciler = Reconciler(**shared, reader=self.reader, flights=flights, alarm=alarm)
+        self.reconciler = Reconciler(**shared, reader=self.reader, runner=runner, alarm=alarm)
         self.metrics.registry.register(ViewCollector(lambda: self.reconciler.view, limits, shared["clock"]))
         del shared["provider"]
         api = ScalerApi(

@@ -52,7 +52,7 @@ class FakeDrainer:
 
 
 class AtOnceExecutor(Executor):
-    """Runs everything before `submit` returns: a flight that lands before the next one starts."""
+    """Runs everything before `submit` returns: an action that ends before the next one starts."""
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         fn(*args, **kwargs)
@@ -60,7 +60,7 @@ class AtOnceExecutor(Executor):
 
 
 class LaterExecutor(Executor):
-    """Runs nothing until `land` is called: a flight that a test can watch."""
+    """Runs nothing until `land` is called: an action that a test can watch."""
 
     def __init__(self) -> None:
         self.waiting: list[Callable[[], Any]] = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from scaler.control.actions import Flights, NewId
+from scaler.control.actions import ActionRunner, NewId
 from scaler.control.view import Alarm
 from scaler.journal.journal import Journal
 from scaler.reconciler import Reconciler
@@ -38,20 +38,20 @@ class World:
 
     def __post_init__(self) -> None:
         shared = {"provider": self.provider, "journal": self.journal, "policy": self.policy}
-        self.flights = Flights(
+        self.runner = ActionRunner(
             **shared,  # type: ignore[arg-type]
             drainer=self.drainer,
             metrics=self.metrics,
             clock=self.clock,
             executor=self.executor,
             removals=self.removals,
-            landed=self.alarm.ring,
+            on_success=self.alarm.ring,
             new_id=self.new_id,
         )
         self.reconciler = Reconciler(
             **shared,  # type: ignore[arg-type]
             reader=self.reader,
-            flights=self.flights,
+            runner=self.runner,
             metrics=self.metrics,
             clock=self.clock,
             alarm=self.alarm,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from scaler.control.actions import Flights
+from scaler.control.actions import ActionRunner
 from scaler.control.view import Alarm
 from scaler.journal.journal import Journal
 from scaler.reconciler import Reconciler
@@ -48,14 +48,14 @@ class Site:
             "metrics": self.metrics,
             "clock": self.clock,
         }
-        self.flights = Flights(
+        self.runner = ActionRunner(
             **shared,
             drainer=FakeDrainer(),
             executor=LaterExecutor(),
-            landed=self.alarm.ring,
+            on_success=self.alarm.ring,
             new_id=lambda index: f"worker-{index}-{index:06x}",
         )
-        self.reconciler = Reconciler(**shared, reader=self.reader, flights=self.flights, alarm=self.alarm)
+        self.reconciler = Reconciler(**shared, reader=self.reader, runner=self.runner, alarm=self.alarm)
         self.metrics.registry.register(ViewCollector(lambda: self.reconciler.view, limits, self.clock))
         api = ScalerApi(
             reconciler=self.reconciler,

@@ -15,7 +15,7 @@ from benchmarks.simulation_day import Result, simulate
 from benchmarks.simulation_scalers import Flights, PlainStep, RayAutoscaler, RayWatcher, Scaler
 from benchmarks.simulation_trace import DAYS, SHAPES, Trace, Work, generate
 from exporter.settings import ExporterSettings
-from scaler.__main__ import FLIGHTS_AT_ONCE
+from scaler.__main__ import ACTIONS_AT_ONCE
 from scaler.model.cluster import WorkerType
 from scaler.model.policy import Policy
 from scaler.reconciler import BUSY_INTERVAL_SECONDS
@@ -236,7 +236,7 @@ def test_the_shipped_files_give_the_timing() -> None:
 
 
 def test_the_simulated_scaler_has_the_real_ones_figures() -> None:
-    assert simulation_scalers.FLIGHTS_AT_ONCE == FLIGHTS_AT_ONCE
+    assert simulation_scalers.ACTIONS_AT_ONCE == ACTIONS_AT_ONCE
     assert simulation_scalers.BUSY_SECONDS == BUSY_INTERVAL_SECONDS
     assert ExporterSettings.model_fields["cpu_threshold"].default == simulation_scalers.CPU_THRESHOLD
 

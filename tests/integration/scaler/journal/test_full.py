@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from scaler.control.actions import Flights
+from scaler.control.actions import ActionRunner
 from scaler.journal.journal import Journal
 from scaler.model.decision import Action, Cause, Plan
 from scaler.model.errors import JournalError
@@ -40,8 +40,8 @@ def journal() -> Iterator[FullJournal]:
         yield made
 
 
-def flights_on(journal: Journal) -> Flights:
-    return Flights(
+def runner_on(journal: Journal) -> ActionRunner:
+    return ActionRunner(
         provider=FakeProvider(),
         drainer=FakeDrainer(),
         journal=journal,
@@ -49,30 +49,30 @@ def flights_on(journal: Journal) -> Flights:
         metrics=ScalerMetrics(),
         clock=FakeClock(NOW),
         executor=AtOnceExecutor(),
-        landed=lambda _kind: None,
+        on_success=lambda _kind: None,
     )
 
 
 def test_an_outcome_that_could_not_be_written_is_written_later(journal: FullJournal) -> None:
-    flights = flights_on(journal)
+    runner = runner_on(journal)
     journal.full = True
-    flights.start(journal.record_decision("test", Plan((LAUNCH, LAUNCH)), NOW), [LAUNCH, LAUNCH], ())
+    runner.start(journal.record_decision("test", Plan((LAUNCH, LAUNCH)), NOW), [LAUNCH, LAUNCH], ())
     assert [record.outcome for record in journal.actions(9)] == [None, None]
 
     journal.full = False
-    flights.airborne()
+    runner.running()
 
     assert [record.outcome for record in journal.actions(9)] == ["done", "done"]
 
 
 def test_a_journal_that_stays_full_costs_no_outcome(journal: FullJournal) -> None:
-    flights = flights_on(journal)
+    runner = runner_on(journal)
     journal.full = True
-    flights.start(journal.record_decision("test", Plan((LAUNCH,)), NOW), [LAUNCH], ())
-    flights.airborne()
-    flights.airborne()
+    runner.start(journal.record_decision("test", Plan((LAUNCH,)), NOW), [LAUNCH], ())
+    runner.running()
+    runner.running()
     journal.full = False
-    flights.airborne()
+    runner.running()
 
     (record,) = journal.actions(9)
     assert (record.outcome, record.finished_at) == ("done", NOW)
