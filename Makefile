@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all check unit chaos fuzz golden preview images env bench bench-smoke lock
+.PHONY: help setup demo test test-all check unit chaos fuzz golden preview images ray-image env bench bench-smoke lock
 VENV := .venv/bin
 BELOW = $(VENV)/pytest -m "not e2e" --numprocesses auto --maxprocesses 4 --dist loadfile
 
@@ -49,9 +49,13 @@ preview: ## docs/dashboard-*.png from a real run (five minutes)
 	@scripts/setup demo
 	scripts/preview
 
-images: ## images for docker-compose.yml where no registry is, but Grafana's (make images >> .env)
+images: ## without a registry: the images of docker-compose.yml but Grafana's (make images >> .env)
 	@scripts/setup docker
-	@$(VENV)/python -m ray_watcher.images.offline
+	@$(VENV)/python -m tools.images compose
+
+ray-image: ## without a registry: the image of head and workers alone
+	@scripts/setup docker
+	@$(VENV)/python -m tools.images ray
 
 env: ## .env for docker-compose.yml, with this machine's group of the Docker socket
 	@scripts/compose-env

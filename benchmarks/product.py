@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.ray_ground import driver, ground, ray_watcher
 from ray_watcher.demo.timeline import UP_ALERT
 from ray_watcher.fetch import UnreachableError, get_json
+from ray_watcher.images.provide import build_with_tools
 from ray_watcher_common.ray_auth import MODE_VARIABLE, PATH_VARIABLE
 from scaler.providers.docker import GCS_PORT, container_name
 
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
     from benchmarks.ray_ground import Driver
 
 WARM_VARIABLE = "WATCHER_WARM_WORKERS"
+ROOT = Path(__file__).parents[1]
 DRIVER_SOURCE = Path(__file__).with_name("ray_driver.py")
 
 
@@ -99,7 +103,7 @@ def watched_cluster(provider: str, **variables: str) -> Iterator[dict[str, str]]
     with ground(WATCHER_PROVIDER=provider, **variables) as environment:
         environment["WATCHER_NETWORK"] = environment["WATCHER_CLUSTER"]
         if provider == "docker":
-            ray_watcher(environment, "build-image")
+            build_with_tools(ROOT, partial(print, file=sys.stderr))
         try:
             ray_watcher(environment, "start-ray")
             ray_watcher(environment, "start-watcher")

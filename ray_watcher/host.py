@@ -45,7 +45,7 @@ def image_of(settings: OperatorSettings) -> str:
 
     RAY_IMAGE names it. Where that is unset and its default is not here, one of `build-image` will do.
     """
-    from ray_watcher.images.build import image_here
+    from ray_watcher.images.provide import image_here
     from scaler.providers.engine import Engine
 
     with contextlib.suppress(ProviderError):
@@ -55,9 +55,9 @@ def image_of(settings: OperatorSettings) -> str:
 
 def provide_image(settings: OperatorSettings, progress: Callable[[str], None]) -> str:
     """The image to use, pulled or built where it is not here. Raises `MissingError`, `WatcherError`."""
-    from ray_watcher.images import build
+    from ray_watcher.images import provide
 
-    return build.provide_image(settings.image, progress, chosen="image" in settings.model_fields_set)
+    return provide.provide_image(settings.image, progress, chosen="image" in settings.model_fields_set)
 
 
 def docker_answers() -> bool:

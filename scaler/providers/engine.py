@@ -297,8 +297,8 @@ class Engine:
 def missing_image(image: str) -> str:
     """What to tell a person whose engine lacks `image`."""
     return (
-        f"the engine has no image {image}: get it with `docker pull {image}`, or build one from this machine's "
-        "own packages with `ray-watcher build-image`; RAY_IMAGE names the image to use"
+        f"the engine has no image {image}: get it with `docker pull {image}`, or build one with "
+        "`ray-watcher build-image`; RAY_IMAGE names the image to use"
     )
 
 

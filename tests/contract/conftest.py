@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ray_watcher.images.build import build_base
 from scaler.providers.engine import Engine, docker_answers
 from support.provider_worlds import DockerWorld
+from tools.images.base import build_base
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

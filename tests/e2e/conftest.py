@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from ray_watcher.images.provide import build_with_tools
 from ray_watcher_common.processes import free_ports
 from support.operating import PROGRAM, Operator
+from support.paths import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,7 +52,7 @@ def operator(provider: str, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     }
     someone = Operator(environment)
     if provider == "docker":
-        someone.run("build-image")
+        build_with_tools(ROOT, print)
     yield someone
     subprocess.run(
         [PROGRAM, "stop-ray"], env={**os.environ, **environment}, capture_output=True, timeout=120, check=False

@@ -19,6 +19,7 @@ import psutil
 
 from faults import pair, proxies
 from faults.record import Limits
+from ray_watcher.images.provide import build_with_tools
 from ray_watcher.settings import OperatorSettings
 from ray_watcher.stack import control, supervisord
 from ray_watcher.stack.stack import Stack, stack_of
@@ -26,6 +27,7 @@ from ray_watcher_common.detached import Detached
 from ray_watcher_common.processes import free_ports
 from ray_watcher_common.settings import load
 from support.operating import PROGRAM, Operator
+from support.paths import ROOT
 
 if TYPE_CHECKING:
     from faults.proxies import Pipe, Webhooks
@@ -187,10 +189,7 @@ def make(provider: str) -> Ground:
     )
     os.environ.update(operator.environment)
     if provider == "docker":
-        from ray_watcher.images.build import default_tag
-
-        operator.run("build-image")
-        os.environ["RAY_IMAGE"] = operator.environment["RAY_IMAGE"] = default_tag()
+        os.environ["RAY_IMAGE"] = operator.environment["RAY_IMAGE"] = build_with_tools(ROOT, print)
     settings = load(OperatorSettings)
     webhooks = proxies.Webhooks(f"http://127.0.0.1:{scaler}/alerts")
     stack = stack_of(

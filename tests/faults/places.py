@@ -13,13 +13,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ray_watcher.images.build import build_base
 from ray_watcher_common.detached import MARKER
 from scaler.model.cluster import InstanceStatus, LaunchRequest
 from scaler.providers.docker import CLUSTER_LABEL, WORKER_ID_LABEL, DockerProvider
 from scaler.providers.engine import Engine
 from scaler.providers.process import ProcessProvider
 from support.builders import worker_type
+from tools.images.base import build_base
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -26,7 +26,7 @@ GUIDE_OPTIONS = {
     "resume": [],
     "load": ["--num-tasks", "--num-cpus", "--num-gpus", "--seconds", "--no-wait"],
     "demo": ["--provider", "--keep"],
-    "build-image": ["--tag"],
+    "build-image": ["--base", "--tag"],
 }
 
 

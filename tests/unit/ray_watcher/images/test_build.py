@@ -1,91 +1,68 @@
-"""The image of head and workers is got before it is needed: here, from a registry, or built, and said meanwhile."""
+"""The image of head and workers is built from the Dockerfile that ships, unless the engine has it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from importlib import metadata
 from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from ray_watcher.errors import MissingError
 from ray_watcher.images import build
-from scaler.model.errors import ProviderError, ProviderUnavailableError
+from scaler.config.settings import ScalerSettings
+from support.fake_images import FakeImages
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
     from scaler.providers.engine import Engine
 
-RAYS_OWN, BUILT = "rayproject/ray:1", "ray-watcher/ray:1"
+VERSION = metadata.version("ray")
 
 
-@dataclass
-class FakeEngine:
-    """The images it has, and those that its registry has; a `refusal` is raised by every pull."""
-
-    here: set[str] = field(default_factory=set)
-    registry: set[str] = field(default_factory=set)
-    refusal: Exception = field(default_factory=lambda: ProviderError("no such host"))
-
-    def image_labels(self, image: str) -> dict[str, str] | None:
-        return {} if image in self.here else None
-
-    def pull(self, image: str) -> Iterator[str]:
-        if image not in self.registry:
-            raise self.refusal
-        yield "abc Pull complete"
-        self.here.add(image)
+def built(engine: FakeImages, tag: str | None = None, base: str | None = None) -> tuple[str, list[str]]:
+    """The image's tag, and the progress that was shown."""
+    shown: list[str] = []
+    return build.build_ray_image(cast("Engine", engine), shown.append, tag=tag, base=base), shown
 
 
-@pytest.fixture(autouse=True)
-def _building(monkeypatch: pytest.MonkeyPatch) -> None:
-    def build(_tag: str | None, progress: Callable[[str], None], _engine: Engine) -> str:
-        progress("building")
-        return BUILT
+def test_a_build_has_the_version_of_ray_that_is_installed_here() -> None:
+    engine = FakeImages()
+    tag, shown = built(engine)
 
-    monkeypatch.setattr("ray_watcher.images.build.build_ray_image", build)
-    monkeypatch.setattr("ray_watcher.images.build.default_tag", lambda: BUILT)
-
-
-def provided(engine: FakeEngine, *, chosen: bool = False) -> tuple[str, list[str]]:
-    """The image, and what was said meanwhile."""
-    said: list[str] = []
-    return build.provide_image(RAYS_OWN, said.append, cast("Engine", engine), chosen=chosen), said
+    assert tag == f"ray-watcher/ray:{VERSION}"
+    assert engine.builds == [{"RAY_VERSION": VERSION}]
+    assert shown[1:] == ["Step 1/8 of context/Dockerfile"]
 
 
-@pytest.mark.parametrize("image", [RAYS_OWN, BUILT])
-def test_an_image_that_is_here_is_taken_without_a_word(image: str) -> None:
-    assert provided(FakeEngine(here={image})) == (image, [])
+def test_an_image_that_was_built_with_this_ray_is_not_built_again() -> None:
+    engine = FakeImages()
+    built(engine)
+
+    assert built(engine)[0] == f"ray-watcher/ray:{VERSION}"
+    assert len(engine.builds) == 1
 
 
-def test_a_missing_one_is_pulled_and_told() -> None:
-    image, said = provided(FakeEngine(registry={RAYS_OWN}))
+@pytest.mark.parametrize(
+    ("here", "base"),
+    [
+        pytest.param({"mine:1": {build.INSTALLED_LABEL: "ray[serve]==1.0"}}, None, id="of another Ray"),
+        pytest.param({"mine:1": {}}, None, id="of someone else"),
+        pytest.param({"mine:1": {build.INSTALLED_LABEL: f"ray[serve]=={VERSION}"}}, "debian:13", id="on another base"),
+    ],
+)
+def test_another_image_of_the_name_is_replaced(here: dict[str, dict[str, str]], base: str | None) -> None:
+    engine = FakeImages(here=dict(here))
 
-    assert image == RAYS_OWN
-    assert said == [f"pulling {RAYS_OWN}, which is not here yet; it is large", "abc Pull complete"]
-
-
-def test_where_no_registry_has_it_one_is_built_and_why_is_told() -> None:
-    image, said = provided(FakeEngine())
-
-    assert image == BUILT
-    assert said[1:] == ["no such host; so one is built here", "building"]
-
-
-def test_nothing_takes_the_place_of_one_that_a_user_chose() -> None:
-    with pytest.raises(MissingError, match=rf"no image {RAYS_OWN}.*no such host"):
-        provided(FakeEngine(here={BUILT}), chosen=True)
+    assert built(engine, "mine:1", base)[0] == "mine:1"
+    assert [one.get("BASE") for one in engine.builds] == [base]
 
 
-def test_an_engine_that_does_not_answer_builds_nothing() -> None:
-    with pytest.raises(MissingError, match="does not answer"):
-        provided(FakeEngine(refusal=ProviderUnavailableError("the engine does not answer")))
+def test_without_ray_here_its_version_is_that_of_the_default_image(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(name: str) -> str:
+        raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(build.metadata, "version", missing)
+
+    assert f":{build.ray_version()}-" in ScalerSettings.model_fields["image"].default
 
 
-def test_without_ray_on_this_machine_a_registry_has_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    def no_ray() -> str:
-        raise MissingError("Ray is not installed here")
-
-    monkeypatch.setattr("ray_watcher.images.build.default_tag", no_ray)
-
-    assert provided(FakeEngine(registry={RAYS_OWN}))[0] == RAYS_OWN
+def test_the_dockerfile_is_where_it_is_looked_for() -> None:
+    assert (build.DOCKERFILE_DIRECTORY / "Dockerfile").is_file()

@@ -1,39 +1,25 @@
 """Images for docker-compose.yml on a machine without a registry: `make images`.
 
-Our own two are built as ever, only on a base made of this machine's Debian packages; Ray comes from PyPI, Prometheus,
-Alertmanager and the socket proxy from Debian. Grafana cannot be had that way. Progress goes to standard error;
-standard output is what `.env` needs to use them.
+Our own two are built as ever, on a base made from this machine's Debian packages. Ray comes from PyPI; Prometheus,
+Alertmanager and the socket proxy come from Debian. Grafana cannot be had that way.
 """
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
-
-from ray_watcher.errors import WatcherError
-from ray_watcher.images.build import (
-    BASE_IMAGE,
-    BASE_PACKAGES,
-    IMPORT_TIMEOUT_SECONDS,
-    build_base,
-    build_ray_image,
-    import_packages,
-    installed_packages,
-)
-from ray_watcher_common.settings import SettingsError
-from scaler.model.errors import ProviderError
-from scaler.providers.engine import Engine
+from tools.images.base import BASE_IMAGE, BASE_PACKAGES, build_base, import_packages, installed_packages
+from tools.images.ray import build_ray
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from ray_watcher.images.debian import Package
+    from scaler.providers.engine import Engine
+    from tools.images.debian import Package
 
 ROOT = Path(__file__).resolve().parents[2]
 PYTHON_IMAGE = "ray-watcher/python:latest"
@@ -67,9 +53,9 @@ STAND_INS = (
 def build_all(engine: Engine, progress: Callable[[str], None]) -> dict[str, str]:
     """Build every image; returns them by their variable in docker-compose.yml.
 
-    Raises `MissingError` (no Debian, a package is not installed), `ProviderError`, `WatcherError`.
+    Raises `MissingError` (not Debian, a package is not installed), `ProviderError`, `WatcherError`.
     """
-    ray = build_ray_image(None, progress, engine)
+    ray = build_ray(engine, progress)
     build_base(engine, BASE_IMAGE, BASE_PACKAGES, progress)
     build_base(engine, PYTHON_IMAGE, PYTHON_PACKAGES, progress, essential=False)
     own = {f"{program.upper()}_IMAGE": _build_own(engine, program, progress) for program in PROGRAMS}
@@ -120,16 +106,3 @@ def dockerfile(one: StandIn, base: str) -> Iterator[str]:
     if one.entrypoint:
         yield f'ENTRYPOINT ["{one.entrypoint}"]'
     yield "USER 65534:65534"
-
-
-def main() -> None:
-    """Build them, and print the lines for `.env`."""
-    try:
-        images = build_all(Engine(IMPORT_TIMEOUT_SECONDS), lambda line: click.echo(line, err=True))
-    except (WatcherError, ProviderError, SettingsError) as error:
-        sys.exit(f"error: {error}")
-    sys.stdout.writelines(f"{variable}={image}\n" for variable, image in images.items())
-
-
-if __name__ == "__main__":
-    main()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ray_watcher.images import debian
+from tools.images import debian
 
 if TYPE_CHECKING:
     from pathlib import Path

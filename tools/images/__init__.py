@@ -1,0 +1,1 @@
+"""Container images made on a Debian machine, without a registry."""
