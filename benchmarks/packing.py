@@ -23,7 +23,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from scaler.model.cluster import Demand, Gang, Strategy, WorkerType, bundle
+from ray_watcher_common.state import Demand, Gang, Strategy, bundle
+from scaler.model.cluster import WorkerType
 from scaler.packing.capacity import Slot
 from scaler.packing.greedy import Room
 from scaler.packing.solver import solve

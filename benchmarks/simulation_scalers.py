@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from benchmarks.simulation_alerts import Rule, Timing
+from ray_watcher_common.state import ClusterState, Demand, Node, NodeStatus, bundle
 from scaler.model.alerts import Alert, Permission
-from scaler.model.cluster import Demand, Direction, Node, NodeStatus, Snapshot, bundle
+from scaler.model.cluster import Direction
 from scaler.model.decision import Observation
 from scaler.model.workers import ActionKind, Worker, WorkerState
 from scaler.packing.capacity import Slot, Slots, fresh
@@ -149,7 +150,7 @@ class RayWatcher:
             if count
         )
         return Observation(
-            snapshot=Snapshot(now, "gcs", nodes, demands),
+            snapshot=ClusterState(now, "gcs", nodes, demands),
             workers=workers,
             up=_permission(Direction.UP, now, self._pending, self._cpu),
             down=_permission(Direction.DOWN, now, self._idle),

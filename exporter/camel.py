@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from exporter.cluster import HEAD_RESOURCE
+from ray_watcher_common.state import HEAD_RESOURCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

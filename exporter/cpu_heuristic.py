@@ -10,16 +10,17 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from exporter.camel import Names
-from exporter.cluster import HEAD_RESOURCE, ClusterState, Source
 from exporter.dashboard import UNREADABLE
 from exporter.dashboard_nodes import known_nodes, newest_sample
 from exporter.errors import SourceBrokenError, SourceStaleError
+from exporter.sources import Source
+from ray_watcher_common.state import HEAD_RESOURCE, ClusterState
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from exporter.cluster import Node
     from exporter.dashboard import Dashboard
+    from ray_watcher_common.state import Node
 
 
 class CpuHeuristicSource:
@@ -48,7 +49,7 @@ def estimate(data: Mapping[str, Any], now: float, stale_after: float) -> Cluster
             f"dashboard: no node told its CPU within {stale_after:g} s"
             + (f"; the last did {now - sampled_at:.0f} s ago" if sampled_at else "")
         )
-    return ClusterState(source=Source.CPU_HEURISTIC, observed_at=sampled_at, nodes=nodes, demand_known=False)
+    return ClusterState(source=Source.CPU_HEURISTIC.value, observed_at=sampled_at, nodes=nodes, demand_known=False)
 
 
 def _as_busy_as_its_host(node: Node) -> Node:

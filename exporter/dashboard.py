@@ -15,17 +15,18 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from exporter.camel import Names
-from exporter.cluster import ClusterState, GangDemand, ResourceDemand, Source, Strategy, bundle, merged
 from exporter.dashboard_nodes import known_nodes
 from exporter.errors import SourceBrokenError, SourceStaleError, SourceUnavailableError
+from exporter.sources import Source
 from ray_watcher_common.ray_auth import NO_TOKEN, RayToken
+from ray_watcher_common.state import ClusterState, Demand, Gang, Strategy, bundle, merged
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     import requests
 
-    from exporter.cluster import Node
+    from ray_watcher_common.state import Node
 
 TIMEOUTS_SECONDS = (1, 2)  # to connect, and between bytes; a healthy dashboard needs 8 ms
 ANSWER_SECONDS, LARGEST_ANSWER_BYTES = 3.0, 64 * 1024 * 1024  # for one that drips, or never ends
@@ -125,7 +126,7 @@ def parse(status: Mapping[str, Any], nodes: Mapping[str, Any]) -> ClusterState:
         report = status["loadMetricsReport"]
         names = Names(name for resources, _ in report["nodeTypes"] for name in resources)
         return ClusterState(
-            source=Source.DASHBOARD,
+            source=Source.DASHBOARD.value,
             observed_at=float(status["time"]),
             nodes=tuple(_with_usage(node, report["usageByNode"], names) for node in known_nodes(nodes, names)),
             demands=merged(_demands(report["resourceDemand"])),
@@ -148,14 +149,14 @@ def _with_usage(node: Node, usage_by_node: Mapping[str, Any], names: Names) -> N
     )
 
 
-def _demands(pairs: list[Any]) -> Iterator[ResourceDemand]:
+def _demands(pairs: list[Any]) -> Iterator[Demand]:
     for resources, count in pairs:
-        yield ResourceDemand(bundle(resources), int(count))
+        yield Demand(bundle(resources), int(count))
 
 
-def _gangs(pairs: list[Any]) -> Iterator[GangDemand]:
+def _gangs(pairs: list[Any]) -> Iterator[Gang]:
     for group, count in pairs:
-        gang = GangDemand(tuple(_demands(group["bundles"])), STRATEGIES.get(group["strategy"], Strategy.ANY))
+        gang = Gang(tuple(_demands(group["bundles"])), STRATEGIES.get(group["strategy"], Strategy.ANY))
         yield from [gang] * int(count)
 
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from exporter.cluster import Node, NodeStatus
 from exporter.errors import SourceUnavailableError
+from ray_watcher_common.state import HEAD_RESOURCE, Node, NodeStatus
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,13 +39,15 @@ def _is_alive(entry: Mapping[str, Any]) -> bool:
 def _node(entry: Mapping[str, Any], names: Names) -> Node:
     raylet = entry["raylet"]
     cpu_percent = entry.get("cpu")
+    total = {names.original(name): float(amount) for name, amount in (raylet.get("resourcesTotal") or {}).items()}
     return Node(
         node_id=raylet["nodeId"],
         status=NodeStatus.RUNNING if _is_alive(entry) else NodeStatus.DEAD,
         instance_id=raylet.get("instanceId") or "",
+        is_head=HEAD_RESOURCE in total,
         worker_type=raylet.get("nodeTypeName") or "",
         ip=raylet.get("nodeManagerAddress") or entry.get("ip") or "",
-        total={names.original(name): float(amount) for name, amount in (raylet.get("resourcesTotal") or {}).items()},
+        total=total,
         labels=dict(raylet.get("labels") or {}),
         host_cpu_ratio=None if cpu_percent is None or not _is_alive(entry) else float(cpu_percent) / 100,
     )

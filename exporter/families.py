@@ -14,8 +14,9 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
 from exporter import shapes
 from exporter.catalog import CATALOG
-from exporter.cluster import NodeStatus, Source, in_placement_group
+from exporter.sources import Source
 from ray_watcher_common.shown import shown
+from ray_watcher_common.state import NodeStatus, in_placement_group
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
     from prometheus_client.core import Metric
 
     from exporter.catalog import Family
-    from exporter.cluster import ClusterState, Node
     from exporter.snapshots import View
+    from ray_watcher_common.state import ClusterState, Node
 
 HEAD_TYPE = "head"  # the worker_type of Ray's head node, which has none of its own
 CPU = "CPU"
@@ -85,12 +86,12 @@ def samples(view: View, thresholds: Thresholds, host_cpu_ratio: float | None) ->
 
 
 def _about_reading(view: View) -> Iterator[Sample]:
-    answering = view.state.source if view.state else None
+    answering = view.state.source if view.state else ""
     yield Sample("raycluster_up", view.state is not None)
     yield Sample("raycluster_demand_known", view.state is not None and view.state.demand_known)
     for source in Source:
         label = (source.value,)
-        yield Sample("raycluster_source", source is answering, label)
+        yield Sample("raycluster_source", source.value == answering, label)
         yield Sample("raycluster_collects_total", view.collects[source], label)
         yield Sample("raycluster_collect_errors_total", view.errors[source], label)
     for source, seconds in view.durations.items():
@@ -99,14 +100,14 @@ def _about_reading(view: View) -> Iterator[Sample]:
 
 def _mean_host_cpu(state: ClusterState) -> float | None:
     ratios = [node.host_cpu_ratio for node in state.alive if node.host_cpu_ratio is not None]
-    told = state.source is Source.CPU_HEURISTIC and ratios
+    told = state.source == Source.CPU_HEURISTIC.value and ratios
     return sum(ratios) / len(ratios) if told else None
 
 
 def _demand(state: ClusterState) -> Iterator[Sample]:
     if not state.demand_known:
         return
-    yield Sample("raycluster_pending_tasks", state.pending_tasks)
+    yield Sample("raycluster_pending_tasks", state.pending)
     for (kind, shape), count in shapes.pending(state).items():
         yield Sample("raycluster_pending_demand", count, (kind, shape))
     for shape, count in shapes.infeasible(state).items():

@@ -17,20 +17,21 @@ import grpc
 from google.protobuf.message import DecodeError
 
 from exporter import gcs_pb2
-from exporter.cluster import (
+from exporter.errors import SourceBrokenError, SourceUnavailableError
+from exporter.sources import Source
+from ray_watcher_common.ray_auth import NO_TOKEN, RayToken
+from ray_watcher_common.state import (
+    HEAD_RESOURCE,
     ClusterState,
-    GangDemand,
+    Demand,
+    Gang,
     LabelConstraint,
     Node,
     NodeStatus,
-    ResourceDemand,
-    Source,
     Strategy,
     bundle,
     merged,
 )
-from exporter.errors import SourceBrokenError, SourceUnavailableError
-from ray_watcher_common.ray_auth import NO_TOKEN, RayToken
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -97,7 +98,7 @@ def parse(reply: bytes, observed_at: float, kept: bytes = b"") -> ClusterState:
     if not state.node_states:
         raise SourceUnavailableError("GCS: knows no node yet")
     return ClusterState(
-        source=Source.GCS,
+        source=Source.GCS.value,
         observed_at=observed_at,
         nodes=tuple(_node(node) for node in state.node_states),
         demands=merged(_demand(by_count.request, by_count.count) for by_count in state.pending_resource_requests),
@@ -112,45 +113,46 @@ def _node(node: gcs_pb2.NodeState) -> Node:
         node_id=node.node_id.hex(),
         status=STATUS.get(node.status, NodeStatus.RUNNING),  # a state we do not know is no reason to remove a node
         instance_id=node.instance_id,
-        worker_type=node.ray_node_type_name,
-        ip=node.node_ip_address,
+        is_head=HEAD_RESOURCE in node.total_resources,
         total=dict(node.total_resources),
         available=dict(node.available_resources),
         idle_seconds=node.idle_duration_ms / 1000,
         labels=dict(node.labels),
         activity=tuple(node.node_activity),
+        worker_type=node.ray_node_type_name,
+        ip=node.node_ip_address,
     )
 
 
-def _demand(request: gcs_pb2.ResourceRequest, count: int) -> ResourceDemand:
+def _demand(request: gcs_pb2.ResourceRequest, count: int) -> Demand:
     """Further label selectors are fallbacks for the first, so the first is what to launch for."""
     first = request.label_selectors[0].label_constraints if request.label_selectors else ()
     selectors = sorted(  # Ray keeps them in sets: the order differs from reply to reply
         (c.label_key, OPERATOR[c.operator], tuple(sorted(c.label_values))) for c in first if c.operator in OPERATOR
     )
-    return ResourceDemand(bundle(request.resources_bundle), count, tuple(LabelConstraint(*s) for s in selectors))
+    return Demand(bundle(request.resources_bundle), count, tuple(LabelConstraint(*s) for s in selectors))
 
 
-def _constraints(constraints: Iterable[gcs_pb2.ClusterResourceConstraint]) -> Iterator[ResourceDemand]:
+def _constraints(constraints: Iterable[gcs_pb2.ClusterResourceConstraint]) -> Iterator[Demand]:
     for constraint in constraints:
         for by_count in constraint.resource_requests:
             yield _demand(by_count.request, by_count.count)
 
 
-def _kept_constraints(reply: bytes) -> Iterator[ResourceDemand]:
+def _kept_constraints(reply: bytes) -> Iterator[Demand]:
     """A list of bundles, as autoscaler v1's `request_resources` writes it; each call replaces the one before."""
     try:
         value = gcs_pb2.InternalKVGetReply.FromString(reply).value
         for resources in json.loads(value or b"[]"):
-            yield ResourceDemand(bundle(resources), 1)
+            yield Demand(bundle(resources), 1)
     except (DecodeError, ValueError, TypeError, AttributeError) as error:
         raise SourceBrokenError("GCS: what request_resources left in Ray's store is no list of bundles") from error
 
 
-def _gang(requests: Iterable[gcs_pb2.ResourceRequest]) -> GangDemand:
+def _gang(requests: Iterable[gcs_pb2.ResourceRequest]) -> Gang:
     bundles = Counter(_demand(request, 1) for request in requests)
-    return GangDemand(
-        tuple(ResourceDemand(one.shape, count, one.selectors) for one, count in bundles.items()),
+    return Gang(
+        tuple(Demand(one.shape, count, one.selectors) for one, count in bundles.items()),
         _strategy(constraint for request in requests for constraint in request.placement_constraints),
     )
 

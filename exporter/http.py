@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from flask import Flask, Response, jsonify, render_template_string, request
 from prometheus_client import CollectorRegistry, ProcessCollector
 
-from exporter.cluster import to_json
 from exporter.collector import ClusterCollector
 from exporter.exposition import Exposition
 from exporter.page import LANDING_PAGE
+from ray_watcher_common.state import to_document
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,7 +51,7 @@ def application(
         view = latest()
         if view.state is None:
             return jsonify(error="no source answers", reasons=dict(view.problems)), 503
-        return jsonify(to_json(view.state, now())), 200
+        return jsonify(to_document(view.state, now())), 200
 
     @app.get("/-/healthy")
     def healthy() -> str:

@@ -25,10 +25,10 @@ LANDING_PAGE = """<!doctype html>
 <dl>
   <dt>Cluster</dt><dd>{{ "answers" if state else "no source answers" }}</dd>
 {%- if state %}
-  <dt>Source</dt><dd>{{ state.source.value }}</dd>
+  <dt>Source</dt><dd>{{ state.source }}</dd>
   <dt>Age</dt><dd>{{ "%.1f" | format(view.age_seconds) }} s</dd>
   <dt>Living nodes</dt><dd>{{ state.alive | length }}</dd>
-  <dt>Pending requests</dt><dd>{{ state.pending_tasks if state.demand_known else "not known to this source" }}</dd>
+  <dt>Pending requests</dt><dd>{{ state.pending if state.demand_known else "not known to this source" }}</dd>
 {%- endif %}
 </dl>
 {%- if view.problems %}

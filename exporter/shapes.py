@@ -5,28 +5,16 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING
 
-from exporter.cluster import NodeStatus, Strategy, bundle
+from ray_watcher_common.state import NodeStatus, Strategy, bundle, shape_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from exporter.cluster import (
-        ClusterState,
-        GangDemand,
-        LabelConstraint,
-        Node,
-        ResourceBundle,
-        ResourceDemand,
-    )
+    from ray_watcher_common.state import ClusterState, Demand, Gang, LabelConstraint, Node, ResourceBundle
 
 MAX_SHAPES = 32  # of each kind; the GCS itself reports about 100, and each would be a series
 OTHER = "other"
 TASK, GANG = "task", "gang"
-
-
-def shape_text(shape: ResourceBundle) -> str:
-    """`CPU:1,GPU:0.5`; `nothing` for a request that needs no resources."""
-    return ",".join(f"{name}:{amount:g}" for name, amount in shape) or "nothing"
 
 
 def pending(state: ClusterState) -> dict[tuple[str, str], int]:
@@ -43,7 +31,7 @@ def infeasible(state: ClusterState) -> dict[str, int]:
     return capped((*tasks, *gangs))
 
 
-def capped(demands: Iterable[ResourceDemand]) -> dict[str, int]:
+def capped(demands: Iterable[Demand]) -> dict[str, int]:
     """Counts by shape: the `MAX_SHAPES` largest, then the rest together as `other`."""
     counts: Counter[str] = Counter()
     for demand in demands:
@@ -53,7 +41,7 @@ def capped(demands: Iterable[ResourceDemand]) -> dict[str, int]:
     return dict(ranked[:MAX_SHAPES]) | ({OTHER: rest} if rest else {})
 
 
-def _infeasible_bundles(gang: GangDemand, nodes: _Nodes) -> Iterable[ResourceDemand]:
+def _infeasible_bundles(gang: Gang, nodes: _Nodes) -> Iterable[Demand]:
     """All of a STRICT_PACK gang whose bundles fit no single node together; else the bundles that fit none."""
     if gang.strategy is Strategy.STRICT_PACK:
         selectors = tuple(selector for one in gang.bundles for selector in one.selectors)
@@ -61,7 +49,7 @@ def _infeasible_bundles(gang: GangDemand, nodes: _Nodes) -> Iterable[ResourceDem
     return [one for one in gang.bundles if not nodes.fit(one.shape, one.selectors)]
 
 
-def together(demands: Iterable[ResourceDemand]) -> ResourceBundle:
+def together(demands: Iterable[Demand]) -> ResourceBundle:
     """All of `demands` as one bundle."""
     whole: dict[str, float] = defaultdict(float)
     for one in demands:

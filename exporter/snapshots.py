@@ -14,14 +14,13 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from exporter.cluster import Source
-from exporter.sources import Reading, read_first
+from exporter.sources import Reading, Source, read_first
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from exporter.cluster import ClusterState
     from exporter.sources import ClusterSource
+    from ray_watcher_common.state import ClusterState
 
 log = structlog.get_logger()
 SHARED_SECONDS = 0.1  # scrapers of the same moment are this far apart; Ray's own figures lag by more
@@ -83,7 +82,7 @@ class Snapshots:
         if age <= self._stale_after:
             return reading.state, age, reading.problems
         stale = f"the last answer is {age:.0f} s old, wanted at most {self._stale_after:g} s"
-        return None, 0.0, {**reading.problems, reading.state.source.value: stale}
+        return None, 0.0, {**reading.problems, reading.state.source: stale}
 
     def _join_flight(self) -> Future[None]:
         with self._lock:
@@ -111,7 +110,7 @@ class Snapshots:
         """`state` with the time of the first read that saw something wait; only one that sees nothing wait ends it."""
         if not state.demand_known:
             return state
-        if not state.pending_tasks:
+        if not state.pending:
             self._pending_since = None
         elif self._pending_since is None:
             self._pending_since = state.observed_at
@@ -123,5 +122,5 @@ def _tell_change(before: Reading, after: Reading) -> None:
     old, new = (reading.state.source if reading.state else None for reading in (before, after))
     if after.state is None and (old is not None or not before.attempts):
         log.warning("no source answers", **after.problems)
-    elif old is not new and new is not None:
-        log.info("source answers", source=new.value, **after.problems)
+    elif old != new and new is not None:
+        log.info("source answers", source=new, **after.problems)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from enum import Enum
 from typing import TYPE_CHECKING, Protocol
 
 from exporter.errors import SourceError
@@ -11,7 +12,15 @@ from exporter.errors import SourceError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from exporter.cluster import ClusterState, Source
+    from ray_watcher_common.state import ClusterState
+
+
+class Source(str, Enum):
+    """The sources, best first."""
+
+    GCS = "gcs"
+    DASHBOARD = "dashboard"
+    CPU_HEURISTIC = "cpu_heuristic"
 
 
 class ClusterSource(Protocol):

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from ray_watcher.errors import NotRunningError, UnusableFileError, WatcherError
 from ray_watcher.fetch import UnreachableError, get_json
 from ray_watcher.output.plan import DryRun
+from ray_watcher_common.state import StateDocumentError, from_document
 from scaler.alerting import payload
-from scaler.clients.exporter import from_document
-from scaler.model.errors import InvalidAlertError, SnapshotUnavailableError
+from scaler.model.errors import InvalidAlertError
 from scaler.planning import dry_run
 from scaler.planning.plan import plan
 from scaler.web import status_reader
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ray_watcher.settings import OperatorSettings
+    from ray_watcher_common.state import ClusterState
     from scaler.control.custom_planner import Planner
     from scaler.model.alerts import Alert
-    from scaler.model.cluster import Snapshot
     from scaler.model.decision import Observation
     from scaler.model.policy import Policy
 
@@ -46,7 +46,7 @@ def of_file(  # the files, and what they are called
         snapshot = from_document(document)
     except (ValueError, RecursionError) as error:
         raise UnusableFileError(f"--state {state_from}: no JSON document: {error}") from None
-    except SnapshotUnavailableError as error:
+    except StateDocumentError as error:
         raise UnusableFileError(f"--state {state_from}: {error}") from None
     heard, notes = _heard(alerts, alerts_from, snapshot)
     observation = dry_run.observe(snapshot, _worker_types(document), heard, policy[0])
@@ -69,7 +69,7 @@ def live(
     try:
         document = get_json(url)
         snapshot = from_document(document)
-    except (UnreachableError, SnapshotUnavailableError) as error:
+    except (UnreachableError, StateDocumentError) as error:
         raise NotRunningError(f"{error}; start it with: ray-watcher start-watcher, or give --state FILE") from None
     status = _scaler(settings)
     if status is None:
@@ -105,7 +105,7 @@ def _run(
     return DryRun(observation, policy[0], proposed, state_from, policy[1], alerts_from, notes)
 
 
-def _heard(alerts: bytes | None, alerts_from: str, snapshot: Snapshot) -> tuple[list[Alert], tuple[str, ...]]:
+def _heard(alerts: bytes | None, alerts_from: str, snapshot: ClusterState) -> tuple[list[Alert], tuple[str, ...]]:
     """The alerts of a webhook's body, or the assumed one; and what is to be said about them."""
     if alerts is None:
         return [dry_run.assumed(snapshot)], (ASSUMED.format(name=dry_run.ASSUMED_ALERT),)

@@ -18,11 +18,11 @@ from scaler.model.errors import ProviderError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from exporter.cluster import ClusterState
     from ray_watcher.cluster.base import HeadStatus, RayCluster
     from ray_watcher.settings import OperatorSettings
     from ray_watcher.stack.compose import ProgramContainer
     from ray_watcher.stack.supervisord import Program
+    from ray_watcher_common.state import ClusterState
     from scaler.model.ports import Drainer
 
 PROVIDERS = ("process", "docker")  # in the order they are asked: processes cost no engine call

@@ -19,7 +19,7 @@ from scaler.explain.anomalies import anomalies
 from scaler.journal.samples import Sampler
 from scaler.model.alerts import permission
 from scaler.model.circuit_breaker import health_by_type
-from scaler.model.cluster import Direction, Snapshot
+from scaler.model.cluster import Direction
 from scaler.model.decision import Cause, Observation, Plan
 from scaler.model.errors import JournalCorruptError, JournalError, ProviderError, SnapshotUnavailableError
 from scaler.model.workers import JOINING, ActionKind, Worker, WorkerState, join_views
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     import threading
     from collections.abc import Callable
 
+    from ray_watcher_common.state import ClusterState
     from scaler.control.actions import ActionRunner
     from scaler.control.custom_planner import Planner
     from scaler.control.view import Alarm
@@ -127,13 +128,13 @@ class Reconciler:
             paused_down=pauses.get(Direction.DOWN),
         )
 
-    def _read_snapshot(self) -> tuple[Snapshot | None, str]:
+    def _read_snapshot(self) -> tuple[ClusterState | None, str]:
         try:
             return self._reader.read(), ""
         except SnapshotUnavailableError as error:
             return None, str(error)
 
-    def _list_workers(self, snapshot: Snapshot | None, now: float) -> tuple[tuple[Worker, ...], str]:
+    def _list_workers(self, snapshot: ClusterState | None, now: float) -> tuple[tuple[Worker, ...], str]:
         """The workers, or those that were last seen and why the provider does not tell."""
         running = self._runner.running()  # first: an action that ends meanwhile is in the provider's list too
         self._running = frozenset(running)
@@ -161,7 +162,7 @@ class Reconciler:
         self._draining = {worker_id: self._draining.get(worker_id, now) for worker_id in draining}
         return tuple(replace(worker, draining_since=self._draining.get(worker.worker_id)) for worker in workers)
 
-    def _remember(self, snapshot: Snapshot | None, workers: tuple[Worker, ...]) -> None:
+    def _remember(self, snapshot: ClusterState | None, workers: tuple[Worker, ...]) -> None:
         """Who is in Ray now; the first time is written down."""
         if snapshot is None:
             return

@@ -6,15 +6,14 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from exporter.cluster import ClusterState, Node, to_json
 from ray_watcher.errors import NotRunningError, WatcherError
-from scaler.clients.exporter import from_document
 from scaler.model.workers import Worker, join_views
 
 if TYPE_CHECKING:
     from ray_watcher.cluster.base import HeadStatus, RayCluster
     from ray_watcher.host import Host
     from ray_watcher.settings import OperatorSettings
+    from ray_watcher_common.state import ClusterState, Node
 
 
 @dataclass(frozen=True)
@@ -45,13 +44,12 @@ def look(host: Host, cluster: RayCluster, settings: OperatorSettings) -> Roster:
     """Ask the engine and Ray."""
     head = cluster.head()
     state, problem = _ray_state(host, head)
-    now = time.time()
     workers = join_views(
         cluster.provider.list(),
-        from_document(to_json(state, now)) if state else None,
+        state,
         last_seen={},
         running={},
-        now=now,
+        now=time.time(),
         join_timeout=settings.join_timeout,
     )
     return Roster(cluster.provider.name, head, workers, state, problem)

@@ -10,10 +10,10 @@ from ray_watcher.errors import NotRunningError, TimedOutError, WatcherError
 from scaler.model.workers import Worker, WorkerState
 
 if TYPE_CHECKING:
-    from exporter.cluster import Node
     from ray_watcher.cluster.base import HeadStatus, RayCluster
     from ray_watcher.host import Host
     from ray_watcher.operations.inventory import Roster
+    from ray_watcher_common.state import Node
 
 REASON = "removed by the operator"
 DRAINED_GRACE_SECONDS = 5.0  # Ray has left already; only its launcher is still there

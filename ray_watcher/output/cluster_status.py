@@ -7,12 +7,12 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from ray_watcher.output import terminal
-from scaler.model.cluster import shape_text
+from ray_watcher_common.state import shape_text
 
 if TYPE_CHECKING:
-    from exporter.cluster import ClusterState, Node
     from ray_watcher.cluster.base import HeadStatus
     from ray_watcher.operations.inventory import Roster
+    from ray_watcher_common.state import ClusterState, Node
     from scaler.model.workers import Worker
 
 STATUS_VERSION = 1
@@ -50,7 +50,7 @@ def cluster_document(cluster: str, seen: Roster) -> dict[str, Any]:
         "problem": seen.problem or None,
         "workers": [_worker_document(seen, worker) for worker in seen.workers],
         "resources": totals(state) if state else None,
-        "pending": state.pending_tasks if state else None,
+        "pending": state.pending if state else None,
         "demand": demand(state) if state else None,
     }
 
@@ -91,7 +91,7 @@ def _show_resources(state: ClusterState) -> None:
 
 def _show_demand(state: ClusterState) -> None:
     if waiting := demand(state):
-        terminal.heading(f"Waiting for room: {state.pending_tasks}")
+        terminal.heading(f"Waiting for room: {state.pending}")
         terminal.table(["kind", "shape", "count"], [[d["kind"], d["shape"], str(d["count"])] for d in waiting])
     else:
         terminal.heading("No pending requests")

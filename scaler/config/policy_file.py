@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from ray_watcher_common import yaml_lines
 from ray_watcher_common.findings import Severity, in_order
 from ray_watcher_common.settings import SettingsError
+from ray_watcher_common.state import bundle
 from ray_watcher_common.yaml_models import key_text, validated
 from scaler.config.policy_schema import (
     INHERITED_BY_TYPES,
@@ -19,7 +20,7 @@ from scaler.config.policy_schema import (
     PolicyEntry,
     WorkerTypeEntry,
 )
-from scaler.model.cluster import WorkerType, bundle
+from scaler.model.cluster import WorkerType
 from scaler.model.policy import Policy
 
 if TYPE_CHECKING:

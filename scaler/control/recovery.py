@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from ray_watcher_common.state import NodeStatus
 from scaler.journal.journal import DONE, FAILED
-from scaler.model.cluster import NodeStatus
 from scaler.model.decision import Cause
 from scaler.model.workers import ActionKind, WorkerState
 

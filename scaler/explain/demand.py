@@ -10,8 +10,8 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from ray_watcher_common.state import Demand, Gang, shape_text
 from scaler.explain.summary import Situation, Waiting
-from scaler.model.cluster import Demand, Gang, shape_text
 from scaler.model.decision import NOTHING, Cause, Held, Observation, Plan
 from scaler.model.workers import JOINING, ActionKind
 from scaler.planning.reasons import plural
@@ -19,7 +19,7 @@ from scaler.planning.reasons import plural
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from scaler.model.cluster import Snapshot
+    from ray_watcher_common.state import ClusterState
     from scaler.model.policy import Policy
 
     Planner = Callable[[Observation, Policy, float], Plan]
@@ -57,7 +57,7 @@ def explain_demand(
     return (*map(told.add, shown), *_fold(folded, told))
 
 
-def _parts(snapshot: Snapshot) -> list[_Part]:
+def _parts(snapshot: ClusterState) -> list[_Part]:
     parts: dict[str, _Part] = {}
     for demand in snapshot.demands:
         name = _name(demand)

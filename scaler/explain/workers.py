@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from ray_watcher_common.state import NodeStatus
 from scaler.explain.summary import Situation, WorkerWhy
-from scaler.model.cluster import NodeStatus
 from scaler.model.decision import NOTHING, Cause, Held, Observation, Plan
 from scaler.model.workers import JOINING, ActionKind, Worker, WorkerState
 

@@ -1,30 +1,16 @@
-"""The words the scaler thinks in. Pure values: standard library only."""
+"""What is scaled: worker types, workers as their provider reports them, and requests to launch or drain one.
+
+Nodes and demand are in `ray_watcher_common.state`. Pure values: standard library only.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-ResourceBundle = tuple[tuple[str, float], ...]
-"""Resources by name, sorted: hashable, so that equal shapes meet. CPU and GPU count units, memory is bytes."""
-
-
-def bundle(resources: Mapping[str, float]) -> ResourceBundle:
-    """The bundle of `resources`; zero amounts ask for nothing and are left out."""
-    return tuple(sorted((name, float(amount)) for name, amount in resources.items() if amount))
-
-
-def shape_text(shape: ResourceBundle) -> str:
-    """A shape as people write it: `CPU:1,GPU:0.5,memory:2GB`; `nothing` for the empty one."""
-    return ",".join(f"{name}:{_amount_text(name, amount)}" for name, amount in shape) or "nothing"
-
-
-def _amount_text(name: str, amount: float) -> str:
-    return f"{amount / 1e9:.3g}GB" if name.endswith("memory") and amount >= 1e8 else f"{amount:g}"  # noqa: PLR2004
+    from ray_watcher_common.state import ResourceBundle
 
 
 class Direction(str, Enum):
@@ -32,107 +18,6 @@ class Direction(str, Enum):
 
     UP = "up"
     DOWN = "down"
-
-
-# --- demand and capacity: what `/state` says -----------------------------------------------------------
-
-
-class Strategy(str, Enum):
-    """How a gang's bundles may lie: anywhere, all on one worker, or each on a worker of its own."""
-
-    ANY = "ANY"
-    STRICT_PACK = "STRICT_PACK"
-    STRICT_SPREAD = "STRICT_SPREAD"
-
-
-@dataclass(frozen=True, order=True)
-class LabelConstraint:
-    """A node's label `key` has to be `in` (or `not_in`) `values`."""
-
-    key: str
-    operator: str
-    values: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Demand:
-    """`count` tasks or actors that each wait for `shape`."""
-
-    shape: ResourceBundle
-    count: int
-    selectors: tuple[LabelConstraint, ...] = ()
-
-
-@dataclass(frozen=True)
-class Gang:
-    """A placement group: all its bundles at once or none."""
-
-    bundles: tuple[Demand, ...]
-    strategy: Strategy = Strategy.ANY
-
-    @property
-    def count(self) -> int:
-        """How many bundles wait."""
-        return sum(demand.count for demand in self.bundles)
-
-
-class NodeStatus(str, Enum):
-    """Ray's own node states."""
-
-    RUNNING = "RUNNING"
-    IDLE = "IDLE"
-    DRAINING = "DRAINING"
-    DEAD = "DEAD"
-
-
-@dataclass(frozen=True)
-class Node:
-    """A Ray node as `/state` shows it; `instance_id` is our worker id, "" for nodes that are not ours."""
-
-    node_id: str
-    status: NodeStatus
-    instance_id: str = ""
-    is_head: bool = False
-    total: Mapping[str, float] = field(default_factory=dict)
-    available: Mapping[str, float] = field(default_factory=dict)
-    idle_seconds: float = 0.0
-    labels: Mapping[str, str] = field(default_factory=dict)
-    activity: tuple[str, ...] = ()  # what keeps it from being idle, in Ray's words
-
-    @property
-    def alive(self) -> bool:
-        """Whether the node is there; dead ones stay in Ray's list."""
-        return self.status is not NodeStatus.DEAD
-
-    @property
-    def in_use(self) -> str:
-        """What keeps it busy, for people; "" where nothing does."""
-        used = ", ".join(sorted(name for name, amount in self.total.items() if self.available.get(name, 0.0) < amount))
-        spoken = (activity.removeprefix("Resource: ").rstrip(".") for activity in self.activity)
-        told = (activity[:1].lower() + activity[1:] if activity.startswith("Busy") else activity for activity in spoken)
-        return "; ".join(told) or (f"{used} in use" if used else "")
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """The cluster at `observed_at` (unix seconds). Where `demand_known` is false, `demands` says nothing."""
-
-    observed_at: float
-    source: str
-    nodes: tuple[Node, ...] = ()
-    demands: tuple[Demand, ...] = ()
-    gangs: tuple[Gang, ...] = ()
-    constraints: tuple[Demand, ...] = ()  # of request_resources: what the cluster has to be able to hold, used or not
-    demand_known: bool = True
-    pending_since: float | None = None  # unix seconds since which something waits unbroken; None: nothing, unknown
-
-    @property
-    def pending(self) -> int:
-        """Requests that wait for room, placement-group bundles included."""
-        return sum(demand.count for demand in self.demands) + sum(gang.count for gang in self.gangs)
-
-
-# --- workers -------------------------------------------------------------------------------------------
 
 
 NODE_GROUP_LABEL = "ray.io/node-group"  # RAY_NODE_TYPE_NAME, read in ray._private.resource_and_label_spec

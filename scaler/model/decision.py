@@ -15,8 +15,8 @@ from scaler.model.workers import ActionKind
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from ray_watcher_common.state import ClusterState
     from scaler.model.circuit_breaker import LaunchHealth
-    from scaler.model.cluster import Snapshot
     from scaler.model.pause import Pause
     from scaler.model.workers import Worker
 
@@ -153,7 +153,7 @@ class Infeasible:
 class Observation:
     """All that a plan rests on. Without a snapshot, `problem` says why there is none."""
 
-    snapshot: Snapshot | None
+    snapshot: ClusterState | None
     workers: tuple[Worker, ...] = ()
     up: Permission = NOTHING
     down: Permission = NOTHING

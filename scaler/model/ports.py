@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from scaler.model.cluster import DrainReply, Instance, LaunchRequest, Snapshot
+    from ray_watcher_common.state import ClusterState
+    from scaler.model.cluster import DrainReply, Instance, LaunchRequest
 
 
 class Clock(Protocol):
@@ -20,7 +21,7 @@ class Clock(Protocol):
 class ClusterReader(Protocol):
     """Where the cluster's state comes from."""
 
-    def read(self) -> Snapshot:
+    def read(self) -> ClusterState:
         """The present snapshot. Raises `SnapshotUnavailableError` where it is missing or stale."""
 
 

@@ -18,7 +18,8 @@ from enum import Enum
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from scaler.model.cluster import Instance, InstanceStatus, Node, NodeStatus, Snapshot
+from ray_watcher_common.state import ClusterState, Node, NodeStatus
+from scaler.model.cluster import Instance, InstanceStatus
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -82,7 +83,7 @@ def lowest_free_index(taken: Collection[int]) -> int:
 
 def join_views(
     instances: Iterable[Instance],
-    snapshot: Snapshot | None,
+    snapshot: ClusterState | None,
     *,
     last_seen: Mapping[str, float],
     launched: Mapping[str, float] = NEVER,
@@ -127,7 +128,7 @@ def join_views(
     )
 
 
-def _nodes_by_worker(snapshot: Snapshot) -> dict[str, Node]:
+def _nodes_by_worker(snapshot: ClusterState) -> dict[str, Node]:
     """A restarted container joins again as a new node while Ray remembers the dead one: the living one counts."""
     return {node.instance_id: node for node in sorted(snapshot.nodes, key=lambda node: node.alive) if node.instance_id}
 
@@ -159,7 +160,7 @@ def _state_in_ray(node: Node, running: ActionKind | None) -> WorkerState:
     return WorkerState.RUNNING
 
 
-def dangling_nodes(snapshot: Snapshot, workers: Iterable[Worker]) -> frozenset[str]:
+def dangling_nodes(snapshot: ClusterState, workers: Iterable[Worker]) -> frozenset[str]:
     """Node ids that Ray still calls alive though their container or process is gone.
 
     Ray notices a killed worker only after 15 to 30 seconds; until then it holds no capacity.

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from scaler.model.cluster import Demand, LabelConstraint, WorkerType
+    from ray_watcher_common.state import Demand, LabelConstraint
+    from scaler.model.cluster import WorkerType
 
     Taken = tuple[tuple[int, int], ...]
     """How many of which demand, by its index; none of the others."""

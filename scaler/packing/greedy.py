@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from scaler.model.cluster import Demand, Gang, ResourceBundle, Strategy, WorkerType, bundle
+from ray_watcher_common.state import Demand, Gang, ResourceBundle, Strategy, bundle
+from scaler.model.cluster import WorkerType
 from scaler.packing.capacity import Slot, Slots
 
 if TYPE_CHECKING:

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from scaler.model.cluster import Strategy
+from ray_watcher_common.state import Strategy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from scaler.model.cluster import Demand, Gang
+    from ray_watcher_common.state import Demand, Gang
     from scaler.packing.capacity import Slot
 
     Order = Callable[[Demand], tuple[object, ...]]

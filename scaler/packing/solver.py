@@ -15,7 +15,7 @@ from itertools import product
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from scaler.model.cluster import Demand, Gang, WorkerType
+from ray_watcher_common.state import Demand, Gang
 from scaler.packing.capacity import TOLERANCE, Slot, Slots, fresh, grouped
 from scaler.packing.greedy import RESCORED_GROUPS, Line, Outcome, Room, Way
 from scaler.packing.heuristics import ORDERS, SCORES, as_ray_orders, as_ray_scores, gang_orders
@@ -23,6 +23,7 @@ from scaler.packing.heuristics import ORDERS, SCORES, as_ray_orders, as_ray_scor
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from scaler.model.cluster import WorkerType
     from scaler.packing.heuristics import Score
 
 SETTLE_ROUNDS = 3  # each makes the outcome better; more than one is rare

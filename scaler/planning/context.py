@@ -6,8 +6,8 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from ray_watcher_common.state import ClusterState, NodeStatus
 from scaler.model.circuit_breaker import HEALTHY, LaunchHealth
-from scaler.model.cluster import NodeStatus, Snapshot
 from scaler.model.decision import Action, Cause, Held, Infeasible, Observation
 from scaler.model.workers import JOINING, ActionKind, Worker, WorkerState, dangling_nodes
 from scaler.packing.capacity import Slot, fresh
@@ -122,7 +122,7 @@ class Context:
         )
 
     def capacity(
-        self, snapshot: Snapshot, without: frozenset[str] = frozenset(), *, as_if_empty: bool = False
+        self, snapshot: ClusterState, without: frozenset[str] = frozenset(), *, as_if_empty: bool = False
     ) -> list[Slot]:
         """Room that is free now or joining; not of draining, dead or vanished nodes, nor of those in `without`.
 

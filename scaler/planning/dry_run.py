@@ -16,8 +16,8 @@ from scaler.model.workers import WORKER_ID, Worker, join_views
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from ray_watcher_common.state import ClusterState
     from scaler.model.circuit_breaker import LaunchHealth
-    from scaler.model.cluster import Snapshot
     from scaler.model.pause import Pause
     from scaler.model.policy import Policy
 
@@ -25,7 +25,7 @@ ASSUMED_ALERT = "RayPendingTasks"
 SETTLED_SECONDS = 3600.0  # what a saved state shows has shown for long: no burst has just begun
 
 
-def assumed(snapshot: Snapshot) -> Alert:
+def assumed(snapshot: ClusterState) -> Alert:
     """The permission to scale up that is assumed where no alerts are given."""
     return Alert(
         key=ASSUMED_ALERT,
@@ -39,7 +39,7 @@ def assumed(snapshot: Snapshot) -> Alert:
 
 
 def observe(  # noqa: PLR0913  # what it rests on, each once
-    snapshot: Snapshot,
+    snapshot: ClusterState,
     worker_types: Mapping[str, str],
     alerts: Iterable[Alert],
     policy: Policy,
@@ -79,7 +79,7 @@ def _last(remaining: float, cooldown: float, now: float) -> float | None:
     return now + min(remaining, cooldown) - cooldown if remaining > 0 else None
 
 
-def _workers(snapshot: Snapshot, worker_types: Mapping[str, str], policy: Policy) -> tuple[Worker, ...]:
+def _workers(snapshot: ClusterState, worker_types: Mapping[str, str], policy: Policy) -> tuple[Worker, ...]:
     """The living nodes that are workers, as if their provider had listed them."""
     now, first_type = snapshot.observed_at, policy.worker_types[0].name if policy.worker_types else ""
     known = {node.instance_id: WORKER_ID.match(node.instance_id) for node in snapshot.nodes if node.alive}

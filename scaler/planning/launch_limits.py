@@ -16,7 +16,8 @@ from scaler.planning.reasons import plural
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from scaler.model.cluster import Demand, Gang, WorkerType
+    from ray_watcher_common.state import Demand, Gang
+    from scaler.model.cluster import WorkerType
     from scaler.planning.context import Context
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from scaler.model.cluster import Demand, Gang, Snapshot, WorkerType, shape_text
+from ray_watcher_common.state import ClusterState, Demand, Gang, shape_text
 from scaler.model.decision import Infeasible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from scaler.model.cluster import WorkerType
 
 SHAPES_NAMED = 3
 
@@ -19,7 +21,7 @@ def plural(count: int, noun: str) -> str:
     return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
-def waiting(snapshot: Snapshot) -> str:
+def waiting(snapshot: ClusterState) -> str:
     """What waits, the most frequent shapes first: `12 x CPU:1, 1 x GPU:1 and 4 more`."""
     return counted((*snapshot.demands, *(bundle for gang in snapshot.gangs for bundle in gang.bundles)))
 
@@ -34,7 +36,7 @@ def counted(demands: Iterable[Demand]) -> str:
     return ", ".join(f"{count} x {shape}" for shape, count in named) + (f" and {rest} more" if rest else "")
 
 
-def why_none_needed(snapshot: Snapshot) -> str:
+def why_none_needed(snapshot: ClusterState) -> str:
     """Why a firing alert leads to no launch."""
     if not snapshot.pending:
         return "nothing waits for room"

@@ -9,7 +9,7 @@ from collections import Counter
 from functools import cache, partial
 from typing import TYPE_CHECKING
 
-from scaler.model.cluster import Node, NodeStatus
+from ray_watcher_common.state import Node, NodeStatus
 from scaler.model.decision import Action, Cause
 from scaler.model.workers import LEAVING, ActionKind, Worker, WorkerState
 from scaler.packing.solver import unplaced
@@ -19,7 +19,7 @@ from scaler.planning.reasons import plural
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from scaler.model.cluster import Demand, Gang, Snapshot
+    from ray_watcher_common.state import ClusterState, Demand, Gang
     from scaler.packing.capacity import Slot
     from scaler.planning.context import Context
 
@@ -61,7 +61,7 @@ def _may_go(context: Context, worker: Worker, node: Node) -> bool:
     )
 
 
-def _drain(context: Context, snapshot: Snapshot, idle: Iterable[tuple[Worker, Node]], permitted: str) -> None:
+def _drain(context: Context, snapshot: ClusterState, idle: Iterable[tuple[Worker, Node]], permitted: str) -> None:
     departures = _Departures(context, snapshot)
     for worker, node in idle:
         if stays := departures.why_it_stays(worker, node):
@@ -78,7 +78,7 @@ def _drain(context: Context, snapshot: Snapshot, idle: Iterable[tuple[Worker, No
 class _Departures:
     """Workers that leave, one after the other as long as nothing forbids it."""
 
-    def __init__(self, context: Context, snapshot: Snapshot) -> None:
+    def __init__(self, context: Context, snapshot: ClusterState) -> None:
         self._policy = context.policy
         self._staying = Counter(w.worker_type for w in context.staying if w.state is not WorkerState.DRAINING)
         self._on_their_way = sum(worker.state in LEAVING for worker in context.observation.workers)

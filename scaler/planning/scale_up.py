@@ -22,7 +22,8 @@ REPORT_SECONDS = 0.15
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from scaler.model.cluster import Demand, Gang, Snapshot, WorkerType
+    from ray_watcher_common.state import ClusterState, Demand, Gang
+    from scaler.model.cluster import WorkerType
     from scaler.planning.context import Context
 
 
@@ -56,7 +57,7 @@ def _launch_blindly(context: Context, cause: Cause, situation: str) -> None:
             launch(context, [name] * step, cause, f"permitted by {up.names}; {situation}, so {step} per cooldown")
 
 
-def _launch_what_is_needed(context: Context, snapshot: Snapshot) -> None:
+def _launch_what_is_needed(context: Context, snapshot: ClusterState) -> None:
     up = context.observation.up
     packing = _pack_all(context, snapshot)
     wanted = [kind.name for kind in packing.launches]
@@ -75,7 +76,7 @@ def _launch_what_is_needed(context: Context, snapshot: Snapshot) -> None:
         context.hold(Cause.NO_DEMAND, 1, f"permitted by {up.names}, but {why_none_needed(snapshot)}")
 
 
-def _settling(context: Context, snapshot: Snapshot) -> bool:
+def _settling(context: Context, snapshot: ClusterState) -> bool:
     """Whether a burst began so recently that its size is not known yet; one right decision beats two."""
     if context.launches:
         return False
@@ -89,7 +90,7 @@ def _settling(context: Context, snapshot: Snapshot) -> bool:
     return 0 <= context.now - min(seen, fired) < SETTLE_SECONDS
 
 
-def _pack_all(context: Context, snapshot: Snapshot) -> Packing:
+def _pack_all(context: Context, snapshot: ClusterState) -> Packing:
     """Pack all demand into what is free or joining, and the rest into new workers."""
     names = _permitted_names(context)
     kinds = [kind for kind in context.policy.worker_types if kind.name in names]
@@ -110,7 +111,7 @@ def _tell_waiting(context: Context, left: Sequence[Demand | Gang], kinds: Sequen
 
 
 def _tell_misfits(
-    context: Context, snapshot: Snapshot, misfits: Sequence[Demand | Gang], kinds: list[WorkerType]
+    context: Context, snapshot: ClusterState, misfits: Sequence[Demand | Gang], kinds: list[WorkerType]
 ) -> None:
     """What no permitted type can hold waits for an alert, for a node that is here, or is infeasible."""
     if not misfits:

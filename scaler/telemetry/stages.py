@@ -19,8 +19,8 @@ from scaler.model.workers import ENDED
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from ray_watcher_common.state import ClusterState
     from scaler.model.alerts import Alert
-    from scaler.model.cluster import Snapshot
     from scaler.model.decision import Action, Observation, Plan
 
 STAGES = ("alert", "webhook", "decision", "launch", "join", "demand_drop")
@@ -120,7 +120,7 @@ class StageTracker:
         self.last = {**self.last, "launch": max(0.0, landed_at - decided_at), "join": join, DEMAND_TO_WORKER: total}
         return [("join", join), (DEMAND_TO_WORKER, total)]
 
-    def _follow_demand(self, snapshot: Snapshot, now: float) -> list[Measured]:
+    def _follow_demand(self, snapshot: ClusterState, now: float) -> list[Measured]:
         """The fall of pending demand after the first join ends a scale-up."""
         before, self._pending = self._pending, snapshot.pending
         if self._scale_up is None or self._scale_up.joined_at is None or 0 < before <= snapshot.pending:

@@ -14,10 +14,10 @@ from scaler.model.workers import Worker, WorkerState
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from scaler.model.cluster import Snapshot
+    from ray_watcher_common.state import ClusterState
 
 
-def workers_of(status: Mapping[str, Any], snapshot: Snapshot) -> tuple[Worker, ...]:
+def workers_of(status: Mapping[str, Any], snapshot: ClusterState) -> tuple[Worker, ...]:
     """The workers of a status document, with their nodes. Raises `KeyError`, `TypeError`, `ValueError`."""
     nodes = {node.instance_id: node for node in sorted(snapshot.nodes, key=lambda node: node.alive)}
     return tuple(

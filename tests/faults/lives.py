@@ -18,10 +18,11 @@ from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
 from ray_watcher_common import detached
+from ray_watcher_common.state import NodeStatus
 from scaler.control.actions import ActionRunner
 from scaler.control.view import Alarm
 from scaler.journal.journal import Journal
-from scaler.model.cluster import Direction, DrainReply, NodeStatus
+from scaler.model.cluster import Direction, DrainReply
 from scaler.providers import container
 from scaler.reconciler import Reconciler
 from scaler.telemetry.metrics import ScalerMetrics
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from faults.places import Place
-    from scaler.model.cluster import Snapshot
+    from ray_watcher_common.state import ClusterState
 
 MAX_WORKERS = 2
 ROUNDS = 5  # of one life: launches, drains and removals of a scenario are over by then
@@ -90,7 +91,7 @@ class PretendedRay:
     fate: Fate
     tasks: int
 
-    def read(self) -> Snapshot:
+    def read(self) -> ClusterState:
         """What `/state` would say."""
         drained = self.place.drained()
         there = self.joined()

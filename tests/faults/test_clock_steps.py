@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from ray_watcher_common.state import NodeStatus
 from scaler.control.actions import ActionRunner
 from scaler.control.view import Alarm
 from scaler.journal.journal import Journal
-from scaler.model.cluster import Direction, DrainReply, InstanceStatus, NodeStatus
+from scaler.model.cluster import Direction, DrainReply, InstanceStatus
 from scaler.model.errors import ProviderError
 from scaler.reconciler import Reconciler
 from scaler.telemetry.metrics import ScalerMetrics
@@ -24,7 +25,7 @@ from support.fake_provider import FakeEngine, FakeProvider
 from support.fakes import AtOnceExecutor, FakeClock
 
 if TYPE_CHECKING:
-    from scaler.model.cluster import Snapshot
+    from ray_watcher_common.state import ClusterState
 
 LOOK_SECONDS = 5.0
 RECOVERY_LOOKS = 30  # two minutes and a half: beyond the cooldown of one
@@ -70,7 +71,7 @@ class SteppedWorld:
         up = [one.worker_id for one in self.provider.engine.workers.values() if one.status is InstanceStatus.RUNNING]
         return [worker_id for worker_id in up if worker_id not in self.drained]
 
-    def read(self) -> Snapshot:
+    def read(self) -> ClusterState:
         """What `/state` says; its time is the host's, which steps."""
         busy = self.running()[: self.tasks]
         nodes = [node(one, idle=0.0 if one in busy else 61.0) for one in self.running()]

@@ -7,11 +7,11 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from exporter.cluster import NodeStatus
 from exporter.errors import SourceError
 from exporter.gcs import GcsSource
 from faults.places import ProcessPlace
 from faults.record import Sample
+from ray_watcher_common.state import NodeStatus
 from scaler.providers.docker import CLUSTER_LABEL, WORKER_ID_LABEL
 from scaler.providers.engine import Engine
 

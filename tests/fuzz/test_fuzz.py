@@ -23,12 +23,11 @@ from ray_watcher import dry_run
 from ray_watcher.cli import cli
 from ray_watcher.errors import WatcherError
 from ray_watcher_common import yaml_lines
-from scaler.clients.exporter import from_document
+from ray_watcher_common.state import StateDocumentError, from_document
 from scaler.config import policy_file
 from scaler.control.actions import ActionRunner
 from scaler.control.view import Alarm
 from scaler.journal.journal import Journal
-from scaler.model.errors import SnapshotUnavailableError
 from scaler.reconciler import Reconciler
 from scaler.telemetry.metrics import ScalerMetrics
 from scaler.web.collector import ViewCollector
@@ -188,7 +187,7 @@ def test_a_state_is_read_or_refused_and_what_is_read_can_be_planned_on(tmp_path:
     def feed(document: Any) -> None:
         try:
             site.reader.snapshot = from_document(document)
-        except SnapshotUnavailableError:
+        except StateDocumentError:
             return
         site.reconciler.reconcile("test")
 
@@ -263,7 +262,7 @@ def test_the_loop_is_unharmed_by_any_value_in_place_of_a_state(tmp_path: Path) -
     site = Site(tmp_path)
 
     def feed(value: Any) -> None:
-        with pytest.raises(SnapshotUnavailableError):
+        with pytest.raises(StateDocumentError):
             from_document(value)
 
     with closing(site.journal):

@@ -4,18 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ray_watcher_common.state import ClusterState, Demand, Gang, Node, NodeStatus, Strategy, bundle
 from scaler.model.alerts import Alert, Permission
-from scaler.model.cluster import (
-    Demand,
-    Direction,
-    Gang,
-    Node,
-    NodeStatus,
-    Snapshot,
-    Strategy,
-    WorkerType,
-    bundle,
-)
+from scaler.model.cluster import Direction, WorkerType
 from scaler.model.decision import Observation
 from scaler.model.policy import Policy
 from scaler.model.workers import Worker, WorkerState
@@ -106,10 +97,10 @@ def permits(direction: Direction = Direction.UP, **changes: object) -> Permissio
     return Permission((alert(direction, **changes),))
 
 
-def snapshot(*nodes: Node, demands: tuple[Demand, ...] = (), **changes: object) -> Snapshot:
+def snapshot(*nodes: Node, demands: tuple[Demand, ...] = (), **changes: object) -> ClusterState:
     """A fresh snapshot from the GCS."""
     values = {"observed_at": NOW, "source": "gcs", "nodes": nodes, "demands": demands, **changes}
-    return Snapshot(**values)  # type: ignore[arg-type]
+    return ClusterState(**values)  # type: ignore[arg-type]
 
 
 def observation(*workers: Worker, nodes: tuple[Node, ...] = (), **changes: object) -> Observation:

@@ -19,8 +19,8 @@ from support.paths import TESTS
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from exporter.cluster import ClusterState
     from exporter.sources import ClusterSource
+    from ray_watcher_common.state import ClusterState
 
 RECORDED = TESTS / "recorded"
 GCS_REPLY = (RECORDED / "gcs_busy.pb").read_bytes()

@@ -7,23 +7,23 @@ from pathlib import Path
 
 from prometheus_client import CollectorRegistry, generate_latest
 
-from exporter.cluster import (
-    HEAD_RESOURCE,
-    ClusterState,
-    GangDemand,
-    LabelConstraint,
-    Node,
-    NodeStatus,
-    ResourceDemand,
-    Source,
-    Strategy,
-    bundle,
-    to_json,
-)
 from exporter.collector import ClusterCollector
 from exporter.families import Thresholds
 from exporter.http import application
 from exporter.snapshots import View
+from exporter.sources import Source
+from ray_watcher_common.state import (
+    HEAD_RESOURCE,
+    ClusterState,
+    Demand,
+    Gang,
+    LabelConstraint,
+    Node,
+    NodeStatus,
+    Strategy,
+    bundle,
+    to_document,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 GOLDEN = ROOT / "tests" / "golden"
@@ -34,6 +34,7 @@ GIB = float(2**30)
 HEAD = Node(
     node_id="aa" * 28,
     status=NodeStatus.RUNNING,
+    is_head=True,
     ip="10.0.0.1",
     total={"CPU": 2, "memory": 8 * GIB, "object_store_memory": GIB, "node:10.0.0.1": 1, HEAD_RESOURCE: 1},
     available={"memory": 8 * GIB, "object_store_memory": GIB, "node:10.0.0.1": 1, HEAD_RESOURCE: 1},
@@ -82,31 +83,31 @@ DEAD = Node(
 )
 
 
-def four_cpus(count: int) -> ResourceDemand:
+def four_cpus(count: int) -> Demand:
     """A bundle of a gang."""
-    return ResourceDemand(bundle({"CPU": 4}), count)
+    return Demand(bundle({"CPU": 4}), count)
 
 
 RICH = ClusterState(
-    source=Source.GCS,
+    source=Source.GCS.value,
     observed_at=NOW - 0.25,
     nodes=(HEAD, BUSY, IDLE, DRAINING, DEAD),
     demands=(
-        ResourceDemand(bundle({"CPU": 1}), 12),
-        ResourceDemand(bundle({"CPU": 1, "GPU": 0.5}), 3),
-        ResourceDemand(bundle({"CPU": 64}), 2),
-        ResourceDemand(
+        Demand(bundle({"CPU": 1}), 12),
+        Demand(bundle({"CPU": 1, "GPU": 0.5}), 3),
+        Demand(bundle({"CPU": 64}), 2),
+        Demand(
             bundle({"CPU": 1}),
             1,
             (LabelConstraint("zone", "in", ("a", "b")), LabelConstraint("disk", "not_in", ("hdd",))),
         ),
     ),
     gangs=(
-        GangDemand((four_cpus(2),)),
-        GangDemand((four_cpus(2),), Strategy.STRICT_PACK),
-        GangDemand((ResourceDemand(bundle({"CPU": 2}), 2), four_cpus(1)), Strategy.STRICT_SPREAD),
+        Gang((four_cpus(2),)),
+        Gang((four_cpus(2),), Strategy.STRICT_PACK),
+        Gang((Demand(bundle({"CPU": 2}), 2), four_cpus(1)), Strategy.STRICT_SPREAD),
     ),
-    constraints=(ResourceDemand(bundle({"CPU": 1}), 8), ResourceDemand(bundle({"CPU": 4, "GPU": 1}), 2)),
+    constraints=(Demand(bundle({"CPU": 1}), 8), Demand(bundle({"CPU": 4, "GPU": 1}), 2)),
     pending_since=NOW - 3.5,
     session="session_2027-01-15_08-00-00_000000_1",
 )
@@ -151,5 +152,5 @@ def golden_files() -> dict[Path, str]:
         GOLDEN / "exporter_down.prom": exposition(DOWN),
         GOLDEN / "exporter_landing.html": page(UP),
         GOLDEN / "exporter_landing_down.html": page(DOWN),
-        GOLDEN / "state.json": json.dumps(to_json(RICH, NOW), indent=2, sort_keys=True) + "\n",
+        GOLDEN / "state.json": json.dumps(to_document(RICH, NOW), indent=2, sort_keys=True) + "\n",
     }

@@ -6,11 +6,13 @@ from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from scaler.model.cluster import DrainReply, Snapshot
+from scaler.model.cluster import DrainReply
 from scaler.model.errors import SnapshotUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from ray_watcher_common.state import ClusterState
 
 
 @dataclass
@@ -30,10 +32,10 @@ class FakeClock:
 class FakeReader:
     """Gives the snapshot it holds; None: there is none."""
 
-    snapshot: Snapshot | None = None
+    snapshot: ClusterState | None = None
     problem: str = "the exporter does not answer"
 
-    def read(self) -> Snapshot:
+    def read(self) -> ClusterState:
         if self.snapshot is None:
             raise SnapshotUnavailableError(self.problem)
         return self.snapshot

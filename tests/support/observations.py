@@ -6,8 +6,9 @@ from dataclasses import replace
 
 from hypothesis import strategies as st
 
+from ray_watcher_common.state import Demand, bundle
 from scaler.model.circuit_breaker import LaunchHealth
-from scaler.model.cluster import Demand, Direction, bundle
+from scaler.model.cluster import Direction
 from scaler.model.decision import Observation
 from scaler.model.workers import ActionKind, Worker, WorkerState
 from support.builders import NOW, head, observation, permits, policy, worker, worker_type

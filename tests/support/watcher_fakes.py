@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 from click.testing import CliRunner, Result
 
-from exporter.cluster import HEAD_RESOURCE, ClusterState, Node, NodeStatus, ResourceDemand, Source, bundle
+from exporter.sources import Source
 from ray_watcher.cli import cli
 from ray_watcher.cluster.base import HeadOptions, HeadStatus
 from ray_watcher.errors import AlreadyRunningError, NotRunningError, WatcherError
 from ray_watcher.host import Host
 from ray_watcher.stack.stack import programs_of
+from ray_watcher_common.state import HEAD_RESOURCE, ClusterState, Demand, Node, NodeStatus, bundle
 from scaler.model.cluster import DrainReply, Instance, InstanceStatus, LaunchRequest, WorkerType
 from support.fake_provider import FakeProvider
 
@@ -132,10 +133,10 @@ class World:
         if self.deaf:
             raise NotRunningError(f"Ray does not answer at {head.gcs_address}")
         instances = [*self.process.provider.list(), *self.containers.provider.list()]
-        head = Node("00", NodeStatus.IDLE, total={"CPU": 1.0, HEAD_RESOURCE: 1.0}, available={"CPU": 1.0})
+        head = Node("00", NodeStatus.IDLE, is_head=True, total={"CPU": 1.0, HEAD_RESOURCE: 1.0}, available={"CPU": 1.0})
         nodes = tuple(self._node(one) for one in instances if one.status is InstanceStatus.RUNNING)
-        demands = (ResourceDemand(bundle({"CPU": 1}), self.pending),) if self.pending else ()
-        return ClusterState(Source.GCS, 0.0, nodes=(head, *nodes), demands=demands)
+        demands = (Demand(bundle({"CPU": 1}), self.pending),) if self.pending else ()
+        return ClusterState(0.0, Source.GCS.value, nodes=(head, *nodes), demands=demands)
 
     def _node(self, instance: Instance) -> Node:
         name = instance.worker_id

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from exporter.cluster import ClusterState, ResourceDemand, Source, bundle
 from exporter.errors import SourceUnavailableError
 from exporter.snapshots import Snapshots
+from exporter.sources import Source
+from ray_watcher_common.state import ClusterState, Demand, bundle
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,8 +39,8 @@ class FakeSource:
         self.gate.wait(10)
         if self.down:
             raise SourceUnavailableError("down")
-        demands = (ResourceDemand(bundle({"CPU": 1}), self.waiting),) if self.waiting else ()
-        return ClusterState(Source.GCS, now, demands=demands, demand_known=self.demand_known)
+        demands = (Demand(bundle({"CPU": 1}), self.waiting),) if self.waiting else ()
+        return ClusterState(now, Source.GCS.value, demands=demands, demand_known=self.demand_known)
 
 
 class FakeClock:
@@ -70,7 +71,7 @@ def test_each_reader_gets_a_fresh_read_while_ray_answers(source: FakeSource) -> 
     clock.seconds += 1
     view = of_ray.latest()
 
-    assert (view.state, view.age_seconds) == (ClusterState(Source.GCS, 1001.0), 0.0)
+    assert (view.state, view.age_seconds) == (ClusterState(1001.0, Source.GCS.value), 0.0)
     assert (view.collects[Source.GCS], view.errors[Source.GCS], source.reads) == (2, 0, 2)
     assert view.durations.keys() == {Source.GCS}
 
@@ -113,7 +114,7 @@ def test_while_a_source_is_frozen_readers_get_the_last_state_with_its_age(source
     clock.seconds += 10
     view = of_ray.latest()
 
-    assert (view.state, view.age_seconds) == (ClusterState(Source.GCS, 1000.0), 10.0)
+    assert (view.state, view.age_seconds) == (ClusterState(1000.0, Source.GCS.value), 10.0)
 
 
 def test_a_state_older_than_the_limit_counts_as_none(source: FakeSource) -> None:

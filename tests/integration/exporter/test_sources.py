@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from exporter.cluster import ClusterState, Source
 from exporter.cpu_heuristic import CpuHeuristicSource
 from exporter.dashboard import Dashboard, DashboardSource
 from exporter.errors import SourceBrokenError, SourceError, SourceStaleError, SourceUnavailableError
 from exporter.gcs import GcsSource
-from exporter.sources import read_first
+from exporter.sources import Source, read_first
 from ray_watcher_common.ray_auth import RayToken
+from ray_watcher_common.state import ClusterState
 from support import exporter_fakes as fakes
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def test_the_gcs_answers(sources: Any) -> None:
     with fakes.gcs() as port:
         state = sources.gcs(port, deadline=5).read(now=7.0)
 
-    assert (state.source, state.observed_at, state.pending_tasks) == (Source.GCS, 7.0, 124)
+    assert (state.source, state.observed_at, state.pending) == (Source.GCS, 7.0, 124)
 
 
 def test_a_dead_gcs_is_told_at_once(sources: Any) -> None:
@@ -94,7 +94,7 @@ def test_a_gcs_that_restarts_is_found_again_within_seconds(sources: Any) -> None
     with pytest.raises(SourceUnavailableError):
         source.read(0)
     with fakes.gcs(port=port):
-        assert fakes.answers_within(source, seconds=5).pending_tasks == 124
+        assert fakes.answers_within(source, seconds=5).pending == 124
 
 
 def test_a_gcs_that_answers_nonsense_is_refused(sources: Any) -> None:
@@ -164,7 +164,7 @@ def test_the_dashboard_answers_as_of_the_time_it_gives(sources: Any) -> None:
     with fakes.dashboard(pages()) as port:
         state = DashboardSource(sources.dashboard(port), 15).read(RECORDED_AT + 5)
 
-    assert (state.source, state.observed_at, state.pending_tasks) == (Source.DASHBOARD, RECORDED_AT, 124)
+    assert (state.source, state.observed_at, state.pending) == (Source.DASHBOARD, RECORDED_AT, 124)
 
 
 def test_http_200_with_old_numbers_is_refused(sources: Any) -> None:
@@ -264,10 +264,10 @@ def test_a_fault_in_one_source_does_not_hide_the_next() -> None:
         source = Source.DASHBOARD
 
         def read(self, now: float) -> ClusterState:
-            return ClusterState(Source.DASHBOARD, now)
+            return ClusterState(now, Source.DASHBOARD.value)
 
     reading = read_first([Faulty(), Sound()], 3.0)
-    assert reading.state == ClusterState(Source.DASHBOARD, 3.0)
+    assert reading.state == ClusterState(3.0, Source.DASHBOARD.value)
     assert reading.problems == {"gcs": "gcs: unexpected RuntimeError('bug at 3.0')"}
 
 

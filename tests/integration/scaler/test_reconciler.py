@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from ray_watcher_common.state import ClusterState, NodeStatus
 from scaler.control.actions import random_id
 from scaler.control.view import Alarm
 from scaler.model.circuit_breaker import HEALTHY, BreakerState
-from scaler.model.cluster import Direction, DrainReply, NodeStatus, Snapshot
+from scaler.model.cluster import Direction, DrainReply
 from scaler.model.decision import Cause
 from scaler.model.errors import IndexTakenError, LaunchFailedError, ProviderUnavailableError
 from scaler.model.workers import ActionKind, WorkerState
@@ -22,7 +23,7 @@ from support.loop_world import World
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from scaler.model.cluster import Node
+    from ray_watcher_common.state import Node
 
 
 @pytest.fixture
@@ -321,7 +322,7 @@ def test_the_same_news_is_written_once(world: World) -> None:
 def test_an_unexpected_error_does_not_stop_the_loop(world: World) -> None:
     rounds, stop = [], threading.Event()
 
-    def broken() -> Snapshot:
+    def broken() -> ClusterState:
         rounds.append(1)
         if len(rounds) == 2:
             stop.set()
@@ -369,7 +370,7 @@ def test_an_unexpected_error_while_a_burst_shows_its_size_is_not_hurried(
     world.reader.snapshot = replace(world.reader.snapshot, pending_since=NOW)
     stop, waited = threading.Event(), list[float]()
 
-    def broken() -> Snapshot:
+    def broken() -> ClusterState:
         stop.set()
         raise ZeroDivisionError
 

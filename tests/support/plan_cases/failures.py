@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from ray_watcher_common.state import NodeStatus
 from scaler.model.circuit_breaker import LaunchHealth
-from scaler.model.cluster import NodeStatus
 from scaler.model.decision import Cause
 from scaler.model.workers import WorkerState
 from support.builders import NOW, demand, head, node, observation, permits, policy, worker, worker_name, worker_type

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from ray_watcher_common.state import Demand, LabelConstraint, NodeStatus, Strategy, bundle
 from scaler.model.alerts import Permission
-from scaler.model.cluster import Demand, LabelConstraint, NodeStatus, Strategy, bundle
 from scaler.model.decision import Cause, Observation
 from scaler.model.workers import WorkerState
 from support.builders import (

@@ -11,7 +11,7 @@ from support.builders import NOW, demand, head, observation, policy, worker, wor
 from support.plan_cases import DOWN, DRAIN, LAUNCH, UP, Case
 
 if TYPE_CHECKING:
-    from scaler.model.cluster import Demand
+    from ray_watcher_common.state import Demand
     from scaler.model.decision import Observation
 
 

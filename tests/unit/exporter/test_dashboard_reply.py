@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from exporter.camel import Names, camel_case
-from exporter.cluster import HEAD_RESOURCE, NodeStatus, Source, Strategy
 from exporter.cpu_heuristic import estimate
 from exporter.dashboard import fresh_status, parse
 from exporter.errors import SourceBrokenError, SourceStaleError, SourceUnavailableError
 from exporter.gcs import parse as parse_gcs
+from exporter.sources import Source
+from ray_watcher_common.state import HEAD_RESOURCE, NodeStatus, Strategy
 from support.paths import TESTS
 
 RECORDED = TESTS / "recorded"
@@ -37,7 +38,7 @@ def test_dashboard_and_gcs_agree_on_what_waits() -> None:
         without_labels[demand.shape] = without_labels.get(demand.shape, 0) + demand.count
     assert {demand.shape: demand.count for demand in state.demands} == without_labels
     assert sorted(gang.strategy for gang in state.gangs) == sorted(gang.strategy for gang in from_gcs.gangs)
-    assert state.pending_tasks == from_gcs.pending_tasks
+    assert state.pending == from_gcs.pending
 
 
 def test_dashboard_and_gcs_agree_on_nodes_and_their_resources() -> None:

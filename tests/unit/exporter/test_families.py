@@ -11,8 +11,9 @@ import pytest
 
 from exporter import shapes
 from exporter.catalog import CATALOG
-from exporter.cluster import ClusterState, LabelConstraint, NodeStatus, ResourceDemand, Source, bundle
 from exporter.families import samples
+from exporter.sources import Source
+from ray_watcher_common.state import ClusterState, Demand, LabelConstraint, NodeStatus, bundle
 from support.exporter_golden import BUSY, DOWN, GOLDEN, HEAD, IDLE, NOW, RICH, THRESHOLDS, UP, exposition
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def test_without_a_source_nothing_is_said_about_the_cluster(family: str) -> None
 
 
 def test_unknown_demand_is_absent_not_zero() -> None:
-    view = of(replace(RICH, source=Source.CPU_HEURISTIC, demand_known=False, demands=(), gangs=()))
+    view = of(replace(RICH, source=Source.CPU_HEURISTIC.value, demand_known=False, demands=(), gangs=()))
 
     assert values(view, "raycluster_pending_tasks") == {}
     assert values(view, "raycluster_demand_known") == {(): 0}
@@ -82,7 +83,7 @@ def test_known_empty_demand_is_zero() -> None:
 
 
 def test_shapes_beyond_the_cap_fold_into_other() -> None:
-    demands = tuple(ResourceDemand(bundle({"CPU": n + 1}), 1000 - n) for n in range(shapes.MAX_SHAPES + 68))
+    demands = tuple(Demand(bundle({"CPU": n + 1}), 1000 - n) for n in range(shapes.MAX_SHAPES + 68))
 
     pending = values(of(replace(RICH, demands=demands, gangs=())), "raycluster_pending_demand")
     assert len(pending) == shapes.MAX_SHAPES + 1
@@ -142,7 +143,7 @@ def test_no_series_appears_twice() -> None:
 
 def test_under_the_heuristic_the_host_cpu_is_that_of_the_nodes() -> None:
     nodes = (replace(BUSY, host_cpu_ratio=0.5), replace(IDLE, host_cpu_ratio=0.7))
-    view = of(replace(RICH, source=Source.CPU_HEURISTIC, nodes=nodes, demand_known=False))
+    view = of(replace(RICH, source=Source.CPU_HEURISTIC.value, nodes=nodes, demand_known=False))
 
     assert values(view, "raycluster_host_cpu_utilization_ratio") == {(): pytest.approx(0.6)}
 
@@ -168,14 +169,14 @@ def test_under_the_heuristic_the_host_cpu_is_that_of_the_nodes() -> None:
 def test_demand_is_infeasible_when_no_living_node_could_ever_run_it(
     shape: dict[str, float], selectors: tuple[LabelConstraint, ...], expected: int
 ) -> None:
-    state = replace(RICH, nodes=(HEAD, BUSY, IDLE), demands=(ResourceDemand(bundle(shape), 1, selectors),), gangs=())
+    state = replace(RICH, nodes=(HEAD, BUSY, IDLE), demands=(Demand(bundle(shape), 1, selectors),), gangs=())
 
     assert sum(shapes.infeasible(state).values()) == expected
 
 
 def test_dead_and_draining_nodes_make_nothing_feasible() -> None:
     leaving = tuple(replace(IDLE, status=status) for status in (NodeStatus.DEAD, NodeStatus.DRAINING))
-    state = replace(RICH, nodes=leaving, demands=(ResourceDemand(bundle({"CPU": 1}), 5),), gangs=())
+    state = replace(RICH, nodes=leaving, demands=(Demand(bundle({"CPU": 1}), 5),), gangs=())
 
     assert shapes.infeasible(state) == {"CPU:1": 5}
 

@@ -5,18 +5,10 @@ from __future__ import annotations
 import pytest
 
 from exporter import gcs_pb2 as pb
-from exporter.cluster import (
-    ClusterState,
-    GangDemand,
-    LabelConstraint,
-    NodeStatus,
-    ResourceDemand,
-    Source,
-    Strategy,
-    bundle,
-)
 from exporter.errors import SourceBrokenError, SourceUnavailableError
 from exporter.gcs import parse
+from exporter.sources import Source
+from ray_watcher_common.state import ClusterState, Demand, Gang, LabelConstraint, NodeStatus, Strategy, bundle
 from support.paths import TESTS
 
 RECORDED = TESTS / "recorded"
@@ -70,7 +62,7 @@ def test_tasks_that_wait_inside_a_placement_group_are_left_out(busy: ClusterStat
 def test_a_resource_of_the_user_may_be_called_group() -> None:
     state = parse(reply(({"my_group_a": 1}, 2)), 0)
 
-    assert state.demands == (ResourceDemand(bundle({"my_group_a": 1}), 2),)
+    assert state.demands == (Demand(bundle({"my_group_a": 1}), 2),)
 
 
 @pytest.mark.parametrize(
@@ -86,28 +78,28 @@ def test_label_selectors_keep_a_request_apart(busy: ClusterState) -> None:
     labelled = [demand for demand in busy.demands if demand.selectors]
 
     zone, disk = LabelConstraint("zone", "in", ("a", "b")), LabelConstraint("disk", "not_in", ("hdd",))
-    assert labelled == [ResourceDemand(bundle({"CPU": 4}), 1, (disk, zone))]
+    assert labelled == [Demand(bundle({"CPU": 4}), 1, (disk, zone))]
 
 
 def test_equal_shapes_are_one_demand() -> None:
     state = parse(reply(({"CPU": 1}, 2), ({"GPU": 1}, 1), ({"CPU": 1.0, "GPU": 0}, 3)), 0)
 
-    assert state.demands == (ResourceDemand(bundle({"CPU": 1}), 5), ResourceDemand(bundle({"GPU": 1}), 1))
+    assert state.demands == (Demand(bundle({"CPU": 1}), 5), Demand(bundle({"GPU": 1}), 1))
 
 
 def test_placement_groups_are_gangs_with_their_strategy(busy: ClusterState) -> None:
-    two = (ResourceDemand(bundle({"CPU": 4}), 2),)
+    two = (Demand(bundle({"CPU": 4}), 2),)
 
     assert sorted(busy.gangs, key=lambda gang: gang.strategy) == [
-        GangDemand(two, Strategy.ANY),  # PACK and SPREAD are wishes, not conditions
-        GangDemand(two, Strategy.ANY),
-        GangDemand(two, Strategy.STRICT_PACK),
-        GangDemand(two, Strategy.STRICT_SPREAD),
+        Gang(two, Strategy.ANY),  # PACK and SPREAD are wishes, not conditions
+        Gang(two, Strategy.ANY),
+        Gang(two, Strategy.STRICT_PACK),
+        Gang(two, Strategy.STRICT_SPREAD),
     ]
 
 
 def test_pending_counts_the_bundles_of_gangs(busy: ClusterState) -> None:
-    assert busy.pending_tasks == 3 + 100 + 7 + 3 + 2 + 1 + 4 * 2
+    assert busy.pending == 3 + 100 + 7 + 3 + 2 + 1 + 4 * 2
 
 
 def test_a_resource_that_is_used_up_is_missing_from_available_and_counts_as_used(busy: ClusterState) -> None:
@@ -140,7 +132,7 @@ def test_idle_workers_say_for_how_long(idle: ClusterState) -> None:
 
 
 def test_an_idle_cluster_waits_for_nothing(idle: ClusterState) -> None:
-    assert (idle.pending_tasks, idle.demand_known, idle.source, idle.observed_at) == (0, True, Source.GCS, 100.0)
+    assert (idle.pending, idle.demand_known, idle.source, idle.observed_at) == (0, True, Source.GCS, 100.0)
 
 
 @pytest.mark.parametrize(
@@ -194,7 +186,7 @@ def test_the_first_of_several_label_selectors_counts_the_others_are_fallbacks() 
 def test_fields_that_we_do_not_know_are_skipped() -> None:
     unknown_field = b"\xf2\x3f\x02hi"  # field 1022, two bytes
 
-    assert parse(reply(({"CPU": 1}, 1)) + unknown_field, 0).pending_tasks == 1
+    assert parse(reply(({"CPU": 1}, 1)) + unknown_field, 0).pending == 1
 
 
 def requested(*requests: tuple[dict[str, float], int]) -> bytes:
@@ -214,14 +206,14 @@ def kept(value: bytes) -> bytes:
 
 def test_the_last_call_of_request_resources_counts(busy: ClusterState, idle: ClusterState) -> None:
     assert busy.constraints == (
-        ResourceDemand(bundle({"CPU": 1}), 2),
-        ResourceDemand(bundle({"CPU": 4, "GPU": 1}), 1),
-        ResourceDemand(bundle({"accelerator": 2}), 1),
+        Demand(bundle({"CPU": 1}), 2),
+        Demand(bundle({"CPU": 4, "GPU": 1}), 1),
+        Demand(bundle({"accelerator": 2}), 1),
     )
     assert idle.constraints == ()
 
 
-CPUS = ResourceDemand(bundle({"CPU": 1}), 2), ResourceDemand(bundle({"CPU": 4, "GPU": 1}), 1)
+CPUS = Demand(bundle({"CPU": 1}), 2), Demand(bundle({"CPU": 4, "GPU": 1}), 1)
 
 
 @pytest.mark.parametrize(
@@ -234,7 +226,7 @@ CPUS = ResourceDemand(bundle({"CPU": 1}), 2), ResourceDemand(bundle({"CPU": 4, "
     ],
 )
 def test_what_request_resources_asks_for_is_a_constraint_and_no_demand(
-    state: bytes, store: bytes, expected: tuple[ResourceDemand, ...]
+    state: bytes, store: bytes, expected: tuple[Demand, ...]
 ) -> None:
     read = parse(state, 0, store)
 

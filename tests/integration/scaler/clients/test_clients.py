@@ -14,9 +14,8 @@ import pytest
 from ray_watcher_common.ray_auth import RayToken
 from scaler.clients import gcs
 from scaler.clients.drain_pb2 import DRAIN_NODE_REASON_IDLE_TERMINATION, DrainNodeReply, DrainNodeRequest
-from scaler.clients.exporter import StateReader, from_document
+from scaler.clients.exporter import StateReader
 from scaler.clients.gcs import DRAIN_NODE, GcsDrainer
-from scaler.model.cluster import NodeStatus
 from scaler.model.errors import DrainFailedError, SnapshotUnavailableError
 from support.fake_exporter import exporter
 from support.paths import TESTS
@@ -92,14 +91,6 @@ def test_a_dead_exporter_is_told_by_its_address() -> None:
 
     with pytest.raises(SnapshotUnavailableError, match=f"{url}/state does not answer: .*refused"):
         StateReader(url, stale_after=15).read()
-
-
-def test_a_node_status_we_do_not_know_is_refused() -> None:
-    strange = {**STATE, "nodes": [{**STATE["nodes"][0], "status": "SLEEPING"}]}
-
-    with pytest.raises(SnapshotUnavailableError, match="SLEEPING"):
-        from_document(strange)
-    assert NodeStatus("IDLE") is NodeStatus.IDLE
 
 
 @contextmanager

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from ray_watcher_common.state import NodeStatus
 from scaler.control.recovery import UNSEEN
-from scaler.model.cluster import Direction, LaunchRequest, NodeStatus
+from scaler.model.cluster import Direction, LaunchRequest
 from scaler.model.decision import ACTION_CAUSES, Action, Plan
 from scaler.model.errors import JournalError, ProviderUnavailableError
 from scaler.model.workers import ActionKind, WorkerState

@@ -122,7 +122,7 @@ def test_a_planner_that_raises_stops_nothing() -> None:
         ("scaler.planning.plan:scheme", "no attribute 'scheme'"),
         ("scaler.planning.plan", "wanted package.module:function"),
         (":plan", "wanted package.module:function"),
-        ("scaler.model.cluster:shape_text", "must take (observation, policy, now)"),
+        ("ray_watcher_common.state:shape_text", "must take (observation, policy, now)"),
     ],
 )
 def test_what_cannot_be_a_planner_is_told_at_the_start(name: str, says: str) -> None:

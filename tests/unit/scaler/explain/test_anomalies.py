@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 
 import pytest
 
+from ray_watcher_common.state import NodeStatus
 from scaler.explain.anomalies import RULES, Case, anomalies
-from scaler.model.cluster import NodeStatus
 from scaler.model.decision import Observation
 from scaler.model.workers import ActionKind, WorkerState
 from support.builders import head, node, observation, worker, worker_name

@@ -7,10 +7,11 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 
+from ray_watcher_common.state import Strategy
 from scaler.explain.demand import SHAPES_EXPLAINED
 from scaler.explain.explanation import Explanation, explain
 from scaler.explain.summary import Situation
-from scaler.model.cluster import Direction, Strategy
+from scaler.model.cluster import Direction
 from scaler.model.decision import Cause, Held, Observation, Plan
 from scaler.model.workers import ActionKind, WorkerState
 from scaler.planning.plan import plan

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from scaler.model.cluster import Instance, InstanceStatus, Node, NodeStatus
+from ray_watcher_common.state import Node, NodeStatus
+from scaler.model.cluster import Instance, InstanceStatus
 from scaler.model.workers import ActionKind, WorkerState, dangling_nodes, join_views, lowest_free_index
 from support.builders import NOW, node, snapshot, worker, worker_name
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scaler.model.cluster import Demand, Gang, LabelConstraint, Strategy, bundle
+from ray_watcher_common.state import Demand, Gang, LabelConstraint, Strategy, bundle
 from scaler.packing.capacity import Slot, fresh, grouped
 from scaler.packing.greedy import Room
 from scaler.packing.solver import solve

@@ -7,7 +7,8 @@ from dataclasses import asdict
 
 import pytest
 
-from scaler.model.cluster import Direction, Node, NodeStatus
+from ray_watcher_common.state import Node, NodeStatus
+from scaler.model.cluster import Direction
 from scaler.model.decision import Cause
 from scaler.model.workers import ActionKind, WorkerState
 from scaler.planning import dry_run

@@ -8,8 +8,8 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ray_watcher_common.state import Demand, NodeStatus
 from scaler.model.circuit_breaker import HEALTHY
-from scaler.model.cluster import Demand, NodeStatus
 from scaler.model.decision import Cause, Observation, Plan
 from scaler.model.workers import JOINING, LEAVING, ActionKind, WorkerState
 from scaler.packing.solver import unplaced

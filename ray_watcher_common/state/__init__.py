@@ -1,0 +1,39 @@
+"""The state of a Ray cluster: values, and the JSON document in which the exporter serves them at `/state`.
+
+Pure: standard library only. The exporter's sources build a `ClusterState`, the scaler plans on one, and the command
+line shows one, so all three share these values.
+"""
+
+from ray_watcher_common.state.document import STATE_VERSION, StateDocumentError, from_document, to_document
+from ray_watcher_common.state.resources import ResourceBundle, bundle, in_placement_group, shape_text
+from ray_watcher_common.state.values import (
+    HEAD_RESOURCE,
+    ClusterState,
+    Demand,
+    Gang,
+    LabelConstraint,
+    Node,
+    NodeStatus,
+    Strategy,
+    merged,
+)
+
+__all__ = [
+    "HEAD_RESOURCE",
+    "STATE_VERSION",
+    "ClusterState",
+    "Demand",
+    "Gang",
+    "LabelConstraint",
+    "Node",
+    "NodeStatus",
+    "ResourceBundle",
+    "StateDocumentError",
+    "Strategy",
+    "bundle",
+    "from_document",
+    "in_placement_group",
+    "merged",
+    "shape_text",
+    "to_document",
+]

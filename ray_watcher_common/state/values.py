@@ -1,0 +1,138 @@
+"""Nodes and demand of a Ray cluster at one time, as values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from ray_watcher_common.state.resources import ResourceBundle, in_placement_group
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+HEAD_RESOURCE = "node:__internal_head__"  # Ray marks its head node with this resource
+
+
+class NodeStatus(str, Enum):
+    """Ray's own node states (`ray.rpc.autoscaler.NodeStatus`)."""
+
+    RUNNING = "RUNNING"
+    IDLE = "IDLE"
+    DRAINING = "DRAINING"
+    DEAD = "DEAD"
+
+
+class Strategy(str, Enum):
+    """Where the bundles of a gang may be placed: anywhere, all on one node, or each on a node of its own."""
+
+    ANY = "ANY"
+    STRICT_PACK = "STRICT_PACK"
+    STRICT_SPREAD = "STRICT_SPREAD"
+
+
+@dataclass(frozen=True, order=True)
+class LabelConstraint:
+    """A node's label `key` must be `in` (or `not_in`) `values`."""
+
+    key: str
+    operator: str
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Demand:
+    """`count` pending tasks or actors, each of which needs `shape` on a node that meets all `selectors`."""
+
+    shape: ResourceBundle
+    count: int
+    selectors: tuple[LabelConstraint, ...] = ()
+
+
+@dataclass(frozen=True)
+class Gang:
+    """A pending placement group: all its bundles are placed at once, or none."""
+
+    bundles: tuple[Demand, ...]
+    strategy: Strategy = Strategy.ANY
+
+    @property
+    def count(self) -> int:
+        """Number of pending bundles."""
+        return sum(demand.count for demand in self.bundles)
+
+
+@dataclass(frozen=True)
+class Node:
+    """A Ray node. `instance_id` is the worker id its container or process was given, "" for nodes that are not ours."""
+
+    node_id: str
+    status: NodeStatus
+    instance_id: str = ""
+    is_head: bool = False
+    total: Mapping[str, float] = field(default_factory=dict)
+    available: Mapping[str, float] = field(default_factory=dict)
+    idle_seconds: float = 0.0
+    labels: Mapping[str, str] = field(default_factory=dict)
+    activity: tuple[str, ...] = ()  # what keeps it from being idle, in Ray's words
+    worker_type: str = ""
+    ip: str = ""
+    host_cpu_ratio: float | None = None  # physical, of the whole host; only the CPU heuristic knows it
+
+    @property
+    def alive(self) -> bool:
+        """Whether the node has capacity; dead ones stay in Ray's list."""
+        return self.status is not NodeStatus.DEAD
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing runs here, by Ray's account; a draining node takes no more work."""
+        return self.status in (NodeStatus.IDLE, NodeStatus.DRAINING)
+
+    def used(self, resource: str) -> float:
+        """Amount in use; Ray leaves a resource out of `available` when none of it is left."""
+        return self.total.get(resource, 0.0) - self.available.get(resource, 0.0)
+
+    @property
+    def in_use(self) -> str:
+        """What keeps it busy, for people; "" if nothing does."""
+        used = ", ".join(sorted(name for name, amount in self.total.items() if self.available.get(name, 0.0) < amount))
+        spoken = (activity.removeprefix("Resource: ").rstrip(".") for activity in self.activity)
+        told = (activity[:1].lower() + activity[1:] if activity.startswith("Busy") else activity for activity in spoken)
+        return "; ".join(told) or (f"{used} in use" if used else "")
+
+
+@dataclass(frozen=True)
+class ClusterState:
+    """The cluster at `observed_at` (unix seconds). If `demand_known` is false, `demands` and `gangs` mean nothing."""
+
+    observed_at: float
+    source: str  # name of the exporter's source that read it, for people
+    nodes: tuple[Node, ...] = ()
+    demands: tuple[Demand, ...] = ()
+    gangs: tuple[Gang, ...] = ()
+    constraints: tuple[Demand, ...] = ()  # of request_resources: the capacity that must exist, used or not
+    demand_known: bool = True
+    pending_since: float | None = None  # unix seconds since which something has been pending; None: nothing, or unknown
+    session: str = ""  # Ray's name for this run of the cluster
+
+    @cached_property
+    def alive(self) -> tuple[Node, ...]:
+        """The nodes that are not dead."""
+        return tuple(node for node in self.nodes if node.alive)
+
+    @property
+    def pending(self) -> int:
+        """Number of pending requests: tasks, actors, and bundles of placement groups."""
+        return sum(demand.count for demand in self.demands) + sum(gang.count for gang in self.gangs)
+
+
+def merged(demands: Iterable[Demand]) -> tuple[Demand, ...]:
+    """Equal requests as one, in the order of arrival, without empty ones and those inside a placement group."""
+    counts: dict[tuple[ResourceBundle, tuple[LabelConstraint, ...]], int] = {}
+    for demand in demands:
+        if demand.count > 0 and not any(in_placement_group(name) for name, _ in demand.shape):
+            key = demand.shape, demand.selectors
+            counts[key] = counts.get(key, 0) + demand.count
+    return tuple(Demand(shape, count, selectors) for (shape, selectors), count in counts.items())
