@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from scaler.control.recovery import LooseEnds
+from scaler.control.recovery import Recovery
 from scaler.control.view import View
 from scaler.explain.anomalies import anomalies
 from scaler.journal.samples import Sampler
@@ -70,7 +70,7 @@ class Reconciler:
         self._clock, self._alarm, self.planner = clock, alarm, planner
         self._said: dict[object, float] = {}
         self._sampler, self._stages = Sampler(journal), StageTracker()
-        self._loose_ends = LooseEnds(journal, metrics)
+        self._recovery = Recovery(journal, metrics)
         self._running: frozenset[str] = frozenset()
         self._draining: dict[str, float] = {}  # since when each worker has been draining
         self._forgotten_at = 0.0
@@ -92,12 +92,12 @@ class Reconciler:
         if self._journal.problem:
             self._journal.probe()
         observation = self.observe(now)
-        self._loose_ends.tie_up(observation, self._running, now)
+        self._recovery.settle(observation, self._running, now)
         proposed = self.planner(observation, self._policy, now)
         decision_id = self._record(trigger, proposed, now)
         launched = self._runner.start(decision_id, proposed.actions, observation.workers)
         self._metrics.observe_stages(self._stages.see(observation, proposed, launched, now))
-        odd = anomalies(observation, self._loose_ends.adopted)
+        odd = anomalies(observation, self._recovery.adopted)
         self.view = View(now, observation, proposed, self._stages.last, odd)
         self._sampler.see(observation, now)
         return proposed

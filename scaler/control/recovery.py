@@ -1,7 +1,7 @@
-"""The journal and the world brought together: intents without an outcome, and workers that no launch of ours made.
+"""Recovery after a crash: actions without an outcome are settled, and workers that we did not launch are adopted.
 
-A scaler that is killed, or whose disk is full, leaves actions without an outcome. What became of them is seen in
-the world, and written down as their outcome. docs/reconciling.md has the whole table.
+A scaler that is killed, or whose disk is full, leaves actions without an outcome in the journal. Their outcome is
+determined from the current state of the worker. docs/reconciling.md has the whole table.
 """
 
 from __future__ import annotations
@@ -25,34 +25,34 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-UNSEEN = "its end was not seen"  # begins every outcome that was found out afterwards
+INTERRUPTED = "interrupted; outcome determined from current state"  # begins the detail of every such outcome
 
 
-def found(action: str, worker: Worker | None) -> tuple[str, str]:
-    """Outcome and detail of an action whose end nobody saw, by what there is now of its worker."""
+def outcome_of(action: str, worker: Worker | None) -> tuple[str, str]:
+    """Outcome and detail of an interrupted action, by the current state of its worker (None: it does not exist)."""
     if action == ActionKind.LAUNCH.value and worker and worker.state is WorkerState.WARM:
-        return FAILED, "the warm worker was not told to join"
+        return FAILED, "the warm worker has not been told to join"
     if action in {ActionKind.LAUNCH.value, ActionKind.PREPARE.value}:
-        return (DONE, "the worker is there") if worker else (FAILED, "there is no such worker")
+        return (DONE, "the worker exists") if worker else (FAILED, "the worker does not exist")
     if worker is None:
-        return DONE, "the worker is gone"
+        return DONE, "the worker no longer exists"
     if action == ActionKind.REMOVE.value:
-        return FAILED, "the worker is still there"
+        return FAILED, "the worker still exists"
     if worker.node is None or worker.node.status in (NodeStatus.DEAD, NodeStatus.DRAINING):
-        return DONE, "Ray lets the worker go"
-    return FAILED, "Ray still uses the worker"
+        return DONE, "Ray is draining or has released the node"
+    return FAILED, "Ray still uses the node"
 
 
-class LooseEnds:
-    """Ties up, after each look at the world, what the journal leaves open."""
+class Recovery:
+    """Settles open actions of the journal after each observation, and adopts unknown workers."""
 
     def __init__(self, journal: Journal, metrics: ScalerMetrics) -> None:
         self._journal, self._metrics = journal, metrics
-        self._known: set[str] = set()  # workers that the journal was asked about already
+        self._known: set[str] = set()  # workers already looked up in the journal
         self.adopted: frozenset[str] = frozenset()
 
-    def tie_up(self, observation: Observation, running: Collection[str], now: float) -> None:
-        """Close actions that nothing will close, and adopt unknown workers. Raises `JournalError`.
+    def settle(self, observation: Observation, running: Collection[str], now: float) -> None:
+        """Conclude interrupted actions and adopt unknown workers. Raises `JournalError`.
 
         `running` are the ids of workers whose action was in progress when the observation was made.
         """
@@ -62,20 +62,20 @@ class LooseEnds:
         for record in self._journal.open_actions():
             drain_unseen = record.action == ActionKind.DRAIN.value and observation.snapshot is None
             if record.worker_id not in running and not drain_unseen:
-                self._close(record, workers.get(record.worker_id), now)
+                self._conclude(record, workers.get(record.worker_id), now)
         for worker in observation.workers:
             if worker.worker_id not in self._known and worker.worker_id not in running:
-                self._meet(worker, now)
+                self._adopt_unknown(worker, now)
         self._known &= workers.keys()
         self.adopted = self._journal.adopted() if workers else frozenset()
 
-    def _close(self, record: ActionRecord, worker: Worker | None, now: float) -> None:
-        outcome, detail = found(record.action, worker)
-        self._journal.conclude(record.action_id, outcome, f"{UNSEEN}; {detail}", now)
+    def _conclude(self, record: ActionRecord, worker: Worker | None, now: float) -> None:
+        outcome, detail = outcome_of(record.action, worker)
+        self._journal.conclude(record.action_id, outcome, f"{INTERRUPTED}; {detail}", now)
         self._metrics.action_ended(ActionKind(record.action), Cause(record.cause), outcome)
-        log.warning("outcome found afterwards", action=record.action, worker=record.worker_id, outcome=outcome)
+        log.warning("interrupted action settled", action=record.action, worker=record.worker_id, outcome=outcome)
 
-    def _meet(self, worker: Worker, now: float) -> None:
+    def _adopt_unknown(self, worker: Worker, now: float) -> None:
         if not self._journal.knows(worker.worker_id):
             self._journal.adopt(worker.worker_id, worker.detail, now)
             log.info("adopted", worker=worker.worker_id, detail=worker.detail)
