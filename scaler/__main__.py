@@ -27,7 +27,7 @@ from scaler.config.settings import ScalerSettings
 from scaler.control.actions import ActionRunner
 from scaler.control.custom_planner import load_planner
 from scaler.control.lease import Lease
-from scaler.control.view import Alarm
+from scaler.control.view import Wakeup
 from scaler.journal.database import set_aside
 from scaler.journal.journal import Journal
 from scaler.model.errors import JournalCorruptError, ScalerError
@@ -68,7 +68,7 @@ def run(settings: ScalerSettings) -> None:
     listening = bind(settings.listen)  # before anything is touched: who does not get the address changes nothing
     lease = Lease(settings.journal_file.with_suffix(".lock"))
     lease.take()
-    clock, alarm, metrics, policy = SystemClock(), Alarm(), ScalerMetrics(), policy_from(settings)
+    clock, wakeup, metrics, policy = SystemClock(), Wakeup(), ScalerMetrics(), policy_from(settings)
     journal = _journal(settings.journal_file, lease, clock)
     provider = MeteredProvider(provider_from_settings(settings), metrics)
     executor = ThreadPoolExecutor(ACTIONS_AT_ONCE, thread_name_prefix="action")
@@ -82,7 +82,7 @@ def run(settings: ScalerSettings) -> None:
         clock=clock,
         executor=executor,
         removals=removals,
-        on_success=alarm.ring,
+        on_success=wakeup.wake,
         stop_grace=settings.stop_grace,
     )
     reconciler = Reconciler(
@@ -93,18 +93,18 @@ def run(settings: ScalerSettings) -> None:
         policy=policy,
         metrics=metrics,
         clock=clock,
-        alarm=alarm,
+        wakeup=wakeup,
         planner=load_planner(settings.planner),
     )
     alertmanager = AlertmanagerApi(settings.alertmanager_urls, settings.alertmanager_receiver, settings.cluster)
-    levels = Levels(alertmanager, journal=journal, metrics=metrics, clock=clock, alarm=alarm)
+    levels = Levels(alertmanager, journal=journal, metrics=metrics, clock=clock, wakeup=wakeup)
     api = ScalerApi(
         reconciler=reconciler,
         journal=journal,
         policy=policy,
         metrics=metrics,
         clock=clock,
-        alarm=alarm,
+        wakeup=wakeup,
         token=token,
         cluster=settings.cluster,
         provider=provider.name,
@@ -132,7 +132,7 @@ def run(settings: ScalerSettings) -> None:
     log.info("scaler listens", address=settings.listen, provider=provider.name, max_workers=policy.max_workers)
     serve(create_app(api), listening)
     stop.set()
-    alarm.ring("stop")
+    wakeup.wake("stop")
     runner.wait(ENDING_SECONDS)
     log.info("scaler ends; workers stay")
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from ray_watcher_common.state import ClusterState
     from scaler.control.actions import ActionRunner
     from scaler.control.custom_planner import Planner
-    from scaler.control.view import Alarm
+    from scaler.control.view import Wakeup
     from scaler.journal.journal import Journal
     from scaler.model.policy import Policy
     from scaler.model.ports import Clock, ClusterReader, WorkerProvider
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-REST_SECONDS = 0.1  # between reconciles at least: what rings meanwhile, a flood of webhooks too, is answered by one
+REST_SECONDS = 0.1  # minimum between reconciles: one reconcile serves all wake-ups meanwhile, even a flood of webhooks
 BUSY_INTERVAL_SECONDS = 0.5  # between reconciles while an alert is active or a worker is on its way
 REPEATED_SECONDS = 30.0  # what is said again so soon, of two causes that take turns too, is no news
 FORGET_EVERY_SECONDS = 3600.0
@@ -62,12 +62,12 @@ class Reconciler:
         policy: Policy,
         metrics: ScalerMetrics,
         clock: Clock,
-        alarm: Alarm,
+        wakeup: Wakeup,
         planner: Planner = plan,
     ) -> None:
         self._reader, self._provider, self._runner = reader, provider, runner
         self._journal, self._policy, self._metrics = journal, policy, metrics
-        self._clock, self._alarm, self.planner = clock, alarm, planner
+        self._clock, self._wakeup, self.planner = clock, wakeup, planner
         self._said: dict[object, float] = {}
         self._sampler, self._stages = Sampler(journal), StageTracker()
         self._recovery = Recovery(journal, metrics)
@@ -191,15 +191,15 @@ class Reconciler:
     # --- the loop -------------------------------------------------------------------------------------
 
     def run(self, stop: threading.Event, check_interval: float, leads: Callable[[], bool] = lambda: True) -> None:
-        """Begin, then reconcile when the alarm rings, and every `check_interval` seconds.
+        """Begin, then reconcile whenever woken, and at least every `check_interval` seconds.
 
         Until `stop` is set, or this scaler no longer `leads`, which is asked before anything is decided.
         """
         self._has_begun = False
         while not stop.is_set() and leads():
-            done = self._reconcile_safely(self._alarm.answer())
+            done = self._reconcile_safely(self._wakeup.take())
             stop.wait(REST_SECONDS)
-            self._alarm.wait(min(max(self._interval(), 0.0 if done else BUSY_INTERVAL_SECONDS), check_interval))
+            self._wakeup.wait(min(max(self._interval(), 0.0 if done else BUSY_INTERVAL_SECONDS), check_interval))
 
     def _reconcile_safely(self, trigger: str) -> bool:
         """Reconcile; whether nothing came up that nobody thought of."""
@@ -238,7 +238,7 @@ class Reconciler:
             self._forgotten_at = now
 
     def _interval(self) -> float:
-        """Seconds after which to look again although nothing rang."""
+        """Seconds until the next reconcile if nothing wakes the loop."""
         observation, held = self.view.observation, self.view.plan.held
         if any(one.cause is Cause.DEMAND_SETTLING for one in held):
             return 0.0  # people wait, and the rest between reconciles is rest enough

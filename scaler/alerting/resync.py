@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import threading
 
     from scaler.alerting.alertmanager import AlertmanagerApi, Listing
-    from scaler.control.view import Alarm
+    from scaler.control.view import Wakeup
     from scaler.journal.journal import Journal
     from scaler.model.ports import Clock
     from scaler.telemetry.metrics import ScalerMetrics
@@ -37,9 +37,9 @@ class Levels:
     """Keeps the journal's alerts at the level that Alertmanager shows; `last` says how that went."""
 
     def __init__(
-        self, api: AlertmanagerApi, *, journal: Journal, metrics: ScalerMetrics, clock: Clock, alarm: Alarm
+        self, api: AlertmanagerApi, *, journal: Journal, metrics: ScalerMetrics, clock: Clock, wakeup: Wakeup
     ) -> None:
-        self._api, self._journal, self._metrics, self._clock, self._alarm = api, journal, metrics, clock, alarm
+        self._api, self._journal, self._metrics, self._clock, self._wakeup = api, journal, metrics, clock, wakeup
         self.last = Reread(api.urls)
 
     def read(self) -> bool:
@@ -80,4 +80,4 @@ class Levels:
             return
         while not stop.wait(min(seconds, MOST_SECONDS_BETWEEN)):
             if self.read():
-                self._alarm.ring("alertmanager")
+                self._wakeup.wake("alertmanager")

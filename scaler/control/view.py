@@ -1,4 +1,4 @@
-"""What the loop shares with the rest of the program: `Alarm` wakes it, `View` is what the last reconcile saw."""
+"""What the loop shares with the other threads: `Wakeup` wakes it, `View` holds the last reconcile."""
 
 from __future__ import annotations
 
@@ -13,32 +13,32 @@ if TYPE_CHECKING:
     from scaler.model.decision import Observation, Plan
 
 
-class Alarm:
-    """Wakes the loop, and remembers why."""
+class Wakeup:
+    """Wakes the loop, and remembers the trigger."""
 
     def __init__(self) -> None:
-        self._rung = threading.Event()
+        self._woken = threading.Event()
         self._trigger = "start"
 
-    def ring(self, trigger: str) -> None:
-        """Reconcile at once, because of `trigger`."""
+    def wake(self, trigger: str) -> None:
+        """Make the loop reconcile at once, because of `trigger`."""
         self._trigger = trigger
-        self._rung.set()
+        self._woken.set()
 
     def wait(self, seconds: float) -> None:
-        """Sleep until rung, at most `seconds`."""
-        self._rung.wait(seconds)
+        """Sleep until woken, at most `seconds`."""
+        self._woken.wait(seconds)
 
-    def answer(self) -> str:
-        """Why the loop was woken (`timer` where nothing rang); ready to ring again."""
-        self._rung.clear()
+    def take(self) -> str:
+        """The trigger of the last `wake`, once; `timer` if there was none since the last call."""
+        self._woken.clear()
         trigger, self._trigger = self._trigger, "timer"
         return trigger
 
 
-@dataclass(frozen=True, eq=False)  # one for each reconcile, known by its identity
+@dataclass(frozen=True, eq=False)  # one for each reconcile, compared by identity
 class View:
-    """The last reconcile, for status page and metrics; and how long the last scale-up's stages took (seconds)."""
+    """The last reconcile, for the status page and metrics; `last_scale_up` has the duration of its stages (seconds)."""
 
     at: float
     observation: Observation

@@ -20,7 +20,7 @@ from scaler.web.status import status
 if TYPE_CHECKING:
     from scaler.alerting.resync import Levels
     from scaler.control.lease import Lease
-    from scaler.control.view import Alarm
+    from scaler.control.view import Wakeup
     from scaler.journal.journal import Journal
     from scaler.model.policy import Policy
     from scaler.model.ports import Clock
@@ -40,7 +40,7 @@ class ScalerApi:
     policy: Policy
     metrics: ScalerMetrics
     clock: Clock
-    alarm: Alarm
+    wakeup: Wakeup
     token: str | None
     cluster: str
     provider: str
@@ -78,12 +78,12 @@ class ScalerApi:
 
     def pause(self) -> tuple[Response, int]:
         """`POST /api/v1/pause`."""
-        body, code = self._refusal() or pause.pause(self.journal, self.clock, self.alarm)
+        body, code = self._refusal() or pause.pause(self.journal, self.clock, self.wakeup)
         return jsonify(body), code
 
     def resume(self) -> tuple[Response, int]:
         """`POST /api/v1/resume`."""
-        body, code = self._refusal() or pause.resume(self.journal, self.clock, self.alarm)
+        body, code = self._refusal() or pause.resume(self.journal, self.clock, self.wakeup)
         return jsonify(body), code
 
     def api_status(self) -> Response:

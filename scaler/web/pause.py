@@ -13,7 +13,7 @@ from scaler.model.cluster import Direction
 from scaler.model.pause import Pause
 
 if TYPE_CHECKING:
-    from scaler.control.view import Alarm
+    from scaler.control.view import Wakeup
     from scaler.journal.journal import Journal
     from scaler.model.ports import Clock
     from scaler.web.auth import Answer
@@ -39,7 +39,7 @@ class _Pause(_Resume):
     seconds: float | None = Field(None, gt=0, le=LONGEST_SECONDS, allow_inf_nan=False)
 
 
-def pause(journal: Journal, clock: Clock, alarm: Alarm) -> Answer:
+def pause(journal: Journal, clock: Clock, wakeup: Wakeup) -> Answer:
     """Answer a request to pause; `seconds` is how long, else until it is resumed. Raises `JournalError`."""
     try:
         asked = _Pause.model_validate_json(request.get_data())
@@ -50,11 +50,11 @@ def pause(journal: Journal, clock: Clock, alarm: Alarm) -> Answer:
     for direction in asked.directions:
         journal.pause(direction, Pause(asked.reason, asked.by, now, until))
         log.info("paused", direction=direction.value, reason=asked.reason, by=asked.by, until=until)
-    alarm.ring("pause")
+    wakeup.wake("pause")
     return {"paused": told(journal, now)}, 200
 
 
-def resume(journal: Journal, clock: Clock, alarm: Alarm) -> Answer:
+def resume(journal: Journal, clock: Clock, wakeup: Wakeup) -> Answer:
     """Answer a request to resume; `resumed` are the directions that were paused. Raises `JournalError`."""
     try:
         asked = _Resume.model_validate_json(request.get_data() or b"{}")
@@ -63,7 +63,7 @@ def resume(journal: Journal, clock: Clock, alarm: Alarm) -> Answer:
     now = clock.now()
     ended = [way.value for way in asked.directions if way in journal.pauses(now) and journal.resume(way)]
     log.info("resumed", directions=ended)
-    alarm.ring("resume")
+    wakeup.wake("resume")
     return {"resumed": ended, "paused": told(journal, now)}, 200
 
 

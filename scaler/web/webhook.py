@@ -86,7 +86,7 @@ class Webhook:
             return {"error": f"{error}; send it again"}, HTTPStatus.SERVICE_UNAVAILABLE
         self._account_for(heard)
         self._api.metrics.webhook_duplicates.inc(absorbed.repeated)
-        self._api.alarm.ring("webhook")
+        self._api.wakeup.wake("webhook")
         told = {"accepted": len(heard.alerts), "news": absorbed.news, "ignored": heard.ignored}
         return {**told, "problems": list(heard.problems)}, HTTPStatus.OK
 

@@ -20,7 +20,7 @@ from unittest.mock import patch
 from ray_watcher_common import detached
 from ray_watcher_common.state import NodeStatus
 from scaler.control.actions import ActionRunner
-from scaler.control.view import Alarm
+from scaler.control.view import Wakeup
 from scaler.journal.journal import Journal
 from scaler.model.cluster import Direction, DrainReply
 from scaler.providers import container
@@ -171,12 +171,12 @@ def live(  # what a life is made of
 def _reconciler(place: Place, ray: PretendedRay, journal: Journal, clock: FakeClock, warm: int) -> Reconciler:
     kind = worker_type(max_workers=MAX_WORKERS, warm_workers=warm)
     limits = policy(kind, max_workers=MAX_WORKERS, scale_up_cooldown=5, scale_down_cooldown=5)
-    alarm, metrics, provider = Alarm(), ScalerMetrics(), place.provider(ray.fate.take)
+    wakeup, metrics, provider = Wakeup(), ScalerMetrics(), place.provider(ray.fate.take)
     shared: dict[str, Any] = {"journal": journal, "policy": limits, "metrics": metrics, "clock": clock}
     runner = ActionRunner(
-        **shared, provider=provider, drainer=ray, executor=AtOnceExecutor(), on_success=alarm.ring, stop_grace=0.5
+        **shared, provider=provider, drainer=ray, executor=AtOnceExecutor(), on_success=wakeup.wake, stop_grace=0.5
     )
-    return Reconciler(**shared, reader=ray, provider=provider, runner=runner, alarm=alarm)
+    return Reconciler(**shared, reader=ray, provider=provider, runner=runner, wakeup=wakeup)
 
 
 def in_a_process_of_its_own(work: Callable[[], list[str]]) -> list[str] | None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from ray_watcher_common.state import NodeStatus
 from scaler.control.actions import ActionRunner
-from scaler.control.view import Alarm
+from scaler.control.view import Wakeup
 from scaler.journal.journal import Journal
 from scaler.model.cluster import Direction, DrainReply, InstanceStatus
 from scaler.model.errors import ProviderError
@@ -55,7 +55,7 @@ class SteppedWorld:
 
     def __post_init__(self) -> None:
         self.provider = StubbornProvider(engine=FakeEngine(now=NOW))
-        alarm, metrics = Alarm(), ScalerMetrics()
+        wakeup, metrics = Wakeup(), ScalerMetrics()
         shared: dict[str, Any] = {
             "provider": self.provider,
             "journal": self.journal,
@@ -63,8 +63,8 @@ class SteppedWorld:
             "metrics": metrics,
             "clock": self.clock,
         }
-        runner = ActionRunner(**shared, drainer=self, executor=AtOnceExecutor(), on_success=alarm.ring)
-        self.reconciler = Reconciler(**shared, reader=self, runner=runner, alarm=alarm)
+        runner = ActionRunner(**shared, drainer=self, executor=AtOnceExecutor(), on_success=wakeup.wake)
+        self.reconciler = Reconciler(**shared, reader=self, runner=runner, wakeup=wakeup)
 
     def running(self) -> list[str]:
         """Workers that are up, in the order in which tasks are given to them."""

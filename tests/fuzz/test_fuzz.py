@@ -26,7 +26,7 @@ from ray_watcher_common import yaml_lines
 from ray_watcher_common.state import StateDocumentError, from_document
 from scaler.config import policy_file
 from scaler.control.actions import ActionRunner
-from scaler.control.view import Alarm
+from scaler.control.view import Wakeup
 from scaler.journal.journal import Journal
 from scaler.reconciler import Reconciler
 from scaler.telemetry.metrics import ScalerMetrics
@@ -129,7 +129,7 @@ class Site:
     """The webhook's application, and the loop behind it."""
 
     def __init__(self, directory: Path) -> None:
-        self.journal, self.metrics, limits, alarm = Journal(directory / "j.db"), ScalerMetrics(), policy(), Alarm()
+        self.journal, self.metrics, limits, wakeup = Journal(directory / "j.db"), ScalerMetrics(), policy(), Wakeup()
         shared: dict[str, Any] = {
             "journal": self.journal,
             "policy": limits,
@@ -137,15 +137,15 @@ class Site:
             "clock": FakeClock(NOW),
             "provider": FakeProvider(),
         }
-        runner = ActionRunner(**shared, drainer=FakeDrainer(), executor=LaterExecutor(), on_success=alarm.ring)
+        runner = ActionRunner(**shared, drainer=FakeDrainer(), executor=LaterExecutor(), on_success=wakeup.wake)
         self.reader = FakeReader(snapshot(head()))
-        self.reconciler = Reconciler(**shared, reader=self.reader, runner=runner, alarm=alarm)
+        self.reconciler = Reconciler(**shared, reader=self.reader, runner=runner, wakeup=wakeup)
         self.metrics.registry.register(ViewCollector(lambda: self.reconciler.view, limits, shared["clock"]))
         del shared["provider"]
         api = ScalerApi(
             **shared,
             reconciler=self.reconciler,
-            alarm=alarm,
+            wakeup=wakeup,
             token=None,
             cluster="test",
             provider="fake",

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from scaler.control.actions import ActionRunner, NewId
-from scaler.control.view import Alarm
+from scaler.control.view import Wakeup
 from scaler.journal.journal import Journal
 from scaler.reconciler import Reconciler
 from scaler.telemetry.metrics import ScalerMetrics
@@ -32,7 +32,7 @@ class World:
     executor: Any = field(default_factory=LaterExecutor)
     removals: Any = None
     metrics: ScalerMetrics = field(default_factory=ScalerMetrics)
-    alarm: Alarm = field(default_factory=Alarm)
+    wakeup: Wakeup = field(default_factory=Wakeup)
     policy: Policy = field(default_factory=policy)
     new_id: NewId = lambda index: f"worker-{index}-{index:06x}"  # the same in each run
 
@@ -45,7 +45,7 @@ class World:
             clock=self.clock,
             executor=self.executor,
             removals=self.removals,
-            on_success=self.alarm.ring,
+            on_success=self.wakeup.wake,
             new_id=self.new_id,
         )
         self.reconciler = Reconciler(
@@ -54,7 +54,7 @@ class World:
             runner=self.runner,
             metrics=self.metrics,
             clock=self.clock,
-            alarm=self.alarm,
+            wakeup=self.wakeup,
         )
 
     def see(self, *nodes: object, waiting: int = 0) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from scaler.control.actions import ActionRunner
-from scaler.control.view import Alarm
+from scaler.control.view import Wakeup
 from scaler.journal.journal import Journal
 from scaler.reconciler import Reconciler
 from scaler.telemetry.metrics import ScalerMetrics
@@ -38,7 +38,7 @@ class Site:
     """The application over an in-memory journal."""
 
     def __init__(self, token: str | None = None) -> None:
-        self.clock, self.alarm, self.metrics = FakeClock(NOW), Alarm(), ScalerMetrics()
+        self.clock, self.wakeup, self.metrics = FakeClock(NOW), Wakeup(), ScalerMetrics()
         self.journal, limits = Journal(None), policy()
         self.reader = FakeReader(snapshot(head(), node(worker_name(1), idle=5), demands=(demand(3),)))
         shared: dict[str, Any] = {
@@ -52,10 +52,10 @@ class Site:
             **shared,
             drainer=FakeDrainer(),
             executor=LaterExecutor(),
-            on_success=self.alarm.ring,
+            on_success=self.wakeup.wake,
             new_id=lambda index: f"worker-{index}-{index:06x}",
         )
-        self.reconciler = Reconciler(**shared, reader=self.reader, runner=self.runner, alarm=self.alarm)
+        self.reconciler = Reconciler(**shared, reader=self.reader, runner=self.runner, wakeup=self.wakeup)
         self.metrics.registry.register(ViewCollector(lambda: self.reconciler.view, limits, self.clock))
         api = ScalerApi(
             reconciler=self.reconciler,
@@ -63,7 +63,7 @@ class Site:
             policy=limits,
             metrics=self.metrics,
             clock=self.clock,
-            alarm=self.alarm,
+            wakeup=self.wakeup,
             token=token,
             cluster="test",
             provider="fake",

@@ -20,7 +20,7 @@ from ray_watcher_common.processes import free_ports
 from scaler.alerting import alertmanager, payload
 from scaler.alerting.alertmanager import AlertmanagerApi
 from scaler.alerting.resync import Levels
-from scaler.control.view import Alarm
+from scaler.control.view import Wakeup
 from scaler.journal.journal import Journal
 from scaler.telemetry.metrics import ScalerMetrics
 from support.fakes import FakeClock
@@ -47,10 +47,10 @@ class Pair:
 
     def __init__(self, urls: list[str], webhooks: queue.Queue[bytes]) -> None:
         self.urls, self.webhooks = urls, webhooks
-        self.journal, self.metrics, alarm = Journal(None), ScalerMetrics(), Alarm()
+        self.journal, self.metrics, wakeup = Journal(None), ScalerMetrics(), Wakeup()
         api = AlertmanagerApi(urls, "ray-watcher", "blue")
         self.clock = FakeClock(time.time())
-        self.levels = Levels(api, journal=self.journal, metrics=self.metrics, clock=self.clock, alarm=alarm)
+        self.levels = Levels(api, journal=self.journal, metrics=self.metrics, clock=self.clock, wakeup=wakeup)
 
     def fire(self, to: int, *, ends_in: float = 300.0) -> None:
         """As Prometheus tells one of them of an alert."""

@@ -10,7 +10,7 @@ import pytest
 
 from ray_watcher_common.state import ClusterState, NodeStatus
 from scaler.control.actions import random_id
-from scaler.control.view import Alarm
+from scaler.control.view import Wakeup
 from scaler.model.circuit_breaker import HEALTHY, BreakerState
 from scaler.model.cluster import Direction, DrainReply
 from scaler.model.decision import Cause
@@ -326,7 +326,7 @@ def test_an_unexpected_error_does_not_stop_the_loop(world: World) -> None:
         rounds.append(1)
         if len(rounds) == 2:
             stop.set()
-        world.alarm.ring("test")
+        world.wakeup.wake("test")
         raise ZeroDivisionError
 
     world.reader.read = broken  # type: ignore[method-assign]
@@ -352,7 +352,7 @@ def test_the_loop_looks_again_the_sooner_the_more_goes_on(
     waits: float,
 ) -> None:
     stop, waited = threading.Event(), list[float]()
-    monkeypatch.setattr(world.alarm, "wait", lambda seconds: (waited.append(seconds), stop.set()))
+    monkeypatch.setattr(world.wakeup, "wait", lambda seconds: (waited.append(seconds), stop.set()))
     world.journal.absorb_alerts([alert()] if fires else [])
     world.see(waiting=2)
     world.reader.snapshot = replace(world.reader.snapshot, pending_since=NOW - waiting_for)
@@ -378,7 +378,7 @@ def test_an_unexpected_error_while_a_burst_shows_its_size_is_not_hurried(
         waited.append(seconds)
         world.reader.read = broken  # type: ignore[method-assign]
 
-    monkeypatch.setattr(world.alarm, "wait", wait)
+    monkeypatch.setattr(world.wakeup, "wait", wait)
     world.reconciler.run(stop, check_interval=5)
 
     assert waited == [0.0, 0.5]
@@ -400,8 +400,8 @@ def test_after_a_restart_the_world_is_adopted(world: World) -> None:
 
 
 def test_the_alarm_remembers_why_it_rang() -> None:
-    alarm = Alarm()
-    assert alarm.answer() == "start"
-    alarm.ring("webhook")
-    alarm.wait(0)
-    assert (alarm.answer(), alarm.answer()) == ("webhook", "timer")
+    wakeup = Wakeup()
+    assert wakeup.take() == "start"
+    wakeup.wake("webhook")
+    wakeup.wait(0)
+    assert (wakeup.take(), wakeup.take()) == ("webhook", "timer")

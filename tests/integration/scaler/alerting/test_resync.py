@@ -10,7 +10,7 @@ import pytest
 from ray_watcher_common.processes import free_ports
 from scaler.alerting.alertmanager import AlertmanagerApi
 from scaler.alerting.resync import Levels
-from scaler.control.view import Alarm
+from scaler.control.view import Wakeup
 from scaler.journal.journal import Journal
 from scaler.model.errors import JournalError
 from scaler.telemetry.metrics import ScalerMetrics
@@ -31,12 +31,12 @@ class Pair:
 
     def __init__(self) -> None:
         self.one, self.other = FakeAlertmanager(), FakeAlertmanager()
-        self.clock, self.alarm, self.metrics = FakeClock(NOW), Alarm(), ScalerMetrics()
+        self.clock, self.wakeup, self.metrics = FakeClock(NOW), Wakeup(), ScalerMetrics()
         self.journal = Journal(None)
 
     def levels(self, *urls: str) -> Levels:
         api = AlertmanagerApi(urls or (self.one.url, self.other.url), "ray-watcher", "blue")
-        return Levels(api, journal=self.journal, metrics=self.metrics, clock=self.clock, alarm=self.alarm)
+        return Levels(api, journal=self.journal, metrics=self.metrics, clock=self.clock, wakeup=self.wakeup)
 
     def firing(self) -> list[str]:
         return sorted(known.key for known in self.journal.alerts() if known.firing)
@@ -176,7 +176,7 @@ def test_without_a_url_nothing_is_asked(pair: Pair) -> None:
         journal=pair.journal,
         metrics=pair.metrics,
         clock=pair.clock,
-        alarm=pair.alarm,
+        wakeup=pair.wakeup,
     )
 
     assert (levels.read(), levels.last.urls, pair.up()) == (False, (), 0.0)

@@ -57,12 +57,12 @@ def test_a_pause_ends_when_it_said(site: Site) -> None:
 
 def test_resume_ends_it_at_once_and_wakes_the_loop(site: Site) -> None:
     site.client.post("/api/v1/pause", json={"reason": "benchmark"})
-    site.alarm.answer()
+    site.wakeup.take()
 
     reply = site.client.post("/api/v1/resume", json={"direction": "up"})
 
     assert (reply.json["resumed"], reply.json["paused"]["down"]["reason"]) == (["up"], "benchmark")
-    assert site.alarm.answer() == "resume"
+    assert site.wakeup.take() == "resume"
     assert len(site.reconciler.reconcile("test").actions) == 3
 
 

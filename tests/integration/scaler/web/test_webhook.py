@@ -38,13 +38,13 @@ def guarded() -> Iterator[Site]:
 
 
 def test_an_accepted_alert_is_in_the_journal_and_wakes_the_loop(site: Site) -> None:
-    site.alarm.answer()
+    site.wakeup.take()
 
     reply = site.client.post("/alerts", json=NOTIFICATION)
 
     assert (reply.status_code, reply.json) == (200, {"accepted": 1, "news": 1, "ignored": 0, "problems": []})
     assert [a.name for a in site.journal.alerts()] == ["RayPendingTasks"]
-    assert site.alarm.answer() == "webhook"
+    assert site.wakeup.take() == "webhook"
     assert site.answers(200) == 1
 
 
