@@ -19,7 +19,7 @@ from ray_watcher_common import logs
 from ray_watcher_common.serving import bind, fail
 from ray_watcher_common.settings import SettingsError, load
 from scaler.alerting.alertmanager import AlertmanagerApi
-from scaler.alerting.resync import Levels
+from scaler.alerting.resync import AlertResync
 from scaler.clients.exporter import StateReader
 from scaler.clients.gcs import GcsDrainer
 from scaler.config.policy_file import policy_from
@@ -97,7 +97,7 @@ def run(settings: ScalerSettings) -> None:
         planner=load_planner(settings.planner),
     )
     alertmanager = AlertmanagerApi(settings.alertmanager_urls, settings.alertmanager_receiver, settings.cluster)
-    levels = Levels(alertmanager, journal=journal, metrics=metrics, clock=clock, wakeup=wakeup)
+    resync = AlertResync(alertmanager, journal=journal, metrics=metrics, clock=clock, wakeup=wakeup)
     api = ScalerApi(
         reconciler=reconciler,
         journal=journal,
@@ -110,7 +110,7 @@ def run(settings: ScalerSettings) -> None:
         provider=provider.name,
         check_interval=settings.check_interval,
         lease=lease,
-        levels=levels,
+        resync=resync,
     )
     stop = threading.Event()
 
@@ -121,8 +121,8 @@ def run(settings: ScalerSettings) -> None:
             lease.wait()
             log.info("taking over")
         metrics.registry.register(ViewCollector(lambda: reconciler.view, policy, clock))
-        levels.read()  # before anything is decided: the journal may be of long ago
-        threading.Thread(target=levels.run, args=(stop, settings.check_interval), name="levels", daemon=True).start()
+        resync.read()  # before anything is decided: the journal may be of long ago
+        threading.Thread(target=resync.run, args=(stop, settings.check_interval), name="resync", daemon=True).start()
         reconciler.run(stop, settings.check_interval, lease.keep)
         if not lease.held:
             log.error("the lease's file was deleted, and another scaler was quicker; ending", acts=lease.holder)

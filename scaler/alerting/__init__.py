@@ -1,1 +1,1 @@
-"""Alertmanager's side: the webhook's payload, and the list of alerts that is read again."""
+"""Alertmanager: the payload of its webhook, and its list of alerts, which is read regularly."""

@@ -1,7 +1,7 @@
-"""Alertmanager's own list of alerts (API v2): what is active now, whatever became of its webhooks.
+"""Alertmanager's list of alerts (API v2): what is active now, even if webhooks were lost.
 
-https://github.com/prometheus/alertmanager/blob/main/api/v2/openapi.yaml. The peers of an HA pair are asked each;
-an alert that any of them lists as active is active. A silenced or inhibited one is not: a silence is a pause.
+https://github.com/prometheus/alertmanager/blob/main/api/v2/openapi.yaml. Each peer of an HA pair is asked;
+an alert is active if any of them lists it as active. A silenced or inhibited alert is not active: a silence is a pause.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING
 import msgspec
 import requests
 
-from scaler.alerting.payload import DIRECTION_LABEL, UNREADABLE, Heard, Moment, ToldAlert, sorted_out
+from scaler.alerting.payload import DIRECTION_LABEL, UNREADABLE, AnyAlert, Moment, Received, scaling
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from scaler.model.alerts import Alert
 
-TIMEOUT_SECONDS = (1.0, 3.0)  # connect, read: it answers from memory within milliseconds
+TIMEOUT_SECONDS = (1.0, 3.0)  # connect, read: Alertmanager answers from memory within milliseconds
 SETTLED_SECONDS = 120.0
-"""A restarted Alertmanager knows only what Prometheus has repeated since, by its default once a minute."""
+"""A restarted Alertmanager knows only what Prometheus has sent since, by default once a minute."""
 ACTIVE = "active"
 
 
@@ -35,14 +35,14 @@ class _Receiver(msgspec.Struct):
     name: str
 
 
-class _ListedAlert(ToldAlert, kw_only=True, gc=False):
+class _ListedAlert(AnyAlert, kw_only=True, gc=False):
     fingerprint: str
     status: _Status
     receivers: list[_Receiver]
 
 
 class _About(msgspec.Struct):
-    uptime: Moment  # since when
+    uptime: Moment  # time of its start
 
 
 _LISTED = msgspec.json.Decoder(list[_ListedAlert])
@@ -50,38 +50,38 @@ _STATUS = msgspec.json.Decoder(_About)
 
 
 class _UnusableError(Exception):
-    """An Alertmanager that does not answer as one."""
+    """No usable reply from an Alertmanager."""
 
 
 @dataclass(frozen=True)
 class Listing:
-    """What the Alertmanagers that answered list as active.
+    """The active alerts of all Alertmanagers that answered.
 
-    `heard` is what of it is for us; `present` are the fingerprints of all of it, other receivers' too, `suppressed`
-    of what is silenced or inhibited. `whole`: what is not there is not active. `problems` has one sentence for each
-    Alertmanager that did not answer.
+    `received` are those for our receiver and cluster; `present` are the fingerprints of all active ones, other
+    receivers' too; `suppressed` of those that are silenced or inhibited. `complete`: an alert that is not listed is not
+    active. `problems` has one sentence for each Alertmanager that did not answer.
     """
 
-    heard: Heard
+    received: Received
     present: frozenset[str]
     suppressed: frozenset[str]
-    whole: bool
+    complete: bool
     answered: int
     problems: tuple[str, ...]
 
     def ends(self, alert: Alert) -> bool:
-        """Whether the list says that `alert` is not active."""
-        return alert.key not in self.present and (self.whole or alert.key in self.suppressed)
+        """Whether the list shows that `alert` is no longer active."""
+        return alert.key not in self.present and (self.complete or alert.key in self.suppressed)
 
 
 class AlertmanagerApi:
-    """The Alertmanagers at `urls`; alerts for `receiver` that do not name another cluster than `cluster` are ours."""
+    """The Alertmanagers at `urls`, asked for alerts for `receiver` whose label `cluster`, if any, is `cluster`."""
 
     def __init__(self, urls: Sequence[str], receiver: str, cluster: str) -> None:
         self.urls = tuple(url.rstrip("/") for url in urls)
         self._receiver, self._cluster = receiver, cluster
         self._session = requests.Session()
-        self._session.trust_env = False  # a proxy of the environment is not meant for our own programs
+        self._session.trust_env = False  # proxies of the environment are not for our own programs
 
     def read(self, now: float) -> Listing:
         """Ask each of them; never raises."""
@@ -100,16 +100,16 @@ class AlertmanagerApi:
         ours = [alert for alert in active if any(one.name == self._receiver for one in alert.receivers)]
         answered = len(self.urls) - len(problems)
         return Listing(
-            heard=sorted_out([(alert, True) for alert in ours], now, self._cluster),
+            received=scaling([(alert, True) for alert in ours], now, self._cluster),
             present=_keys(active),
             suppressed=_keys(every) - _keys(active),
-            whole=answered > 0 and settled,
+            complete=answered > 0 and settled,
             answered=answered,
             problems=tuple(problems),
         )
 
     def _ask(self, url: str, now: float) -> tuple[list[_ListedAlert], bool]:
-        """All scaling alerts of one Alertmanager, and whether it has been up for long enough to know them all."""
+        """All scaling alerts of one Alertmanager, and whether it has been up long enough to know them all."""
         try:
             about = self._get(f"{url}/api/v2/status")
             listed = self._get(f"{url}/api/v2/alerts", filter=f'{DIRECTION_LABEL}=~".+"')
@@ -131,7 +131,7 @@ def _keys(alerts: Iterable[_ListedAlert]) -> frozenset[str]:
 
 
 def _their_time(reply: requests.Response, now: float) -> float:
-    """Their clock, by which `uptime` is told; ours where they do not say."""
+    """The time by their clock, which `uptime` refers to; `now` if the reply has none."""
     try:
         return parsedate_to_datetime(reply.headers["Date"]).timestamp()
     except (KeyError, ValueError):

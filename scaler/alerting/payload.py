@@ -1,14 +1,14 @@
-"""Alertmanager's webhook, version 4: what it must look like, and what of it concerns us.
+"""Alertmanager's webhook, version 4: its payload, and the alerts in it that scale this cluster.
 
-https://prometheus.io/docs/alerting/latest/configuration/#webhook_config. Unknown fields may come and are left
-alone; a mix of firing and resolved alerts is normal, so each alert's own status counts.
+https://prometheus.io/docs/alerting/latest/configuration/#webhook_config. Unknown fields are
+ignored; a mix of firing and resolved alerts is normal, so the status of each alert counts.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import datetime  # msgspec looks at it
+from datetime import datetime  # msgspec evaluates the annotation
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
@@ -38,7 +38,7 @@ class Labels(
     rename={"direction": DIRECTION_LABEL, "name": "alertname", "worker_type": WORKER_TYPE_LABEL},
     gc=False,
 ):
-    """Those labels that we read: the others are skipped, and 1,000 alerts are read in half the time."""
+    """The labels that we read. Skipping the others halves the time to read 1,000 alerts."""
 
     direction: str | UnsetType = UNSET
     name: str = "an alert without name"
@@ -47,14 +47,14 @@ class Labels(
 
 
 class Annotations(msgspec.Struct, rename={"step": STEP_ANNOTATION}, frozen=True, gc=False):
-    """Those annotations that we read."""
+    """The annotations that we read."""
 
     step: str = ""
     summary: str = ""
 
 
-class ToldAlert(msgspec.Struct, rename="camel", kw_only=True, gc=False):
-    """What webhook and list say alike of an alert."""
+class AnyAlert(msgspec.Struct, rename="camel", kw_only=True, gc=False):
+    """The fields that an alert has in webhooks and in the list."""
 
     labels: Labels
     annotations: Annotations = Annotations()
@@ -62,14 +62,14 @@ class ToldAlert(msgspec.Struct, rename="camel", kw_only=True, gc=False):
     fingerprint: str = ""
 
 
-class IncomingAlert(ToldAlert, kw_only=True, gc=False):
+class IncomingAlert(AnyAlert, kw_only=True, gc=False):
     """One alert of a notification."""
 
     status: Literal["firing", "resolved"]
 
     @property
     def unsigned(self) -> bool:
-        """Whether it scales and its sender has left its fingerprint out."""
+        """Whether it is a scaling alert whose sender omitted the fingerprint."""
         return not self.fingerprint and self.labels.direction is not UNSET
 
 
@@ -83,37 +83,37 @@ class Notification(msgspec.Struct, rename="camel"):
 
 
 class _Labelled(msgspec.Struct):
-    """An alert's labels, all of them."""
+    """An alert with all of its labels."""
 
     labels: dict[str, str]
 
 
 class _Labelling(msgspec.Struct):
-    """All labels of a notification's alerts."""
+    """A notification with all labels of its alerts."""
 
     alerts: list[_Labelled]
 
 
 NOTIFICATION = msgspec.json.Decoder(Notification)
 LABELLING = msgspec.json.Decoder(_Labelling)
-UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)  # what a decoder says of bytes it does not want
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)  # raised by a decoder for bytes that do not fit
 
 
 @dataclass(frozen=True)
-class Heard:
-    """What a notification says to us: alerts that scale us, how many do not, and what could not be used."""
+class Received:
+    """The content of a notification: alerts that scale this cluster, a count of all others, and unusable values."""
 
     alerts: tuple[Alert, ...]
     ignored: int
     problems: tuple[str, ...]
-    elsewhere: int = 0  # of those ignored: how many scale another cluster
+    other_cluster: int = 0  # those of the ignored that scale another cluster
 
 
-def read(body: bytes, now: float, cluster: str | None = None) -> Heard:
+def read(body: bytes, now: float, cluster: str | None = None) -> Received:
     """Read a webhook's body, received at `now` (unix seconds). Raises `InvalidAlertError` if it is no notification.
 
-    One alert with an unusable `ray_scale` or `step` costs none of the others; it is named in `problems`. Alerts whose
-    label `cluster` names another than `cluster` are none of ours (None: all are).
+    An alert with an unusable `ray_scale` or `step` is named in `problems` and affects no other alert. Alerts whose
+    label `cluster` names another cluster than `cluster` are ignored (None: no alert is).
     """
     try:
         alerts = NOTIFICATION.decode(body).alerts
@@ -123,20 +123,20 @@ def read(body: bytes, now: float, cluster: str | None = None) -> Heard:
                     alert.fingerprint = fingerprint(labelled.labels)
     except UNREADABLE as error:
         raise InvalidAlertError(f"not an Alertmanager webhook (version 4): {error}") from None
-    return sorted_out([(alert, alert.status == "firing") for alert in alerts], now, cluster)
+    return scaling([(alert, alert.status == "firing") for alert in alerts], now, cluster)
 
 
-def sorted_out(told: Iterable[tuple[ToldAlert, bool]], now: float, cluster: str | None) -> Heard:
-    """Of alerts, each with whether it fires, those that scale `cluster`."""
+def scaling(listed: Iterable[tuple[AnyAlert, bool]], now: float, cluster: str | None) -> Received:
+    """The alerts that scale `cluster`, from pairs of an alert and whether it is firing."""
     alerts: list[Alert] = []
     problems: list[str] = []
-    ignored = elsewhere = 0
-    for one, firing in told:
+    ignored = other_cluster = 0
+    for one, firing in listed:
         labels = one.labels
         if labels.direction is UNSET:
             ignored += 1
         elif cluster is not None and labels.cluster not in (UNSET, cluster):
-            elsewhere += 1
+            other_cluster += 1
         elif direction := DIRECTIONS.get(labels.direction):
             alerts.append(
                 Alert(
@@ -154,10 +154,10 @@ def sorted_out(told: Iterable[tuple[ToldAlert, bool]], now: float, cluster: str 
         else:
             ignored += 1
             problems.append(f"{labels.name}: label {DIRECTION_LABEL} is {labels.direction!r}, wanted up or down")
-    return Heard(tuple(alerts), ignored + elsewhere, tuple(problems), elsewhere)
+    return Received(tuple(alerts), ignored + other_cluster, tuple(problems), other_cluster)
 
 
-def _step(alert: ToldAlert, problems: list[str]) -> int | None:
+def _step(alert: AnyAlert, problems: list[str]) -> int | None:
     text = alert.annotations.step
     if not text:
         return None
@@ -169,9 +169,10 @@ def _step(alert: ToldAlert, problems: list[str]) -> int | None:
 
 
 def fingerprint(labels: dict[str, str]) -> str:
-    """The one that Alertmanager gives these labels, for senders that leave it out.
+    """The fingerprint that Alertmanager computes for these labels, for senders that omit it.
 
-    FNV-1a of names and values in order, each followed by 255 (github.com/prometheus/common, model/fingerprinting.go).
+    FNV-1a of names and values, sorted, each followed by the byte 255 (model/fingerprinting.go of
+    github.com/prometheus/common).
     """
     hashed = FNV_OFFSET
     for byte in b"".join(part.encode() + b"\xff" for label in sorted(labels.items()) for part in label):

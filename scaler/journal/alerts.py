@@ -1,6 +1,6 @@
-"""The journal's alerts: kept in memory as they are on disk, and written in groups.
+"""The journal's alerts: cached in memory, and written in groups.
 
-Notifications come in bursts, and a disk takes about as long to make one row safe as a thousand.
+Notifications arrive in bursts, and syncing one row to disk takes about as long as a thousand.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
-ROWS_AT_ONCE = 500  # in a statement: other threads run during each, and a busy one keeps us waiting after each
-LEAST_VARIABLES = 999  # in a statement, of any SQLite
+ROWS_AT_ONCE = 500  # in a statement: other threads can run between two statements
+MIN_VARIABLES = 999  # the limit for one statement in any build of SQLite
 ROW = f"({', '.join('?' * len(Alert._fields))})"
 KNOWN_ALREADY = "ON CONFLICT (key) DO UPDATE SET " + ", ".join(
     f"{name} = excluded.{name}" for name in Alert._fields[1:]
@@ -28,7 +28,7 @@ KNOWN_ALREADY = "ON CONFLICT (key) DO UPDATE SET " + ", ".join(
 
 
 class Absorbed(NamedTuple):
-    """How many of the alerts that were heard are written down now, and how many were known already."""
+    """Number of received alerts that were news, and that were known already."""
 
     news: int
     repeated: int
@@ -40,11 +40,11 @@ class AlertJournal(JournalFile):
     def __init__(self, path: Path | None) -> None:
         super().__init__(path)
         self._by_key: dict[str, Alert] = {}
-        self._as_of: tuple[sqlite3.Connection, int] | None = None  # None: what is in memory is not what is on disk
+        self._as_of: tuple[sqlite3.Connection, int] | None = None  # None: memory may differ from disk
 
-    def absorb_alerts(self, heard: Sequence[Alert]) -> Absorbed:
-        """Store what is news in `heard`; it is on disk when this returns."""
-        (absorbed,) = self.absorb_all([heard])
+    def absorb_alerts(self, received: Sequence[Alert]) -> Absorbed:
+        """Store what is news in `received`; it is on disk when this returns."""
+        (absorbed,) = self.absorb_all([received])
         return absorbed
 
     def absorb_all(self, group: Sequence[Sequence[Alert]]) -> list[Absorbed]:
@@ -52,20 +52,20 @@ class AlertJournal(JournalFile):
         absorbed = []
         with self._alerts_to_change() as (db, known):
             changed: dict[str, Alert] = {}
-            for heard in group:
-                news = absorb(known, heard)
-                absorbed.append(Absorbed(len(news), repeated(known, heard)))
+            for received in group:
+                news = absorb(known, received)
+                absorbed.append(Absorbed(len(news), repeated(known, received)))
                 known.update(news)
                 changed.update(news)
             _store(db, changed.values())
         return absorbed
 
-    def level_alerts(
+    def apply_listing(
         self, listed: Iterable[Alert], ends: Callable[[Alert], bool], asked_at: float, now: float
     ) -> list[Alert]:
-        """Bring what is known to what Alertmanager lists; returns the alerts that began or ended by it.
+        """Update the alerts from Alertmanager's list; returns those that began or ended by it.
 
-        `ends` says of a known alert whether the list, which was asked for at `asked_at`, shows that it is over.
+        `ends(alert)` is whether the list, requested at `asked_at`, shows that a known alert is no longer active.
         """
         with self._alerts_to_change() as (db, known):
             fired = {alert.key for alert in known.values() if alert.firing}
@@ -76,7 +76,7 @@ class AlertJournal(JournalFile):
         return [alert for alert in news.values() if (alert.key in fired) != alert.firing]
 
     def alerts(self) -> list[Alert]:
-        """Every alert as last heard, resolved and expired ones too."""
+        """Every alert as last received, including resolved and expired ones."""
         with self._reading() as db:
             return list(self._known(db).values())
 
@@ -87,7 +87,7 @@ class AlertJournal(JournalFile):
     # --- memory -----------------------------------------------------------------------------------------
 
     def _known(self, db: sqlite3.Connection) -> dict[str, Alert]:
-        """The alerts by key; read anew where the file is another one, or another process has written into it."""
+        """The alerts by key; read again if the file was replaced, or another process has written to it."""
         as_of = (db, db.execute("PRAGMA data_version").fetchone()[0])
         if as_of != self._as_of:
             self._by_key = {row["key"]: _alert(row) for row in db.execute("SELECT * FROM alerts")}
@@ -96,7 +96,7 @@ class AlertJournal(JournalFile):
 
     @contextmanager
     def _alerts_to_change(self) -> Iterator[tuple[sqlite3.Connection, dict[str, Alert]]]:
-        """A transaction and what is known in it; memory is read anew after one that failed."""
+        """A transaction and the alerts known in it; after a failure they are read again from disk."""
         with self._lock:
             try:
                 with self._transaction() as db:
@@ -111,10 +111,10 @@ def _alert(row: sqlite3.Row) -> Alert:
 
 
 def _store(db: sqlite3.Connection, alerts: Iterable[Alert]) -> None:
-    rows = [  # an alert's fields are the table's columns; for an enum or a bool SQLite looks for an adapter
+    rows = [  # in the order of the columns; plain values, because adapting an enum or a bool is slow
         (key, name, direction.value, int(firing), *rest) for key, name, direction, firing, *rest in alerts
     ]
-    variables = db.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER) if sys.version_info >= (3, 11) else LEAST_VARIABLES
+    variables = db.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER) if sys.version_info >= (3, 11) else MIN_VARIABLES
     at_once = min(ROWS_AT_ONCE, variables // len(Alert._fields))
     for first in range(0, len(rows), at_once):
         some = rows[first : first + at_once]

@@ -10,7 +10,7 @@ from flask import Flask, Response, jsonify, render_template, request
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from werkzeug.exceptions import HTTPException
 
-from scaler.alerting.resync import Reread
+from scaler.alerting.resync import ResyncStatus
 from scaler.journal.history import question
 from scaler.model.errors import JournalError
 from scaler.web import pause
@@ -18,7 +18,7 @@ from scaler.web.auth import LARGEST_BODY_BYTES, refusal
 from scaler.web.status import status
 
 if TYPE_CHECKING:
-    from scaler.alerting.resync import Levels
+    from scaler.alerting.resync import AlertResync
     from scaler.control.lease import Lease
     from scaler.control.view import Wakeup
     from scaler.journal.journal import Journal
@@ -46,7 +46,7 @@ class ScalerApi:
     provider: str
     check_interval: float
     lease: Lease | None = None  # None: nobody else can be there
-    levels: Levels | None = None  # None: alerts are not re-read
+    resync: AlertResync | None = None  # None: alerts are not re-read
 
     def __post_init__(self) -> None:
         """What is true at the moment of a scrape."""
@@ -73,7 +73,7 @@ class ScalerApi:
             now=self.clock.now(),
             planner=self.reconciler.planner,
             standby="" if self.lease is None or self.lease.held else self.lease.holder,
-            reread=self.levels.last if self.levels else Reread(),
+            reread=self.resync.last if self.resync else ResyncStatus(),
         )
 
     def pause(self) -> tuple[Response, int]:

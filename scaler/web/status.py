@@ -6,7 +6,7 @@ from dataclasses import asdict
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from scaler.alerting.resync import Reread
+from scaler.alerting.resync import ResyncStatus
 from scaler.explain.explanation import explain
 from scaler.model.circuit_breaker import HEALTHY
 from scaler.model.errors import JournalError
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 STATUS_VERSION = 1
 DECISIONS_SHOWN = 20
 ACTIONS_SHOWN = 50
-NOT_REREAD = Reread()
+NOT_REREAD = ResyncStatus()
 
 
 def status(  # noqa: PLR0913  # what it tells of, each once
@@ -43,7 +43,7 @@ def status(  # noqa: PLR0913  # what it tells of, each once
     now: float,
     planner: Planner = plan,
     standby: str = "",
-    reread: Reread = NOT_REREAD,
+    reread: ResyncStatus = NOT_REREAD,
 ) -> dict[str, Any]:
     """Everything an operator asks first; without a journal that can be read, what does not stand there.
 
@@ -112,11 +112,11 @@ def _pause(pause: Pause | None) -> dict[str, Any] | None:
     return {**asdict(pause), "text": pause.text} if pause else None
 
 
-def _rereading(reread: Reread, policy: Policy, now: float) -> str:
+def _rereading(reread: ResyncStatus, policy: Policy, now: float) -> str:
     """How alerts are re-read, in a sentence."""
     if not reread.urls:
         return "Alerts are not re-read: ALERTMANAGER_URL is not set; webhooks alone tell of them"
-    others = f"; {reread.elsewhere} of other clusters are left alone" if reread.elsewhere else ""
+    others = f"; {reread.other_cluster} of other clusters are left alone" if reread.other_cluster else ""
     if not reread.problems:
         return f"Alerts are re-read from {', '.join(reread.urls)}{others}"
     if len(reread.problems) < len(reread.urls):

@@ -73,8 +73,8 @@ class Webhook:
         if refused := refusal(self._api.token, headers.get(b"authorization", ""), headers.get(b"content-type", "")):
             return refused
         try:
-            heard = payload.read(await _body(receive), self._api.clock.now(), self._api.cluster)
-            absorbed = await self._groups.do(heard.alerts)
+            received = payload.read(await _body(receive), self._api.clock.now(), self._api.cluster)
+            absorbed = await self._groups.do(received.alerts)
         except _TooLargeError:
             error = f"wanted at most {LARGEST_BODY_BYTES} bytes; Alertmanager's max_alerts makes them fewer"
             return {"error": error}, HTTPStatus.REQUEST_ENTITY_TOO_LARGE
@@ -84,17 +84,17 @@ class Webhook:
         except JournalError as error:
             log.warning("notification not stored", problem=str(error))
             return {"error": f"{error}; send it again"}, HTTPStatus.SERVICE_UNAVAILABLE
-        self._account_for(heard)
+        self._account_for(received)
         self._api.metrics.webhook_duplicates.inc(absorbed.repeated)
         self._api.wakeup.wake("webhook")
-        told = {"accepted": len(heard.alerts), "news": absorbed.news, "ignored": heard.ignored}
-        return {**told, "problems": list(heard.problems)}, HTTPStatus.OK
+        told = {"accepted": len(received.alerts), "news": absorbed.news, "ignored": received.ignored}
+        return {**told, "problems": list(received.problems)}, HTTPStatus.OK
 
-    def _account_for(self, heard: payload.Heard) -> None:
-        for problem in heard.problems:
+    def _account_for(self, received: payload.Received) -> None:
+        for problem in received.problems:
             log.warning("alert not used as meant", problem=problem)
-        counts = Counter("firing" if alert.firing else "resolved" for alert in heard.alerts)
-        counts.update(ignored=heard.ignored - heard.elsewhere, other_cluster=heard.elsewhere)
+        counts = Counter("firing" if alert.firing else "resolved" for alert in received.alerts)
+        counts.update(ignored=received.ignored - received.other_cluster, other_cluster=received.other_cluster)
         for state, count in counts.items():
             self._api.metrics.webhook_alerts.labels(state).inc(count)
 

@@ -19,7 +19,7 @@ from ray_watcher.stack.monitoring import SHIPPED_DIRECTORY, Addresses, alertmana
 from ray_watcher_common.processes import free_ports
 from scaler.alerting import alertmanager, payload
 from scaler.alerting.alertmanager import AlertmanagerApi
-from scaler.alerting.resync import Levels
+from scaler.alerting.resync import AlertResync
 from scaler.control.view import Wakeup
 from scaler.journal.journal import Journal
 from scaler.telemetry.metrics import ScalerMetrics
@@ -50,7 +50,7 @@ class Pair:
         self.journal, self.metrics, wakeup = Journal(None), ScalerMetrics(), Wakeup()
         api = AlertmanagerApi(urls, "ray-watcher", "blue")
         self.clock = FakeClock(time.time())
-        self.levels = Levels(api, journal=self.journal, metrics=self.metrics, clock=self.clock, wakeup=wakeup)
+        self.resync = AlertResync(api, journal=self.journal, metrics=self.metrics, clock=self.clock, wakeup=wakeup)
 
     def fire(self, to: int, *, ends_in: float = 300.0) -> None:
         """As Prometheus tells one of them of an alert."""
@@ -74,7 +74,7 @@ class Pair:
     def firing(self) -> list[str]:
         """The alerts after another look at the list."""
         self.clock.time = time.time()
-        self.levels.read()
+        self.resync.read()
         return [alert.key for alert in self.journal.alerts() if alert.firing]
 
 
@@ -133,7 +133,7 @@ def test_webhook_and_list_of_both_speak_of_one_alert_and_a_silence_ends_it(pair:
     pair.fire(1)
     body: dict[str, Any] = json.loads(told := pair.webhooks.get(timeout=EVENTUALLY_SECONDS))
     assert body["receiver"] == "ray-watcher"
-    assert pair.levels.last.problems == ()
+    assert pair.resync.last.problems == ()
 
     heard = payload.read(told, time.time() - 1, "blue")
     pair.journal.absorb_alerts(heard.alerts)

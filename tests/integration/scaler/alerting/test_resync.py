@@ -9,7 +9,7 @@ import pytest
 
 from ray_watcher_common.processes import free_ports
 from scaler.alerting.alertmanager import AlertmanagerApi
-from scaler.alerting.resync import Levels
+from scaler.alerting.resync import AlertResync
 from scaler.control.view import Wakeup
 from scaler.journal.journal import Journal
 from scaler.model.errors import JournalError
@@ -34,9 +34,9 @@ class Pair:
         self.clock, self.wakeup, self.metrics = FakeClock(NOW), Wakeup(), ScalerMetrics()
         self.journal = Journal(None)
 
-    def levels(self, *urls: str) -> Levels:
+    def resync(self, *urls: str) -> AlertResync:
         api = AlertmanagerApi(urls or (self.one.url, self.other.url), "ray-watcher", "blue")
-        return Levels(api, journal=self.journal, metrics=self.metrics, clock=self.clock, wakeup=self.wakeup)
+        return AlertResync(api, journal=self.journal, metrics=self.metrics, clock=self.clock, wakeup=self.wakeup)
 
     def firing(self) -> list[str]:
         return sorted(known.key for known in self.journal.alerts() if known.firing)
@@ -87,7 +87,7 @@ def test_alerts_are_what_the_list_says(
     pair.journal.absorb_alerts(known)
     pair.one.alerts, pair.other.alerts = one, other
 
-    pair.levels().read()
+    pair.resync().read()
 
     assert (pair.firing(), pair.up()) == (firing, 1.0)
 
@@ -96,10 +96,10 @@ def test_a_restarted_alertmanager_with_an_empty_list_ends_nothing(pair: Pair) ->
     pair.journal.absorb_alerts([FIRING])
     pair.one.up_seconds = 5
 
-    pair.levels().read()
+    pair.resync().read()
     assert pair.firing() == ["f1"]
     pair.one.up_seconds = 500
-    pair.levels().read()
+    pair.resync().read()
     assert pair.firing() == []
 
 
@@ -107,7 +107,7 @@ def test_a_restarted_alertmanager_that_knows_of_a_silence_ends_the_alert(pair: P
     pair.journal.absorb_alerts([FIRING])
     pair.one.up_seconds, pair.one.alerts = 5, [listed(state="suppressed")]
 
-    pair.levels().read()
+    pair.resync().read()
 
     assert pair.firing() == []
 
@@ -116,62 +116,62 @@ def test_a_restarted_alertmanager_that_knows_of_a_silence_ends_the_alert(pair: P
 def test_where_none_answers_what_was_heard_stays_and_it_is_said(pair: Pair, answer: tuple[int, bytes]) -> None:
     pair.journal.absorb_alerts([FIRING])
     pair.one.broken = pair.other.broken = answer
-    levels = pair.levels()
+    resync = pair.resync()
 
-    assert levels.read() is False
-    assert (pair.firing(), pair.up(), levels.last.read_at) == (["f1"], 0.0, None)
-    assert [pair.one.url in levels.last.problems[0], pair.other.url in levels.last.problems[1]] == [True, True]
+    assert resync.read() is False
+    assert (pair.firing(), pair.up(), resync.last.read_at) == (["f1"], 0.0, None)
+    assert [pair.one.url in resync.last.problems[0], pair.other.url in resync.last.problems[1]] == [True, True]
 
 
 def test_where_one_of_a_pair_answers_its_list_counts(pair: Pair) -> None:
     pair.journal.absorb_alerts([FIRING])
     pair.one.broken = DEAD
-    levels = pair.levels()
+    resync = pair.resync()
 
-    levels.read()
+    resync.read()
 
-    assert (pair.firing(), pair.up(), len(levels.last.problems)) == ([], 1.0, 1)
+    assert (pair.firing(), pair.up(), len(resync.last.problems)) == ([], 1.0, 1)
 
 
 def test_a_dead_address_is_told_within_seconds(pair: Pair) -> None:
-    levels = pair.levels(f"http://127.0.0.1:{free_ports(1)[0]}")
+    resync = pair.resync(f"http://127.0.0.1:{free_ports(1)[0]}")
 
-    levels.read()
+    resync.read()
 
-    assert "does not answer: connection refused" in levels.last.problems[0]
+    assert "does not answer: connection refused" in resync.last.problems[0]
 
 
 def test_while_it_lasts_the_list_keeps_an_alert_from_expiring(pair: Pair) -> None:
     pair.journal.absorb_alerts([FIRING])
     pair.one.alerts = [listed()]
 
-    changed = pair.levels().read()
+    changed = pair.resync().read()
 
     assert (changed, [known.received_at for known in pair.journal.alerts()]) == (False, [NOW])
 
 
 def test_what_changes_is_told_so_that_the_loop_wakes(pair: Pair) -> None:
     pair.one.alerts = [listed()]
-    levels = pair.levels()
+    resync = pair.resync()
 
-    assert [levels.read(), levels.read()] == [True, False]
+    assert [resync.read(), resync.read()] == [True, False]
 
 
 def test_a_silence_that_ends_permits_again(pair: Pair) -> None:
     pair.one.alerts = [listed(state="suppressed")]
     pair.journal.absorb_alerts([FIRING])
-    levels = pair.levels()
-    levels.read()
+    resync = pair.resync()
+    resync.read()
     pair.clock.pass_(90)
     pair.one.alerts = [listed()]
 
-    levels.read()
+    resync.read()
 
     assert pair.firing() == ["f1"]
 
 
 def test_without_a_url_nothing_is_asked(pair: Pair) -> None:
-    levels = Levels(
+    resync = AlertResync(
         AlertmanagerApi((), "ray-watcher", "blue"),
         journal=pair.journal,
         metrics=pair.metrics,
@@ -179,7 +179,7 @@ def test_without_a_url_nothing_is_asked(pair: Pair) -> None:
         wakeup=pair.wakeup,
     )
 
-    assert (levels.read(), levels.last.urls, pair.up()) == (False, (), 0.0)
+    assert (resync.read(), resync.last.urls, pair.up()) == (False, (), 0.0)
 
 
 def test_what_cannot_be_stored_is_asked_for_again(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -187,9 +187,9 @@ def test_what_cannot_be_stored_is_asked_for_again(pair: Pair, monkeypatch: pytes
         raise JournalError("journal: disk is full")
 
     pair.one.alerts = [listed()]
-    levels = pair.levels()
+    resync = pair.resync()
     with monkeypatch.context() as full:
-        full.setattr(pair.journal, "level_alerts", full_disk)
-        assert levels.read() is False
+        full.setattr(pair.journal, "apply_listing", full_disk)
+        assert resync.read() is False
 
-    assert levels.read() is True
+    assert resync.read() is True

@@ -213,7 +213,7 @@ def test_an_alert_that_names_another_cluster_is_none_of_ours(named: dict[str, st
     labels = {"alertname": "Mine", "ray_scale": "up", **named}
     heard = payload.read(body(incoming(labels=labels)), NOW, "blue")
 
-    assert (len(heard.alerts), heard.elsewhere, heard.ignored) == (ours, 1 - ours, 1 - ours)
+    assert (len(heard.alerts), heard.other_cluster, heard.ignored) == (ours, 1 - ours, 1 - ours)
 
 
 PROMQL_NAMES = st.from_regex(r"[a-zA-Z_:][a-zA-Z0-9_:]{0,40}", fullmatch=True)
