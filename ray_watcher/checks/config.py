@@ -7,7 +7,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ray_watcher.checks import route, rules
+from ray_watcher.checks import rules
+from ray_watcher.checks.acceptance import Scaler
+from ray_watcher.checks.clusters import cluster_findings
+from ray_watcher.checks.route import route_findings
 from ray_watcher_common import yaml_lines
 from ray_watcher_common.findings import Finding, Severity, in_order
 from scaler.alerting.payload import DIRECTION_LABEL
@@ -31,6 +34,8 @@ class Files:
     policy: Path | None
     rules: tuple[Path, ...]
     alertmanager: Path
+    prometheus: Path
+    are_filled_in: bool = False  # start-watcher puts addresses and token into both configurations
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,7 @@ class Report:
     alerts: int
     scaling_alerts: tuple[str, ...]
     alertmanager: str
+    prometheus: str
     findings: tuple[Finding, ...] = ()
 
     def count(self, severity: Severity) -> int:
@@ -80,15 +86,11 @@ def check_files(files: Files, settings: ScalerSettings) -> Report:
     names = _check_policy(reading, files.policy, settings)
     paths = _rule_files(reading, files.rules)
     documents = [document for path in paths if (document := reading.read(path, as_text=True))]
-    alerts = _check_rules(reading, documents, names)
+    alerts = _check_rules(reading, documents, names, settings.cluster)
     if document := reading.read(files.alertmanager, as_text=True):
-        reading.findings += route.route_findings(
-            document,
-            alerts,
-            listen=settings.listen,
-            expiry=settings.alert_expiry,
-            receiver=settings.alertmanager_receiver,
-        )
+        reading.findings += route_findings(document, alerts, _scaler(settings, is_filled_in=files.are_filled_in))
+    if document := reading.read(files.prometheus, as_text=True):
+        reading.findings += cluster_findings(document, alerts, settings.cluster)
     return Report(
         policy=shown(files.policy) if files.policy else None,
         worker_types=tuple(sorted(names or ())),
@@ -96,7 +98,19 @@ def check_files(files: Files, settings: ScalerSettings) -> Report:
         alerts=sum(map(rules.alert_count, documents)),
         scaling_alerts=tuple(alert.name for alert in alerts),
         alertmanager=shown(files.alertmanager),
+        prometheus=shown(files.prometheus),
         findings=in_order(tuple(reading.findings)),
+    )
+
+
+def _scaler(settings: ScalerSettings, *, is_filled_in: bool) -> Scaler:
+    return Scaler(
+        listen=settings.listen,
+        expiry=settings.alert_expiry,
+        receiver=settings.alertmanager_receiver,
+        cluster=settings.cluster,
+        has_token=settings.token is not None or settings.token_file is not None,
+        is_filled_in=is_filled_in,
     )
 
 
@@ -118,10 +132,10 @@ def _check_policy(reading: _Reading, path: Path | None, settings: ScalerSettings
 
 
 def _check_rules(
-    reading: _Reading, documents: Sequence[Document], worker_types: Collection[str] | None
+    reading: _Reading, documents: Sequence[Document], worker_types: Collection[str] | None, cluster: str
 ) -> tuple[ScalingAlert, ...]:
     for document in documents:
-        reading.findings += rules.rule_findings(document, worker_types)
+        reading.findings += rules.rule_findings(document, worker_types, cluster)
     alerts = tuple(alert for document in documents for alert in rules.scaling_alerts(document))
     if documents and not alerts:
         message = f"no alert has the label {DIRECTION_LABEL}: up or down, so nothing is ever scaled by one"

@@ -1,25 +1,26 @@
 """Where Alertmanager sends an alert, by its tree of routes. Pure.
 
 https://prometheus.io/docs/alerting/latest/configuration/#route: the first child that matches takes the alert
-(the next ones too, with `continue`), and where none does, the route itself. What a route does not say it has from
-the one around it. Of an alert only the rule's labels are known before it fires, so a matcher may say "perhaps".
+(the next ones too, with `continue`), and if none does, the route itself. A route inherits what it does not set.
+Before an alert fires only the labels of its rule are known, so the answer may be "perhaps" (None).
 """
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ray_watcher.checks.matchers import Matcher, parse
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from ray_watcher.checks.rules import ScalingAlert
     from ray_watcher_common.yaml_models import Place
 
-MATCHER = re.compile(r"""\s*"?(\w+)"?\s*(=~|!~|!=|=)\s*(?:"((?:[^"\\]|\\.)*)"|'([^']*)'|([^,"'}]*?))\s*(?:,|$)""")
 TRUE = frozenset({"true", "yes", "on", "y"})  # how YAML 1.1, and Go's reader of it, spell it
 INHERITED = ("receiver", "group_wait", "group_interval", "repeat_interval")
+INTERVALS = ("mute_time_intervals", "active_time_intervals")  # of a route alone: its children do not inherit them
 
 
 @dataclass(frozen=True)
@@ -28,10 +29,11 @@ class Branch:
 
     place: Place
     settings: Mapping[str, tuple[str, Place]]
+    intervals: tuple[tuple[Place, tuple[str, ...]], ...] = ()  # where and which time intervals mute it
 
     @property
     def receiver(self) -> str:
-        """The name of who is told; "" where no route names anyone."""
+        """The receiver's name; "" if no route sets one."""
         return self.settings.get("receiver", ("", ()))[0]
 
 
@@ -55,7 +57,13 @@ def _ends(
         if answer is True and str(child.get("continue", "")).lower() not in TRUE:
             break
     if not taken:
-        yield Branch(place, settings)
+        yield Branch(place, settings, tuple(_intervals(route, place)))
+
+
+def _intervals(route: Mapping[str, Any], place: Place) -> Iterator[tuple[Place, tuple[str, ...]]]:
+    for key in INTERVALS:
+        if isinstance(listed := route.get(key), list) and listed:
+            yield (*place, key), tuple(map(str, listed))
 
 
 def children(route: Mapping[str, Any], place: Place) -> Iterator[tuple[Place, Mapping[str, Any]]]:
@@ -67,31 +75,31 @@ def children(route: Mapping[str, Any], place: Place) -> Iterator[tuple[Place, Ma
 
 
 def matches(route: Mapping[str, Any], alert: ScalingAlert) -> bool | None:
-    """Whether the alert matches all of the route's matchers; None where that shows only when it fires."""
-    answers = [_matches(*matcher, alert) for matcher in _matchers(route)]
+    """Whether the alert matches all of the route's matchers; None if that shows only when it fires."""
+    return all_match(matchers_of(route), alert)
+
+
+def all_match(matchers: Iterable[Matcher | None], alert: ScalingAlert) -> bool | None:
+    """Whether the alert matches each one; None if that shows only when it fires, or one cannot be read."""
+    answers = [None if matcher is None else _matches(matcher, alert) for matcher in matchers]
     if False in answers:
         return False
     return None if None in answers else True
 
 
-def _matchers(route: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
-    """Label, operator and value of each matcher, the old spellings `match` and `match_re` included."""
+def matchers_of(content: Mapping[str, Any], prefix: str = "") -> Iterator[Matcher | None]:
+    """The matchers of a route, or with a `prefix` of an inhibit rule, old spellings included; None: unreadable."""
     for key, operator in (("match", "="), ("match_re", "=~")):
-        listed = route.get(key)
-        yield from ((str(k), operator, str(v)) for k, v in (listed if isinstance(listed, dict) else {}).items())
-    listed = route.get("matchers")
+        listed = content.get(f"{prefix}{key}")
+        for label, value in (listed if isinstance(listed, dict) else {}).items():
+            yield Matcher(str(label), operator, str(value))
+    listed = content.get(f"{prefix}matchers")
     for text in listed if isinstance(listed, list) else []:
-        for label, operator, *values in MATCHER.findall(str(text).strip().removeprefix("{").removesuffix("}")):
-            yield label, operator, next(filter(None, values), "")
+        matchers = parse(str(text))
+        yield from (None,) if matchers is None else matchers
 
 
-def _matches(label: str, operator: str, value: str, alert: ScalingAlert) -> bool | None:
-    if label not in alert.labels and (alert.possible is None or label in alert.possible):
+def _matches(matcher: Matcher, alert: ScalingAlert) -> bool | None:
+    if matcher.label not in alert.labels and (alert.possible is None or matcher.label in alert.possible):
         return None
-    actual = alert.labels.get(label, "")
-    if operator in ("=", "!="):
-        return (actual == value) is (operator == "=")
-    try:
-        return bool(re.fullmatch(value, actual)) is (operator == "=~")
-    except re.error:
-        return None  # Go's expressions differ in corners; amtool tells what is none
+    return matcher.holds(alert.labels)

@@ -6,23 +6,23 @@ import math
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
-from ray_watcher.checks.matching import Branch, destinations
+from ray_watcher.checks.acceptance import WEBHOOK_PATH, Scaler, Webhook, webhook_findings
+from ray_watcher.checks.inhibition import inhibit_findings
+from ray_watcher.checks.matchers import parse
+from ray_watcher.checks.matching import Branch, children, destinations
 from ray_watcher.checks.rules import ScalingAlert
-from ray_watcher.stack.monitoring import SCALER_RECEIVER
 from scaler.alerting.payload import DIRECTION_LABEL
 from scaler.model.cluster import Direction
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from ray_watcher_common.findings import Finding
     from ray_watcher_common.yaml_lines import Document
     from ray_watcher_common.yaml_models import Place
 
-WEBHOOK_PATH = "/alerts"
-FALSE = frozenset({"false", "no", "off", "n"})
+SINGLE_QUOTED = re.compile(r"'.*'", re.DOTALL)
 UNIT_SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800, "y": 31536000}
 DURATION = re.compile(r"(\d+(ms|[smhdwy]))+")
 DEFAULTS = {"group_wait": "30s", "group_interval": "5m", "repeat_interval": "4h"}
@@ -49,54 +49,29 @@ PACES = {
 """A worker joins in seconds, so a minute of waiting is the longest part of the loop, and a stall."""
 
 
-@dataclass(frozen=True)
-class Webhook:
-    """One webhook of a receiver, with its place."""
-
-    place: Place
-    receiver: str
-    content: dict[str, Any]
-
-    @property
-    def url(self) -> str:
-        """Where it posts; "" where a file says it."""
-        return str(self.content.get("url", ""))
-
-    @property
-    def is_well_addressed(self) -> bool:
-        """Whether the scaler would take it; an address in a file is believed."""
-        return "url_file" in self.content or urlsplit(self.url).path.endswith(WEBHOOK_PATH)
-
-    def is_the_scalers(self, listen: str) -> bool:
-        """Whether it is meant for the scaler, however wrong its path."""
-        return self.is_well_addressed or self.receiver == SCALER_RECEIVER or urlsplit(self.url).netloc == listen
-
-
-def route_findings(
-    document: Document, alerts: Sequence[ScalingAlert], *, listen: str, expiry: float, receiver: str = SCALER_RECEIVER
-) -> Iterator[Finding]:
-    """What keeps `alerts` from the scaler at `listen`, which forgets one after `expiry` seconds without news.
-
-    Without alerts, any with `ray_scale` is meant. Of Alertmanager's list the scaler takes up those for `receiver`.
-    """
+def route_findings(document: Document, alerts: Sequence[ScalingAlert], scaler: Scaler) -> Iterator[Finding]:
+    """What keeps `alerts` from the scaler, or delays them. Without alerts, any with `ray_scale` is meant."""
     yield from document.problems
     content = document.value if isinstance(document.value, dict) else {}
     if not isinstance(content.get("route"), dict):
         yield document.error(("route",), "wanted Alertmanager's configuration: `route:` with keys and values")
         return
-    unheard: dict[Place, tuple[Branch, list[str]]] = {}
+    lost: dict[Place, tuple[Branch, list[str]]] = {}
     for alert in alerts or _ANY:
         branches = destinations(content["route"], alert)
-        heard = [(branch, hook) for branch in branches for hook in _scaler_hooks(document, branch, listen)]
-        for branch, hook in heard:
+        delivered = [(branch, hook) for branch in branches for hook in _scaler_hooks(document, branch, scaler)]
+        for branch, hook in delivered:
             yield from _pace_findings(document, branch)
-            yield from _repeat_findings(document, branch, expiry)
-            yield from _webhook_findings(document, hook)
-            yield from _receiver_findings(document, hook, receiver)
-        if not heard:
-            unheard.setdefault(branches[-1].place, (branches[-1], []))[1].append(alert.name)
-    for branch, names in unheard.values():
-        yield _unheard(document, branch, names)
+            yield from _repeat_findings(document, branch, scaler.expiry)
+            yield from _interval_findings(document, branch)
+            yield from webhook_findings(document, hook, scaler)
+            yield from _receiver_findings(document, hook, scaler.receiver)
+        if not delivered:
+            lost.setdefault(branches[-1].place, (branches[-1], []))[1].append(alert.name)
+    for branch, names in lost.values():
+        yield _lost(document, branch, names)
+    yield from inhibit_findings(document, alerts or _ANY)
+    yield from _unreadable(document, content["route"], ("route",))
 
 
 _ANY = tuple(
@@ -116,18 +91,18 @@ def _webhooks(document: Document, receiver: str) -> list[Webhook]:
             hooks = entry.get("webhook_configs")
             place: Place = ("receivers", number, "webhook_configs")
             found += [
-                Webhook((*place, position), receiver, hook)
+                Webhook((*place, position), receiver, hook, is_first=position == 0)
                 for position, hook in enumerate(hooks if isinstance(hooks, list) else [])
                 if isinstance(hook, dict)
             ]
     return found
 
 
-def _scaler_hooks(document: Document, branch: Branch, listen: str) -> list[Webhook]:
-    return [hook for hook in _webhooks(document, branch.receiver) if hook.is_the_scalers(listen)]
+def _scaler_hooks(document: Document, branch: Branch, scaler: Scaler) -> list[Webhook]:
+    return [hook for hook in _webhooks(document, branch.receiver) if hook.is_the_scalers(scaler)]
 
 
-def _unheard(document: Document, branch: Branch, names: Sequence[str]) -> Finding:
+def _lost(document: Document, branch: Branch, names: Sequence[str]) -> Finding:
     who = ", ".join(names)
     receiver, place = branch.settings.get("receiver", ("", branch.place))
     if hooks := _webhooks(document, receiver):
@@ -143,32 +118,42 @@ def _unheard(document: Document, branch: Branch, names: Sequence[str]) -> Findin
     )
 
 
+def _unreadable(document: Document, route: Mapping[str, Any], place: Place) -> Iterator[Finding]:
+    """Matchers that no version of Alertmanager reads, and values in single quotes, which then belong to the value."""
+    listed = route.get("matchers")
+    for number, text in enumerate(listed if isinstance(listed, list) else []):
+        where = (*place, "matchers", number)
+        matchers = parse(str(text))
+        if matchers is None:
+            yield document.warning(where, f"matcher {text!r} cannot be read; `amtool check-config` says why")
+        elif any(SINGLE_QUOTED.fullmatch(matcher.value) for matcher in matchers):
+            message = f"matcher {text!r}: the single quotes are a part of the value; wanted double quotes"
+            yield document.warning(where, message)
+    for child_place, child in children(route, place):
+        yield from _unreadable(document, child, child_place)
+
+
 def _is_defined(document: Document, receiver: str) -> bool:
     listed = document.value.get("receivers")
     return any(isinstance(e, dict) and e.get("name") == receiver for e in (listed if isinstance(listed, list) else []))
-
-
-def _webhook_findings(document: Document, hook: Webhook) -> Iterator[Finding]:
-    if not hook.is_well_addressed:
-        yield document.error((*hook.place, "url"), f"url: got {hook.url!r}, wanted one that ends in {WEBHOOK_PATH}")
-    if str(hook.content.get("send_resolved", "")).lower() in FALSE:
-        yield document.error(
-            (*hook.place, "send_resolved"),
-            "send_resolved is off: the scaler would learn only by WATCHER_ALERT_EXPIRY that an alert has ended",
-        )
-    if str(hook.content.get("max_alerts", "0")) != "0":
-        yield document.warning(
-            (*hook.place, "max_alerts"),
-            f"max_alerts is {hook.content['max_alerts']}: the scaler never hears of the rest",
-        )
 
 
 def _receiver_findings(document: Document, hook: Webhook, receiver: str) -> Iterator[Finding]:
     if hook.receiver != receiver:
         yield document.warning(
             (*hook.place[:2], "name"),
-            f"name: got {hook.receiver!r}, but of Alertmanager's list the scaler takes up alerts for {receiver!r} only "
-            "(ALERTMANAGER_RECEIVER), so a webhook that is lost is not made good",
+            f"name: got {hook.receiver!r}, but the scaler re-reads from Alertmanager only alerts for {receiver!r} "
+            "(ALERTMANAGER_RECEIVER), so nothing replaces a lost webhook",
+        )
+
+
+def _interval_findings(document: Document, branch: Branch) -> Iterator[Finding]:
+    """Before 0.28 Alertmanager's API lists alerts that an interval mutes as active, so the scaler acts on them."""
+    for place, names in branch.intervals:
+        yield document.warning(
+            place,
+            f"{place[-1]} ({', '.join(names)}) mutes scaling alerts: Alertmanager before 0.28 lists them as "
+            "active, and the scaler goes on; a pause (`ray-watcher pause`) or a silence holds scaling with any version",
         )
 
 
@@ -194,7 +179,7 @@ def _repeat_findings(document: Document, branch: Branch, expiry: float) -> Itera
         yield document.error(place, f"repeat_interval: got {text!r}, wanted a duration such as 500ms or 1m")
         return
     every = math.ceil(repeat / tick) * tick if tick else repeat
-    told = f"{_named(branch, 'repeat_interval')}, so the scaler hears of a firing alert every {every:g} s"
+    told = f"{_named(branch, 'repeat_interval')}, so the scaler receives a firing alert every {every:g} s"
     if every >= expiry:
         yield document.error(place, f"{told} and has forgotten it by then (WATCHER_ALERT_EXPIRY is {expiry:g} s)")
     elif 2 * every > expiry:

@@ -22,10 +22,13 @@ if TYPE_CHECKING:
 
 DIRECTIONS = tuple(direction.value for direction in Direction)
 TEMPLATE = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
-OF_LABELS_ONLY = re.compile(r"\s*(\$(labels|externalLabels)|\.(Labels|ExternalLabels))\.\w+\s*")
+TEXT = re.compile(r'"(?:[^"\\]|\\.)*"|`[^`]*`')  # Go's strings: words in them are no variables
+FIGURE = re.compile(r"\$value\b|\.Value\b|\bquery\b|\bnow\b")  # what changes from one evaluation to the next
+WHOLE = re.compile(r"\s*-?\s*(\.|\$)\s*-?\s*")  # all that a template is given, the value too
 AGGREGATED = re.compile(
     r"\b(by|without|sum|min|max|avg|count|group|topk|bottomk|quantile|stddev|stdvar|count_values)\b"
 )
+CLUSTER_LABEL = "cluster"
 TARGET_LABELS = frozenset({"cluster", "instance", "job"})  # Prometheus gives them, no rule need name them
 
 
@@ -38,14 +41,20 @@ class ScalingAlert:
     possible: frozenset[str] | None = None
 
 
-def rule_findings(document: Document, worker_types: Collection[str] | None) -> Iterator[Finding]:
-    """What is wrong with the alerts of a rule file, in a cluster that has `worker_types` (None: not known)."""
+def rule_findings(
+    document: Document, worker_types: Collection[str] | None, cluster: str | None = None
+) -> Iterator[Finding]:
+    """What is wrong with the alerts of a rule file for the scaler of `cluster` (None: any).
+
+    `worker_types` are those of the policy (None: not known).
+    """
     yield from document.problems
     groups = document.value.get("groups") if isinstance(document.value, dict) else None
     if not isinstance(groups, list):
         yield document.error(("groups",), "wanted a rule file: `groups:` with a list")
     for place, rule in _alerts(document):
         yield from _alert_findings(document, place, rule, worker_types)
+        yield from _cluster(document, place, rule, cluster)
 
 
 def scaling_alerts(document: Document) -> tuple[ScalingAlert, ...]:
@@ -85,7 +94,7 @@ def _alert_findings(
 def _direction(document: Document, place: Place, rule: Mapping[str, Any]) -> Iterator[Finding]:
     value = rule["labels"][DIRECTION_LABEL]
     if value not in DIRECTIONS and not TEMPLATE.search(str(value)):
-        where = (*place, "labels", DIRECTION_LABEL)
+        where = _label(document, place, DIRECTION_LABEL)
         yield document.error(where, f"{rule['alert']}: label {DIRECTION_LABEL} is {value!r}, wanted up or down")
 
 
@@ -96,8 +105,18 @@ def _worker_type(
     if value and worker_types is not None and value not in worker_types and not TEMPLATE.search(str(value)):
         known = ", ".join(sorted(worker_types)) or "none"
         yield document.error(
-            (*place, "labels", WORKER_TYPE_LABEL),
+            _label(document, place, WORKER_TYPE_LABEL),
             f"{rule['alert']}: worker type {value!r} is not in the policy, which has {known}",
+        )
+
+
+def _cluster(document: Document, place: Place, rule: Mapping[str, Any], cluster: str | None) -> Iterator[Finding]:
+    labels = _mapping(rule, "labels")
+    value = str(labels.get(CLUSTER_LABEL, ""))
+    if DIRECTION_LABEL in labels and cluster and value not in ("", cluster) and not TEMPLATE.search(value):
+        yield document.warning(
+            _label(document, place, CLUSTER_LABEL),
+            f"{rule['alert']}: label cluster is {value!r}: the scaler of {cluster!r} (WATCHER_CLUSTER) leaves it alone",
         )
 
 
@@ -120,9 +139,8 @@ def _misplaced(document: Document, place: Place, rule: Mapping[str, Any]) -> Ite
         ("annotations", WORKER_TYPE_LABEL, "labels"),
     ):
         if key in _mapping(rule, part):
-            yield document.error(
-                (*place, part, key), f"{rule['alert']}: {key} belongs into {home}; here it says nothing"
-            )
+            where = _label(document, place, key) if part == "labels" else (*place, part, key)
+            yield document.error(where, f"{rule['alert']}: {key} belongs into {home}; here it says nothing")
 
 
 def _takes_no_part(document: Document, place: Place, rule: Mapping[str, Any]) -> Iterator[Finding]:
@@ -136,37 +154,53 @@ def _takes_no_part(document: Document, place: Place, rule: Mapping[str, Any]) ->
     elif STEP_ANNOTATION in annotations:
         yield document.error((*place, "annotations", STEP_ANNOTATION), f"{name}: has a step {lacks}")
     elif WORKER_TYPE_LABEL in _mapping(rule, "labels"):
-        yield document.warning((*place, "labels", WORKER_TYPE_LABEL), f"{name}: has a worker_type {lacks}")
+        yield document.warning(_label(document, place, WORKER_TYPE_LABEL), f"{name}: has a worker_type {lacks}")
 
 
 def _templates(document: Document, place: Place, rule: Mapping[str, Any]) -> Iterator[Finding]:
     """A figure in a label makes every evaluation a new alert; a copied label (`{{ $labels.zone }}`) does not."""
     scales = DIRECTION_LABEL in _mapping(rule, "labels")
     for key, value in _mapping(rule, "labels").items():
-        parts = TEMPLATE.findall(str(value))
-        where = (*place, "labels", key)
-        if not all(OF_LABELS_ONLY.fullmatch(part) for part in parts):
+        where = _label(document, place, key)
+        if _holds_a_figure(str(value)):
             tell = document.error if scales else document.warning
             yield tell(
                 where,
                 f"{rule['alert']}: label {key} is {value!r}: with every new value it is a new alert; "
                 "put it into an annotation",
             )
-        elif parts and key in (DIRECTION_LABEL, WORKER_TYPE_LABEL):
+        elif TEMPLATE.search(str(value)) and key in (DIRECTION_LABEL, WORKER_TYPE_LABEL):
             yield document.warning(where, f"{rule['alert']}: label {key} is {value!r}, which only its series can tell")
+
+
+def _holds_a_figure(text: str) -> bool:
+    """Whether a template uses the value or a query; one that only copies or changes labels does not.
+
+    `.` alone is the label of a `with` around it, and without one all that a template is given.
+    """
+    parts = [TEXT.sub("", part) for part in TEMPLATE.findall(text)]
+    scoped = any(re.search(r"\b(with|range|define|block)\b", part) for part in parts)
+    return any(FIGURE.search(part) or (WHOLE.fullmatch(part) and not scoped) for part in parts)
 
 
 # --- reading -------------------------------------------------------------------------------------------
 
 
 def _alerts(document: Document) -> Iterator[tuple[Place, Mapping[str, Any]]]:
-    """Every alerting rule with its place; what is no rule at all is promtool's to tell."""
+    """Every alerting rule with its place and the labels of its group (Prometheus 3); the rest is for promtool."""
     groups = document.value.get("groups") if isinstance(document.value, dict) else None
     for number, group in enumerate(groups if isinstance(groups, list) else []):
         rules = group.get("rules") if isinstance(group, dict) else None
         for position, rule in enumerate(rules if isinstance(rules, list) else []):
             if isinstance(rule, dict) and isinstance(rule.get("alert"), str):
-                yield ("groups", number, "rules", position), rule
+                labels = {**_mapping(group, "labels"), **_mapping(rule, "labels")}
+                yield ("groups", number, "rules", position), {**rule, "labels": labels}
+
+
+def _label(document: Document, place: Place, key: str) -> Place:
+    """Where the label of a rule stands: with the rule, else with its group."""
+    own = (*place, "labels", key)
+    return own if tuple(map(str, own)) in document.lines else (*place[:2], "labels", key)
 
 
 def _mapping(rule: Mapping[str, Any], key: str) -> Mapping[str, Any]:

@@ -37,8 +37,21 @@ A_PATH = click.Path(path_type=Path)
     metavar="FILE",
     help="Alertmanager's configuration.  [default: prometheus/alertmanager.yml]",
 )
+@click.option(
+    "--prometheus",
+    type=A_PATH,
+    metavar="FILE",
+    help="Prometheus' configuration, for its external labels.  [default: prometheus/prometheus.yml]",
+)
 @json_option
-def check_config(policy: Path | None, rules: tuple[Path, ...], alertmanager: Path | None, *, as_json: bool) -> None:
+def check_config(
+    policy: Path | None,
+    rules: tuple[Path, ...],
+    alertmanager: Path | None,
+    prometheus: Path | None,
+    *,
+    as_json: bool,
+) -> None:
     """Check policy, rules and route.
 
     Finds what each file can be right without: a worker type that the policy does not have, a figure in a label, a
@@ -53,6 +66,8 @@ def check_config(policy: Path | None, rules: tuple[Path, ...], alertmanager: Pat
         policy=policy or settings.policy_file,
         rules=rules or (SHIPPED_DIRECTORY / "rules",),
         alertmanager=alertmanager or SHIPPED_DIRECTORY / "alertmanager.yml",
+        prometheus=prometheus or SHIPPED_DIRECTORY / "prometheus.yml",
+        are_filled_in=alertmanager is None,
     )
     report = check_files(files, settings)
     if as_json:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ray_watcher.checks import route, rules
+from ray_watcher.checks.acceptance import Scaler
 from ray_watcher_common import yaml_lines
 from ray_watcher_common.findings import in_order
 from ray_watcher_common.settings import load
@@ -42,8 +43,7 @@ def text() -> str:
         *route.route_findings(
             broken("alertmanager.yml"),
             rules.scaling_alerts(alerts),
-            listen=settings.listen,
-            expiry=settings.alert_expiry,
+            Scaler(settings.listen, settings.alert_expiry),
         ),
     ]
     return "".join(f"{one.place}: {one.severity.value}: {one.message}\n" for one in in_order(tuple(findings)))

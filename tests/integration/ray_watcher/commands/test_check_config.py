@@ -6,9 +6,13 @@ import json
 import os
 import shutil
 import subprocess
-from typing import TYPE_CHECKING
+import tempfile
+from typing import TYPE_CHECKING, Any
 
 import pytest
+import yaml
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
 from ray_watcher.checks.matching import destinations
 from ray_watcher.checks.rules import ScalingAlert
@@ -175,3 +179,48 @@ def test_an_alert_ends_where_alertmanager_itself_sends_it(labels: dict[str, str]
     ours = [branch.receiver for branch in destinations(tree, ScalingAlert("A", labels, frozenset()))]
 
     assert ours == told.strip().split(",")
+
+
+NAMES = st.sampled_from(["ray_scale", "severity", "team", "a_b", "cloud.name"])
+VALUES = st.one_of(
+    st.sampled_from(["up", "down", "up|down", "u.", "", "b, c", "x\\d", 'a\\"b', "(?i)UP", "[[:alpha:]]+", "'up'"]),
+    st.text("abup.|\\", max_size=4),
+)
+OPERATORS = st.sampled_from(["=", "!=", "=~", "!~"])
+MATCHERS = st.builds(
+    lambda name, operator, value, quote: f"{name}{operator}{quote}{value}{quote}",
+    NAMES,
+    OPERATORS,
+    VALUES,
+    st.sampled_from(['"', "", "'"]),
+)
+LABELS = st.dictionaries(
+    st.sampled_from(["ray_scale", "severity", "team", "a_b"]), st.sampled_from(["up", "down", "info", "b, c"])
+)
+ROUTE = st.fixed_dictionaries({"matchers": st.lists(MATCHERS, max_size=2)}, optional={"continue": st.booleans()})
+
+
+@settings(max_examples=60)
+@given(children=st.lists(ROUTE, min_size=1, max_size=3), labels=LABELS)
+def test_any_route_that_amtool_takes_is_followed_as_amtool_does(
+    children: list[dict[str, Any]], labels: dict[str, str]
+) -> None:
+    routes = [{"receiver": f"child-{number}", **child} for number, child in enumerate(children)]
+    names = ["root", *(str(route["receiver"]) for route in routes)]
+    config = {"route": {"receiver": "root", "routes": routes}, "receivers": [{"name": name} for name in names]}
+    with tempfile.NamedTemporaryFile("w", suffix=".yml", encoding="utf-8") as file:
+        yaml.safe_dump(config, file, allow_unicode=True)
+        file.flush()
+        pairs = [f'{key}="{value}"' for key, value in labels.items()]
+        amtool = subprocess.run(
+            ["amtool", "config", "routes", "test", f"--config.file={file.name}", *pairs],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assume(amtool.returncode == 0)  # else Alertmanager refuses the file
+    tree = yaml_lines.parse(yaml.safe_dump(config["route"]), "a.yml", as_text=True).value
+
+    ours = [branch.receiver for branch in destinations(tree, ScalingAlert("A", labels, frozenset()))]
+
+    assert ours == amtool.stdout.strip().split(",")

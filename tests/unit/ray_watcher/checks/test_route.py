@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ray_watcher.checks import route
+from ray_watcher.checks.acceptance import Scaler
 from ray_watcher.checks.matching import destinations
 from ray_watcher.checks.rules import ScalingAlert, scaling_alerts
 from ray_watcher_common import yaml_lines
@@ -37,7 +38,7 @@ receivers:
 
 def told(text: str, *alerts: ScalingAlert, expiry: float = 300, receiver: str = "ray-watcher") -> list[str]:
     document = yaml_lines.parse(text, "a.yml", as_text=True)
-    found = route.route_findings(document, alerts or (UP, DOWN), listen=LISTEN, expiry=expiry, receiver=receiver)
+    found = route.route_findings(document, alerts or (UP, DOWN), Scaler(LISTEN, expiry, receiver))
     return list(dict.fromkeys(f"{one.line}: {one.severity.value}: {one.message}" for one in found))
 
 
@@ -51,7 +52,7 @@ def changed(old: str, new: str) -> str:
     [
         pytest.param(GOOD, id="as shipped"),
         pytest.param(changed("      - url: http://127.0.0.1:9812/alerts\n", "      - url_file: /u\n"), id="by a file"),
-        pytest.param(changed("http://127.0.0.1:9812/alerts", "https://scaler/ray/alerts?x=1"), id="another host"),
+        pytest.param(changed("127.0.0.1:9812", "localhost:9812"), id="another name of this host"),
         pytest.param(changed("        send_resolved: true\n", ""), id="webhooks send the end unless told not to"),
         pytest.param(
             changed(
@@ -110,15 +111,13 @@ def test_a_good_route_is_let_be(text: str) -> None:
         pytest.param(
             "repeat_interval: 1m",
             "repeat_interval: 5m",
-            "8: error: repeat_interval is 5m on the way to the scaler, so the scaler hears of a firing alert "
-            "every 300 s and has forgotten it by then (WATCHER_ALERT_EXPIRY is 300 s)",
+            "8: error: repeat_interval is 5m",
             id="forgotten",
         ),
         pytest.param(
             "repeat_interval: 1m",
             "repeat_interval: 3m",
-            "8: warning: repeat_interval is 3m on the way to the scaler, so the scaler hears of a firing alert "
-            "every 180 s: one lost message",
+            "8: warning: repeat_interval is 3m",
             id="nearly forgotten",
         ),
         pytest.param(
@@ -136,6 +135,42 @@ def test_a_good_route_is_let_be(text: str) -> None:
             id="another path",
         ),
         pytest.param("9812/alerts", "9812/alerts/", "12: error: url: got", id="a slash too many"),
+        pytest.param("9812/alerts", "9999/alerts", "12: warning: url: got", id="another port"),
+        pytest.param(
+            "http://127.0.0.1:9812", "https://ray.example.org", "12: warning: url: got", id="by a proxy, perhaps"
+        ),
+        pytest.param("http://127.0.0.1:9812", "https://localhost:9812", "12: error: url: got", id="TLS"),
+        pytest.param("send_resolved: true", "payload: {text: x}", "13: error: payload:", id="another body"),
+        pytest.param(
+            "send_resolved: true",
+            "http_config: {basic_auth: {username: am, password: x}}",
+            "13: error: basic_auth:",
+            id="another kind of credentials",
+        ),
+        pytest.param(
+            "send_resolved: true",
+            "http_config: {authorization: {type: Basic, credentials: x}}",
+            "13: error: authorization: got type 'Basic'",
+            id="another kind of authorization",
+        ),
+        pytest.param(
+            "      group_wait: 0s\n",
+            "      group_wait: 0s\n      mute_time_intervals: [nights]\n",
+            "7: warning: mute_time_intervals (nights)",
+            id="muted at times",
+        ),
+        pytest.param(
+            "      group_wait: 0s\n",
+            "      group_wait: 0s\n      active_time_intervals: [days]\n",
+            "7: warning: active_time_intervals (days)",
+            id="active at times only",
+        ),
+        pytest.param(
+            "    - receiver: ray-watcher\n",
+            "    - receiver: chat\n      matchers: ['a=b\"c']\n      continue: true\n    - receiver: ray-watcher\n",
+            "5: warning: matcher",
+            id="a matcher that cannot be read",
+        ),
         pytest.param(
             '=~"up|down"',
             '="up"',
@@ -175,6 +210,89 @@ def test_a_mistake_is_told_with_its_line(old: str, new: str, expected: str) -> N
     assert line.startswith(expected)
 
 
+def test_single_quotes_belong_to_the_value() -> None:
+    lost, quoted = told(changed("['ray_scale=~\"up|down\"']", "[\"ray_scale=~'up|down'\"]"))
+
+    assert lost.startswith("2: error: Up, Down: sent to receiver 'operators'")
+    assert quoted.startswith("5: warning: matcher")
+
+
+def test_a_matcher_that_cannot_be_read_may_match() -> None:
+    [line] = told(changed("['ray_scale=~\"up|down\"']", "['ray_scale=~\"up|down']"))
+
+    assert line.startswith("5: warning: matcher")
+
+
+@pytest.mark.parametrize(
+    ("http_config", "expected"),
+    [
+        pytest.param("", ["12: error: http_config: sends no token"], id="nothing said"),
+        pytest.param("{proxy_url: x}", ["13: error: http_config: sends no token"], id="other settings"),
+        pytest.param("{authorization: {credentials_file: /t}}", [], id="a token in a file"),
+        pytest.param("{bearer_token: t}", [], id="the old spelling"),
+        pytest.param("{basic_auth: {username: a}}", ["13: error: basic_auth:"], id="basic"),
+    ],
+)
+def test_a_scaler_with_a_token_wants_it_sent(http_config: str, expected: list[str]) -> None:
+    text = changed("send_resolved: true", f"http_config: {http_config}" if http_config else "send_resolved: true")
+    document = yaml_lines.parse(text, "a.yml", as_text=True)
+    wants = Scaler(LISTEN, 300, has_token=True)
+
+    listed = route.route_findings(document, (UP,), wants)
+    found = [f"{one.line}: {one.severity.value}: {one.message}" for one in listed]
+
+    assert [line[: len(start)] for line, start in zip(found, expected, strict=True)] == expected
+
+
+def test_address_and_token_are_not_judged_if_start_watcher_puts_them_in() -> None:
+    document = yaml_lines.parse(changed("127.0.0.1:9812/alerts", "example.org/"), "a.yml", as_text=True)
+    filled = Scaler(LISTEN, 300, has_token=True, is_filled_in=True)
+
+    assert list(route.route_findings(document, (UP,), filled)) == []
+
+
+def test_an_archive_with_the_same_path_is_not_taken_for_the_scaler() -> None:
+    text = """\
+route: {receiver: archive, group_wait: 0s, group_interval: 1s, repeat_interval: 1m}
+receivers: [{name: archive, webhook_configs: [{url: "http://archive.example.org:8080/api/v1/alerts"}]}]
+"""
+    assert [line.split(":")[1].strip() for line in told(text)] == ["warning", "warning"]
+
+
+@pytest.mark.parametrize(
+    ("rule", "muted"),
+    [
+        pytest.param(
+            "{source_matchers: ['severity=\"critical\"'], "
+            "target_matchers: ['severity=~\"warning|info\"'], equal: [cluster]}",
+            "Up",
+            id="critical mutes info",
+        ),
+        pytest.param(
+            "{source_matchers: ['severity=\"critical\"'], target_matchers: ['severity=~\"warning|info\"'], "
+            "equal: [namespace, alertname]}",
+            "",
+            id="only alerts of the same name",
+        ),
+        pytest.param(
+            "{source_matchers: ['alertname=\"InfoInhibitor\"'], "
+            "target_matchers: ['severity=\"info\"'], equal: [namespace]}",
+            "Up",
+            id="kube-prometheus mutes lone info alerts",
+        ),
+        pytest.param("{source_match: {a: b}, target_match_re: {ray_scale: .+}}", "Up, Down", id="the old spelling"),
+        pytest.param("{source_matchers: ['a=b'], target_matchers: ['team=\"x\"']}", "", id="other alerts"),
+        pytest.param("{source_matchers: ['a=b'], target_matchers: ['cluster=\"blue\"']}", "Up, Down", id="perhaps"),
+        pytest.param("{source_matchers: ['a=b']}", "Up, Down", id="no target is every target"),
+        pytest.param("text", "", id="no rule"),
+    ],
+)
+def test_an_inhibit_rule_that_can_mute_a_scaling_alert_is_named(rule: str, muted: str) -> None:
+    lines = told(f"{GOOD}inhibit_rules:\n  - {rule}\n")
+
+    assert [line.partition(", and")[0] for line in lines] == ([f"19: warning: can mute {muted}"] if muted else [])
+
+
 def test_a_setting_of_the_route_around_is_told_where_it_stands() -> None:
     text = changed("      group_interval: 500ms\n", "").replace(
         "  receiver: operators\n", "  receiver: operators\n  group_interval: 2m\n", 1
@@ -193,7 +311,7 @@ def test_alertmanager_repeats_only_at_a_tick_of_the_group() -> None:
 def test_without_rules_any_alert_with_a_direction_is_meant() -> None:
     text = changed('=~"up|down"', '="up"')
     document = yaml_lines.parse(text, "a.yml", as_text=True)
-    [found] = route.route_findings(document, (), listen=LISTEN, expiry=300)
+    [found] = route.route_findings(document, (), Scaler(LISTEN, 300))
     assert found.message.startswith("any alert with ray_scale: down: sent to receiver 'operators'")
 
 
@@ -255,8 +373,6 @@ def test_a_receiver_that_the_scaler_does_not_look_for_in_alertmanagers_list_is_t
 
     [said] = told(renamed)
 
-    assert said.startswith(
-        "10: warning: name: got 'scaling', but of Alertmanager's list the scaler takes up alerts for"
-    )
-    assert "'ray-watcher' only (ALERTMANAGER_RECEIVER)" in said
+    assert said.startswith("10: warning: name: got 'scaling'")
+    assert "ALERTMANAGER_RECEIVER" in said
     assert told(renamed, receiver="scaling") == []

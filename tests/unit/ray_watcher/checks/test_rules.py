@@ -26,7 +26,7 @@ def document(rest: str, expr: str = EXPRESSION) -> yaml_lines.Document:
 
 
 def told(rest: str) -> list[str]:
-    found = rules.rule_findings(document(rest), {"cpu", "gpu"})
+    found = rules.rule_findings(document(rest), {"cpu", "gpu"}, "default")
     return [f"{one.line}: {one.severity.value}: {one.message}" for one in found]
 
 
@@ -38,6 +38,14 @@ def told(rest: str) -> list[str]:
         pytest.param("labels: {ray_scale: up}\n        annotations: {step: 3}", id="a step, in quotes or not"),
         pytest.param("labels: {ray_scale: up}\n        annotations: {summary: '{{ $value }}'}", id="a figure told"),
         pytest.param("labels: {ray_scale: up, zone: '{{ $labels.zone }}'}", id="a label copied"),
+        pytest.param("labels: {ray_scale: up, zone: '{{- $labels.zone -}}'}", id="a label copied, blanks trimmed"),
+        pytest.param("labels: {ray_scale: up, host: '{{ $labels.instance | stripPort }}'}", id="a label changed"),
+        pytest.param("""labels: {ray_scale: up, k: '{{ index $labels "k8s.cluster" }}'}""", id="a dotted label"),
+        pytest.param(
+            "labels: {ray_scale: up, env: '{{ with $labels.env }}{{ . }}{{ else }}prod{{ end }}'}", id="a default"
+        ),
+        pytest.param("""labels: {ray_scale: up, a: '{{ "$value" }}'}""", id="a text that looks like the value"),
+        pytest.param("labels: {ray_scale: up, a: '{{ $externalURL }}'}", id="where Prometheus is"),
         pytest.param("labels: {severity: info}", id="for people"),
         pytest.param("for: 1m", id="neither labels nor annotations"),
     ],
@@ -65,6 +73,16 @@ def test_a_good_alert_is_let_be(rest: str) -> None:
         ),
         pytest.param(
             "labels: {ray_scale: up, waiting: '{{ .Value | humanize }}'}", "6: error: A: label waiting", id="a pipe"
+        ),
+        pytest.param(
+            "labels: {ray_scale: up, a: '{{ $v := $value }}{{ $v }}'}", "6: error: A: label a", id="a variable"
+        ),
+        pytest.param(
+            """labels: {ray_scale: up, a: '{{ query "up" | first | value }}'}""", "6: error: A: label a", id="a query"
+        ),
+        pytest.param("labels: {ray_scale: up, a: '{{ . }}'}", "6: error: A: label a", id="all that it is given"),
+        pytest.param(
+            "labels: {ray_scale: up, cluster: eu-prod}", "6: warning: A: label cluster is 'eu-prod'", id="elsewhere"
         ),
         pytest.param(
             "labels: {waiting: '{{ $value }}'}",
@@ -137,6 +155,31 @@ def test_what_is_no_rule_file_is_told(text: str) -> None:
 @pytest.mark.parametrize("text", ["[x, {}, {rules: x}]", "[{rules: [x, {record: a}, {alert: [b]}]}]"])
 def test_what_is_no_rule_is_left_to_promtool(text: str) -> None:
     assert list(rules.rule_findings(yaml_lines.parse(f"groups: {text}", "r.yml", as_text=True), set())) == []
+
+
+LABELS_OF_A_GROUP = """\
+groups:
+  - name: g
+    labels: {LABELS}
+    rules:
+      - {alert: A, expr: vector(1), annotations: {step: "1"}}
+      - {alert: B, expr: vector(1), labels: {ray_scale: down}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("labels", "scaling", "lines"),
+    [
+        pytest.param("ray_scale: up", {"A": "up", "B": "down"}, [], id="a direction for all"),
+        pytest.param("ray_scale: sideways", {"B": "down"}, [3], id="no direction"),
+        pytest.param("ray_scale: up, worker_type: none", {"A": "up", "B": "down"}, [3, 3], id="a type for all"),
+    ],
+)
+def test_the_labels_of_a_group_are_those_of_its_rules(labels: str, scaling: dict[str, str], lines: list[int]) -> None:
+    group = yaml_lines.parse(LABELS_OF_A_GROUP.replace("LABELS", labels), "r.yml", as_text=True)
+
+    assert {alert.name: alert.labels["ray_scale"] for alert in rules.scaling_alerts(group)} == scaling
+    assert [found.line for found in rules.rule_findings(group, {"cpu"})] == lines
 
 
 def test_only_alerts_with_a_direction_scale() -> None:
