@@ -18,6 +18,7 @@ from exporter.serving import serve
 from exporter.settings import ExporterSettings
 from exporter.snapshots import SHARED_SECONDS, Snapshots
 from ray_watcher_common import logs, serving, settings
+from ray_watcher_common.arguments import accept_none
 
 
 def snapshots(chosen: ExporterSettings) -> Snapshots:
@@ -35,6 +36,7 @@ def snapshots(chosen: ExporterSettings) -> Snapshots:
 
 def main() -> None:
     """Serve until SIGTERM or SIGINT; exit code 2 for settings that cannot be used or an address that is taken."""
+    accept_none("exporter", "Serve the state of a Ray cluster as metrics and JSON.", ExporterSettings)
     logs.configure("exporter")
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # what it says of each lost connection, our log says once
     try:

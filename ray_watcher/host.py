@@ -14,6 +14,7 @@ from ray_watcher.stack.stack import Stack, programs_of, stack_of
 from ray_watcher_common.ray_auth import RayToken
 from scaler.config.settings import LOOPBACK_HOSTS
 from scaler.model.errors import ProviderError
+from scaler.providers import docker_answers, require_docker_client
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -33,6 +34,7 @@ START_IT = "start it with: ray-watcher start-ray"
 def real_cluster(provider: str, settings: OperatorSettings) -> RayCluster:
     """The cluster of `settings` on `provider`; an engine's library is loaded only when it is chosen."""
     if provider == "docker":
+        require_docker_client()
         from ray_watcher.cluster.docker import DockerCluster
 
         found = {"image": image_of(settings), "compose_project": settings.project}
@@ -55,16 +57,10 @@ def image_of(settings: OperatorSettings) -> str:
 
 def provide_image(settings: OperatorSettings, progress: Callable[[str], None]) -> str:
     """The image to use, pulled or built where it is not here. Raises `MissingError`, `WatcherError`."""
+    require_docker_client()
     from ray_watcher.images import provide
 
     return provide.provide_image(settings.image, progress, chosen="image" in settings.model_fields_set)
-
-
-def docker_answers() -> bool:
-    """Whether a Docker Engine answers here, in at most some seconds."""
-    from scaler.providers import engine
-
-    return engine.docker_answers()
 
 
 def program_containers(cluster: str) -> Sequence[ProgramContainer]:
@@ -143,6 +139,7 @@ class Host:
 
     def _candidates(self, settings: OperatorSettings) -> Iterator[RayCluster]:
         if settings.provider == "docker" and not self.engine_answers():
+            require_docker_client()
             raise MissingError("no Docker engine answers; start Docker, or use --provider process")
         chosen = PROVIDERS if settings.provider == "auto" else (settings.provider,)
         for provider in chosen:

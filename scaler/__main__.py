@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from ray_watcher_common import logs
+from ray_watcher_common.arguments import accept_none
 from ray_watcher_common.serving import bind, fail
 from ray_watcher_common.settings import SettingsError, load
 from scaler.alerting.alertmanager import AlertmanagerApi
@@ -154,6 +155,7 @@ def _journal(path: Path, lease: Lease, clock: Clock) -> Journal:
 
 def main() -> None:
     """Run; a mistake in the settings ends with one clear line and exit code 2."""
+    accept_none("scaler", "Scale a Ray cluster by its Prometheus alerts.", ScalerSettings)
     logs.configure("scaler")
     try:
         run(load(ScalerSettings))

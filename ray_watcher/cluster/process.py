@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import sys
 import time
 from dataclasses import asdict
@@ -18,9 +19,11 @@ from typing import TYPE_CHECKING, Any
 from ray_watcher.cluster import head as ray_head
 from ray_watcher.cluster.base import HeadStatus
 from ray_watcher.errors import AlreadyRunningError, MissingError, NotRunningError, WatcherError
+from ray_watcher_common import installation
 from ray_watcher_common.detached import Detached, StillRunningError, write_atomically
 from ray_watcher_common.locks import exclusive
 from ray_watcher_common.ray_auth import NO_TOKEN, RayToken
+from ray_watcher_common.shipped import checkout
 from scaler.providers import ray_start
 from scaler.providers.local_node import LocalNode
 from scaler.providers.process import ProcessProvider
@@ -34,11 +37,26 @@ if TYPE_CHECKING:
 GRACE_SECONDS = 35.0  # for whoever lets the head drain: Ray's own limit is 30 s
 LOCK_SECONDS = 10.0  # who holds the lock needs milliseconds
 CULPRIT_LINES = 15
+NO_PATH_FOR_RAY = re.compile(r"""[\s:;&|<>()$`'"\\*?\[\]{}!#~]""")
+"""Ray starts its client server through a shell, and preloads libraries by LD_PRELOAD, without quoting its own path."""
 
 
 def ray_program() -> str:
     """The `ray` of this Python installation: head, workers and we have one version."""
     return str(Path(sys.executable).with_name("ray"))
+
+
+def _require_ray() -> None:
+    """Raises `MissingError`: Ray is an optional part, and it does not run from every path."""
+    program = ray_program()
+    if not Path(program).exists():
+        containers = "" if installation.has("docker") else f"; for containers, {installation.how_to_add('scaler')}"
+        raise MissingError(
+            f"Ray is not installed here ({program} is missing); {installation.how_to_add('ray')}{containers}"
+        )
+    if NO_PATH_FOR_RAY.search(program):
+        move = "move the checkout" if checkout() else "install ray-watcher elsewhere"
+        raise MissingError(f"Ray cannot run from a path with spaces or characters of the shell: {program}; {move}")
 
 
 class ProcessCluster:
@@ -75,8 +93,7 @@ class ProcessCluster:
 
     def start_head(self, options: HeadOptions, timeout_seconds: float = ray_head.READY_TIMEOUT_SECONDS) -> HeadStatus:
         """Start `ray start --head` and wait until it answers."""
-        if not Path(ray_program()).exists():
-            raise MissingError(f"no Ray beside this Python: {ray_program()} is missing; pip install 'ray-watcher[ray]'")
+        _require_ray()
         with self._alone():
             self._require_none()
             ray_head.require_free_ports(options)

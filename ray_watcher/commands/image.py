@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from ray_watcher.output import terminal
+from scaler.providers import require_docker_client
 
 
 @click.command()
@@ -30,6 +31,7 @@ def build_image(base: str | None, tag: str | None) -> None:
     \b
     Example:  ray-watcher build-image --base python:3.12-slim
     """  # noqa: D301  # \b is click's
+    require_docker_client()
     from ray_watcher.images.build import BUILD_TIMEOUT_SECONDS, build_ray_image
     from scaler.providers.engine import Engine
 

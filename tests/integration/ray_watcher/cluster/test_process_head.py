@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import socket
 import sys
 from pathlib import Path
@@ -166,6 +167,21 @@ def test_a_missing_ray_is_told(
     monkeypatch.setattr("ray_watcher.cluster.process.ray_program", lambda: "/no/such/ray")
     with pytest.raises(MissingError, match="/no/such/ray is missing"):
         cluster.start_head(options)
+    assert leftovers(tmp_path) == []
+
+
+@pytest.mark.parametrize("directory", ["with space", "with;shell", "a:b"])
+def test_a_path_that_ray_cannot_run_from_is_refused(
+    directory: str, cluster: ProcessCluster, options: HeadOptions, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    program = tmp_path / directory / "ray"
+    program.parent.mkdir()
+    program.touch()
+    monkeypatch.setattr("ray_watcher.cluster.process.ray_program", lambda: str(program))
+    with pytest.raises(MissingError, match=re.escape(f"{program}; move the checkout")):
+        cluster.start_head(options)
+    program.unlink()
+    program.parent.rmdir()
     assert leftovers(tmp_path) == []
 
 
