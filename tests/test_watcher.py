@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ray_watcher_common.processes import free_ports
 from support.guide_script import LIVE
+from support.own import own_environment, own_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,31 +70,20 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     if os.environ.get(LIVE) and all(ray_watcher(verb, "--json").returncode == 0 for verb in verbs):
         yield Live({}, owned=False)
         return
-    started = Live(_own_environment(tmp_path_factory.mktemp("cluster")), owned=True)
+    environment = own_environment(
+        own_name("guide"),
+        tmp_path_factory.mktemp("cluster"),
+        WATCHER_OBJECT_STORE_MEMORY="100MB",
+        WATCHER_IDLE_TIMEOUT="3",
+        WATCHER_SCALE_DOWN_COOLDOWN="1",
+    )
+    started = Live(environment, owned=True)
     try:
         started.run("start-ray")
         started.run("start-watcher", "--max-workers", "2", "--cooldown", "1", "--check-interval", "1")
         yield started
     finally:
         ray_watcher("stop-ray", environment=started.environment)
-
-
-def _own_environment(directory: Path) -> dict[str, str]:
-    gcs, client, dashboard, exporter, scaler, prometheus, alertmanager = free_ports(7)
-    return {
-        "WATCHER_STATE_DIR": str(directory),
-        "WATCHER_PROVIDER": "process",
-        "WATCHER_OBJECT_STORE_MEMORY": "100MB",
-        "WATCHER_IDLE_TIMEOUT": "3",
-        "WATCHER_SCALE_DOWN_COOLDOWN": "1",
-        "RAY_GCS_ADDRESS": f"127.0.0.1:{gcs}",
-        "RAY_HEAD_ADDRESS": f"127.0.0.1:{client}",
-        "RAY_DASHBOARD_METRIC_API": f"http://127.0.0.1:{dashboard}/api",
-        "WATCHER_EXPORTER_LISTEN": f"127.0.0.1:{exporter}",
-        "WATCHER_LISTEN": f"127.0.0.1:{scaler}",
-        "WATCHER_PROMETHEUS_LISTEN": f"127.0.0.1:{prometheus}",
-        "WATCHER_ALERTMANAGER_LISTEN": f"127.0.0.1:{alertmanager}",
-    }
 
 
 def test_pending_tasks_bring_workers_and_all_tasks_finish(live: Live) -> None:

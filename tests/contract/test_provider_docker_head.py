@@ -10,9 +10,9 @@ import pytest
 from ray_watcher.cluster.base import HeadOptions
 from ray_watcher.cluster.docker import DockerCluster
 from ray_watcher.errors import AlreadyRunningError, MissingError, NotRunningError, PortTakenError, WatcherError
-from ray_watcher_common.processes import free_ports
 from scaler.providers.container import ContainerSpec
 from scaler.providers.docker import CLUSTER_LABEL
+from support.own import own_ports
 from support.provider_worlds import MISSING_IMAGE
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.docker
 
 @pytest.fixture
 def options() -> HeadOptions:
-    gcs, dashboard, client = free_ports(3)
+    gcs, dashboard, client = own_ports(3)
     return HeadOptions(num_cpus=0, gcs_port=gcs, dashboard_port=dashboard, client_port=client)
 
 

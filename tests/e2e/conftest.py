@@ -9,22 +9,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ray_watcher.images.provide import build_with_tools
-from ray_watcher_common.processes import free_ports
 from support.operating import PROGRAM, Operator
+from support.own import own_environment, own_name
 from support.paths import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-PORTS = {
-    "RAY_GCS_ADDRESS": "127.0.0.1:{}",
-    "RAY_HEAD_ADDRESS": "127.0.0.1:{}",
-    "RAY_DASHBOARD_METRIC_API": "http://127.0.0.1:{}/api",
-    "WATCHER_EXPORTER_LISTEN": "127.0.0.1:{}",
-    "WATCHER_LISTEN": "127.0.0.1:{}",
-    "WATCHER_PROMETHEUS_LISTEN": "127.0.0.1:{}",
-    "WATCHER_ALERTMANAGER_LISTEN": "127.0.0.1:{}",
-}
 
 
 @pytest.fixture(scope="module", params=["process", pytest.param("docker", marks=pytest.mark.docker)])
@@ -36,20 +26,16 @@ def provider(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(scope="module")
 def operator(provider: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
     """An operator with a cluster name, directory and ports of their own; whatever they start is stopped."""
-    directory = tmp_path_factory.mktemp("state")
-    ports = free_ports(len(PORTS))
-    environment = {name: text.format(port) for (name, text), port in zip(PORTS.items(), ports, strict=True)}
-    environment |= {
-        "WATCHER_STATE_DIR": str(directory),
-        "WATCHER_PROVIDER": provider,
-        "WATCHER_CLUSTER": f"e2e-{provider}",
-        "WATCHER_NETWORK": f"e2e-{provider}",
-        "WATCHER_OBJECT_STORE_MEMORY": "100MB",
-        "WATCHER_CHECK_INTERVAL": "2",
-        "WATCHER_COOLDOWN": "3",
-        "WATCHER_IDLE_TIMEOUT": "4",
-        "WATCHER_SCALE_DOWN_COOLDOWN": "1",
-    }
+    environment = own_environment(
+        own_name(f"e2e-{provider}"),
+        tmp_path_factory.mktemp("state"),
+        provider,
+        WATCHER_OBJECT_STORE_MEMORY="100MB",
+        WATCHER_CHECK_INTERVAL="2",
+        WATCHER_COOLDOWN="3",
+        WATCHER_IDLE_TIMEOUT="4",
+        WATCHER_SCALE_DOWN_COOLDOWN="1",
+    )
     someone = Operator(environment)
     if provider == "docker":
         build_with_tools(ROOT, print)

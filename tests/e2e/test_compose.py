@@ -15,17 +15,17 @@ import pytest
 import requests
 
 from ray_watcher.stack.monitoring import SHIPPED_DIRECTORY, rendered
-from ray_watcher_common.processes import free_ports
 from support.command_blocks import block, follow
 from support.compose_golden import ADDRESSES
 from support.operating import Operator
+from support.own import own_environment, own_name, own_ports
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 pytestmark = [pytest.mark.e2e, pytest.mark.docker, pytest.mark.timeout(900)]
 ROOT = Path(__file__).resolve().parents[2]
-NAME = "e2e-compose"
+NAME = own_name("e2e-compose")
 EVERYTHING = "prometheus"  # all others but Grafana, which cannot be had without a registry, are what it depends on
 PROGRAMS = ("exporter", "scaler", "alertmanager", "prometheus")
 PORTS = (
@@ -89,8 +89,8 @@ class Stack:
 
     @property
     def operator(self) -> Operator:
-        """Somebody with `ray-watcher` on the same machine, who knows the cluster's name and nothing else."""
-        return Operator({"WATCHER_CLUSTER": NAME, "WATCHER_PROVIDER": "auto", "WATCHER_STATE_DIR": "/nonexistent"})
+        """Somebody with `ray-watcher` on the same machine, who knows the cluster's name and none of its addresses."""
+        return Operator(own_environment(NAME, Path("/nonexistent"), "auto"))
 
     def url(self, program: str) -> str:
         """Where a program answers on this machine."""
@@ -149,7 +149,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     (plugins / "docker-compose").symlink_to(compose_program())
     someone = Stack(
         {
-            **dict(zip(PORTS, map(str, free_ports(len(PORTS))), strict=True)),
+            **dict(zip(PORTS, map(str, own_ports(len(PORTS))), strict=True)),
             "COMPOSE_PROJECT_NAME": NAME,
             "WATCHER_CLUSTER": NAME,
             "WATCHER_NETWORK": NAME,

@@ -13,9 +13,9 @@ import pytest
 import requests
 
 from ray_watcher.settings import OperatorSettings
-from ray_watcher_common.processes import free_ports
 from ray_watcher_common.settings import load
 from support.command_blocks import block, follow
+from support.own import own_ports
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -114,7 +114,7 @@ def done(operator: Operator, action: str) -> list[dict[str, Any]]:
 def test_requests_bring_replicas_replicas_bring_workers_and_all_go_again(
     operator: Operator, provider: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (port,) = free_ports(1)
+    (port,) = own_ports(1)
     for variable, value in operator.environment.items():
         monkeypatch.setenv(variable, value)
     settings = load(OperatorSettings)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 import shutil
 import sqlite3
 import subprocess
@@ -24,9 +23,9 @@ from ray_watcher.settings import OperatorSettings
 from ray_watcher.stack import control, supervisord
 from ray_watcher.stack.stack import Stack, stack_of
 from ray_watcher_common.detached import Detached
-from ray_watcher_common.processes import free_ports
-from ray_watcher_common.settings import load
+from ray_watcher_common.settings import load, split_host_port
 from support.operating import PROGRAM, Operator
+from support.own import own_environment, own_name, own_ports
 from support.paths import ROOT
 
 if TYPE_CHECKING:
@@ -167,36 +166,19 @@ def _name(process: psutil.Process) -> str:
 def make(provider: str) -> Ground:
     """Start all of it; whatever fails, nothing is left."""
     directory = Path(tempfile.mkdtemp(prefix="ray-watcher-chaos-")).resolve()
-    name = f"chaos-{secrets.token_hex(3)}"
-    (gcs, client, dashboard, exporter, scaler, prom, am, am_b, gossip, gossip_b, to_exporter, to_gcs, to_scaler) = (
-        free_ports(13)
-    )
-    operator = Operator(
-        {
-            **SETTINGS,
-            "WATCHER_STATE_DIR": str(directory),
-            "WATCHER_PROVIDER": provider,
-            "WATCHER_CLUSTER": name,
-            "WATCHER_NETWORK": name,
-            "RAY_GCS_ADDRESS": f"127.0.0.1:{gcs}",
-            "RAY_HEAD_ADDRESS": f"127.0.0.1:{client}",
-            "RAY_DASHBOARD_METRIC_API": f"http://127.0.0.1:{dashboard}/api",
-            "WATCHER_EXPORTER_LISTEN": f"127.0.0.1:{exporter}",
-            "WATCHER_LISTEN": f"127.0.0.1:{scaler}",
-            "WATCHER_PROMETHEUS_LISTEN": f"127.0.0.1:{prom}",
-            "WATCHER_ALERTMANAGER_LISTEN": f"127.0.0.1:{am}",
-        }
-    )
+    operator = Operator(own_environment(own_name("chaos"), directory, provider, **SETTINGS))
+    am_b, gossip, gossip_b, to_exporter, to_gcs, to_scaler = own_ports(6)
     os.environ.update(operator.environment)
     if provider == "docker":
         os.environ["RAY_IMAGE"] = operator.environment["RAY_IMAGE"] = build_with_tools(ROOT, print)
     settings = load(OperatorSettings)
-    webhooks = proxies.Webhooks(f"http://127.0.0.1:{scaler}/alerts")
+    gcs, (_, am) = operator.environment["RAY_GCS_ADDRESS"], split_host_port(settings.alertmanager_listen)
+    webhooks = proxies.Webhooks(f"http://{settings.listen}/alerts")
     stack = stack_of(
         settings,
         WATCHER_EXPORTER_URL=f"http://127.0.0.1:{to_exporter}",
         RAY_GCS_ADDRESS=f"127.0.0.1:{to_gcs}",
-        **({"WATCHER_JOIN_ADDRESS": f"127.0.0.1:{gcs}"} if provider == "process" else {}),
+        **({"WATCHER_JOIN_ADDRESS": gcs} if provider == "process" else {}),
     )
     docker = None
     if provider == "docker":
@@ -206,8 +188,8 @@ def make(provider: str) -> Ground:
         operator,
         settings,
         stack,
-        proxies.tcp(to_exporter, f"127.0.0.1:{exporter}"),
-        proxies.tcp(to_gcs, f"127.0.0.1:{gcs}"),
+        proxies.tcp(to_exporter, settings.exporter_listen),
+        proxies.tcp(to_gcs, gcs),
         webhooks,
         docker,
     )

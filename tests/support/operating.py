@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from ray_watcher_common.detached import MARKER
@@ -19,7 +19,7 @@ BOUND_SECONDS = 280.0  # for any one command; the first one with Docker builds a
 class Operator:
     """Somebody at a shell, with variables set."""
 
-    environment: dict[str, str] = field(default_factory=dict)
+    environment: dict[str, str]
 
     def run(self, *arguments: str, exit_code: int = 0) -> subprocess.CompletedProcess[str]:
         """What `ray-watcher ARGUMENTS` says; it has to end with `exit_code`, and never with a traceback."""

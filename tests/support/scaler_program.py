@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING
 import pytest
 import requests
 
-from ray_watcher_common.processes import free_ports
+from support.own import own_environment, own_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
 
+CLUSTER = own_name("scaler")  # of all scalers of a test: a second one stands by
 EVENTUALLY_SECONDS = 30.0
 
 
@@ -51,13 +52,12 @@ class Scaler:
     """One `python -m scaler`, listening at an address of its own."""
 
     def __init__(self, state_dir: Path, environment: dict[str, str]) -> None:
-        self.url = f"http://127.0.0.1:{free_ports(1)[0]}"
-        own = {"WATCHER_STATE_DIR": str(state_dir), "WATCHER_LISTEN": self.url.removeprefix("http://")}
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith(("WATCHER_", "RAY_"))}
+        own = own_environment(CLUSTER, state_dir)
+        self.url = f"http://{own['WATCHER_LISTEN']}"
         self._log = (state_dir / f"{self.url.rpartition(':')[2]}.log").open("w+")
         self.process = subprocess.Popen(
             [sys.executable, "-m", "scaler"],
-            env={**inherited, "WATCHER_PROVIDER": "process", **environment, **own},
+            env={**os.environ, **own, **environment},
             stdout=self._log,
             stderr=subprocess.STDOUT,
         )

@@ -11,6 +11,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,6 +21,7 @@ from exporter.http import application
 from ray_watcher_common.state import from_document
 from support import exporter_fakes as fakes
 from support.exporter_golden import DOWN, GOLDEN, NOW, PROBLEMS, THRESHOLDS, UP
+from support.own import own_environment, own_name
 
 if TYPE_CHECKING:
     from flask.testing import FlaskClient
@@ -103,7 +105,10 @@ def start(**environment: str) -> subprocess.Popen[str]:
     """`python -m exporter` with an environment of its own."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     return subprocess.Popen(
-        [sys.executable, "-m", "exporter"], env={**kept, **environment}, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-m", "exporter"],
+        env={**kept, **own_environment(own_name("exporter"), Path("/nonexistent")), **environment},
+        stderr=subprocess.PIPE,
+        text=True,
     )
 
 

@@ -16,7 +16,6 @@ import pytest
 import requests
 
 from ray_watcher.stack.monitoring import SHIPPED_DIRECTORY, Addresses, alertmanager_command, alertmanager_text
-from ray_watcher_common.processes import free_ports
 from scaler.alerting import alertmanager, payload
 from scaler.alerting.alertmanager import AlertmanagerApi
 from scaler.alerting.resync import AlertResync
@@ -24,6 +23,7 @@ from scaler.control.view import Wakeup
 from scaler.journal.journal import Journal
 from scaler.telemetry.metrics import ScalerMetrics
 from support.fakes import FakeClock
+from support.own import own_ports
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -91,7 +91,7 @@ def pair(tmp_path: Path) -> Iterator[Pair]:
         def log_message(self, *_args: object) -> None:
             """Keep quiet."""
 
-    first, second, gossip_one, gossip_two = free_ports(4)
+    first, second, gossip_one, gossip_two = own_ports(4)
     with ThreadingHTTPServer(("127.0.0.1", 0), Scaler) as server, contextlib.ExitStack() as started:
         thread = threading.Thread(target=server.serve_forever, args=(0.05,))
         thread.start()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ray_watcher_common.probe import problem
-from ray_watcher_common.processes import free_ports
+from support.own import own_ports
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,4 +43,4 @@ def test_a_page_that_answers_otherwise_is_told_with_its_words(url: str) -> None:
 
 
 def test_nobody_there_is_a_problem() -> None:
-    assert "refused" in problem(f"http://127.0.0.1:{free_ports(1)[0]}/")
+    assert "refused" in problem(f"http://127.0.0.1:{own_ports(1)[0]}/")

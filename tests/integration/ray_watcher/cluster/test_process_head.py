@@ -23,6 +23,7 @@ from ray_watcher.errors import (
 )
 from ray_watcher_common import processes
 from ray_watcher_common.detached import MARKER
+from support.own import own_ports
 from support.provider_worlds import SLEEPS, ProcessWorld
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ for flag in ("--port", "--dashboard-port", "--ray-client-server-port"):
 
 @pytest.fixture
 def options() -> HeadOptions:
-    gcs, dashboard, client = processes.free_ports(3)
+    gcs, dashboard, client = own_ports(3)
     return HeadOptions(num_cpus=0, gcs_port=gcs, dashboard_port=dashboard, client_port=client)
 
 

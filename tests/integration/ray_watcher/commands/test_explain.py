@@ -10,12 +10,12 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from ray_watcher.output import explain
-from ray_watcher_common.processes import free_ports
 from scaler.journal.journal import DONE, Journal
 from scaler.model.decision import Action, Cause, Plan
 from scaler.model.workers import ActionKind
 from support.answering import answering
 from support.explained_golden import GOLDEN, STATE
+from support.own import own_ports
 from support.situations import SITUATIONS
 from support.watcher_fakes import World
 
@@ -40,7 +40,7 @@ UP = {
 @pytest.fixture(autouse=True)
 def silence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing answers, nothing is set, and the state directory is empty."""
-    listen, exporter = free_ports(2)
+    listen, exporter = own_ports(2)
     for name in ("WATCHER_POLICY_FILE", "WATCHER_MAX_WORKERS", "WATCHER_CLUSTER"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("WATCHER_STATE_DIR", str(tmp_path))

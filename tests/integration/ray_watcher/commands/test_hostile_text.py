@@ -17,11 +17,11 @@ from ray_watcher.demo.views import LiveView, PlainView
 from ray_watcher.errors import WatcherError
 from ray_watcher.output import terminal
 from ray_watcher.stack.compose import LISTEN_LABEL, PROGRAM_LABEL, ProgramContainer
-from ray_watcher_common.processes import free_ports
 from scaler.model.errors import ProviderUnavailableError
 from scaler.providers.container import Container
 from support.answering import answering
 from support.explained_golden import STATE
+from support.own import own_ports
 from support.situations import SITUATIONS
 from support.watcher_fakes import World
 
@@ -59,7 +59,7 @@ ADDRESSES = ("WATCHER_LISTEN", "WATCHER_EXPORTER_LISTEN", "WATCHER_PROMETHEUS_LI
 @pytest.fixture(scope="module")
 def silent() -> dict[str, str]:
     """Addresses at which nothing answers."""
-    return {name: f"127.0.0.1:{port}" for name, port in zip(ADDRESSES, free_ports(4), strict=True)}
+    return {name: f"127.0.0.1:{port}" for name, port in zip(ADDRESSES, own_ports(4), strict=True)}
 
 
 @pytest.fixture(autouse=True)

@@ -30,8 +30,8 @@ def test_a_workers_lines() -> None:
 
 
 @pytest.mark.parametrize("program", ["exporter", "scaler", "prometheus", "alertmanager"])
-def test_a_programs_lines_need_no_cluster(tmp_path: Path, program: str) -> None:
-    log = tmp_path / "watcher" / "default" / f"{program}.log"
+def test_a_programs_lines_need_no_cluster(tmp_path: Path, program: str, environment: dict[str, str]) -> None:
+    log = tmp_path / "watcher" / environment["WATCHER_CLUSTER"] / f"{program}.log"
     log.parent.mkdir(parents=True)
     log.write_text("one\ntwo\n", encoding="utf-8")
     assert World().run("logs-ray", "--service", program, "--tail", "1").stdout == "two\n"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ray_watcher.commands import pause
-from ray_watcher_common.processes import free_ports
+from support.own import own_ports
 from support.watcher_fakes import World
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def test_a_refusal_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_without_a_scaler_there_is_nothing_to_pause(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("WATCHER_LISTEN", f"127.0.0.1:{free_ports(1)[0]}")
+    monkeypatch.setenv("WATCHER_LISTEN", f"127.0.0.1:{own_ports(1)[0]}")
 
     assert World().run("pause", "--reason", "x").exit_code == 4
 

@@ -21,8 +21,8 @@ from ray_watcher.stack import control
 from ray_watcher.stack.stack import Stack, stack_of
 from ray_watcher.stack.supervisord import Program
 from ray_watcher_common.locks import exclusive
-from ray_watcher_common.processes import free_ports
 from ray_watcher_common.settings import load
+from support.own import own_ports
 from support.paths import TESTS
 from support.watcher_fakes import World
 
@@ -55,7 +55,7 @@ def small_programs(stack: Stack, *, broken: str = "") -> list[Program]:
 @pytest.fixture
 def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
     monkeypatch.setenv("WATCHER_STATE_DIR", str(tmp_path))
-    for variable, port in zip(LISTEN_VARIABLES, free_ports(4), strict=True):
+    for variable, port in zip(LISTEN_VARIABLES, own_ports(4), strict=True):
         monkeypatch.setenv(variable, f"127.0.0.1:{port}")
     made = stack_of(load(OperatorSettings))
     yield made

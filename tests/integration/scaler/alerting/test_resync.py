@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ray_watcher_common.processes import free_ports
 from scaler.alerting.alertmanager import AlertmanagerApi
 from scaler.alerting.resync import AlertResync
 from scaler.control.view import Wakeup
@@ -17,6 +16,7 @@ from scaler.telemetry.metrics import ScalerMetrics
 from support.builders import NOW, alert
 from support.fake_alertmanager import FakeAlertmanager, listed
 from support.fakes import FakeClock
+from support.own import own_ports
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -134,7 +134,7 @@ def test_where_one_of_a_pair_answers_its_list_counts(pair: Pair) -> None:
 
 
 def test_a_dead_address_is_told_within_seconds(pair: Pair) -> None:
-    resync = pair.resync(f"http://127.0.0.1:{free_ports(1)[0]}")
+    levels = pair.levels(f"http://127.0.0.1:{own_ports(1)[0]}")
 
     resync.read()
 

@@ -16,7 +16,7 @@ import requests
 from scaler.control.lease import Lease
 from scaler.journal.journal import Journal
 from support.fake_alertmanager import FakeAlertmanager, listed
-from support.scaler_program import Scaler, eventually
+from support.scaler_program import CLUSTER, Scaler, eventually
 from support.site import NOTIFICATION
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def test_one_whose_lease_was_deleted_and_taken_by_another_ends_before_it_decides
     first = start(WATCHER_CHECK_INTERVAL="0.2")
     eventually(lambda: first.get("/-/ready")[0] == 200)
     first.process.send_signal(signal.SIGSTOP)
-    (tmp_path / "journal" / "default.lock").unlink()
+    (tmp_path / "journal" / f"{CLUSTER}.lock").unlink()
     second = start()
     eventually(lambda: second.get("/-/ready")[0] == 200)
 
@@ -112,14 +112,14 @@ def test_a_scaler_that_was_down_hears_of_an_alert_from_alertmanagers_list(start:
 
 
 def test_a_damaged_journal_is_set_aside_at_the_start(start: Callable[..., Scaler], tmp_path: Path) -> None:
-    broken = tmp_path / "journal" / "default.db"
+    broken = tmp_path / "journal" / f"{CLUSTER}.db"
     broken.parent.mkdir()
     broken.write_bytes(b"no journal " * 999)
 
     scaler = start()
     eventually(lambda: scaler.get("/-/ready")[0] == 200)
 
-    assert len(list(broken.parent.glob("default.db.corrupt-*"))) == 1
+    assert len(list(broken.parent.glob(f"{CLUSTER}.db.corrupt-*"))) == 1
     begun = json.loads(scaler.get("/api/v1/status")[1])["journal"]["begun_anew"]
     assert "not a database" in begun["problem"]
     assert "the journal is damaged and begins anew" in scaler.log()

@@ -13,7 +13,7 @@ import pytest
 import requests
 
 from scaler.journal.journal import Journal
-from support.scaler_program import Scaler, eventually, exporter, start  # noqa: F401  # fixtures
+from support.scaler_program import CLUSTER, Scaler, eventually
 from support.site import NOTIFICATION
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ IN_CHUNKS = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in (BODY[:7], 
 
 
 @pytest.fixture
-def scaler(start: Callable[..., Scaler]) -> Scaler:  # noqa: F811  # the fixture
+def scaler(start: Callable[..., Scaler]) -> Scaler:  # the fixture
     started = start()
     eventually(lambda: started.get("/-/healthy")[0] == 200)
     return started
@@ -47,7 +47,7 @@ def stored(scaler: Scaler, tmp_path: Path) -> Callable[[], int]:
     del scaler
 
     def count() -> int:
-        with closing(Journal(tmp_path / "journal" / "default.db")) as journal:
+        with closing(Journal(tmp_path / "journal" / f"{CLUSTER}.db")) as journal:
             return len(journal.alerts())
 
     return count

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from scaler.journal.journal import Journal
-from support.scaler_program import eventually, exporter, start  # noqa: F401  # fixtures
+from support.scaler_program import CLUSTER, eventually
 from support.site import NOTIFICATION
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def post_until_it_is_gone(address: str, client: str, accepted: set[str]) -> None
 
 
 def test_every_alert_that_was_accepted_is_in_the_journal_after_a_kill(
-    start: Callable[..., Scaler],  # noqa: F811  # the fixture
+    start: Callable[..., Scaler],  # the fixture
     tmp_path: Path,
 ) -> None:
     accepted: set[str] = set()
@@ -59,5 +59,5 @@ def test_every_alert_that_was_accepted_is_in_the_journal_after_a_kill(
             eventually(lambda enough=enough: len(accepted) >= enough)
             scaler.process.kill()
 
-        with closing(Journal(tmp_path / "journal" / "default.db")) as journal:
+        with closing(Journal(tmp_path / "journal" / f"{CLUSTER}.db")) as journal:
             assert accepted <= {alert.key for alert in journal.alerts()}

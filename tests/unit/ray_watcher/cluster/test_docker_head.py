@@ -9,10 +9,10 @@ import pytest
 
 from ray_watcher.cluster.base import HeadOptions
 from ray_watcher.cluster.docker import DockerCluster
-from ray_watcher_common.processes import free_ports
 from scaler.providers.container import Container, ContainerSpec
 from scaler.providers.docker import DockerProvider
 from support.check_config_golden import default_settings
+from support.own import own_ports
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -76,7 +76,7 @@ def cluster_of(engine: FakeEngine, name: str) -> DockerCluster:
 
 
 def options(num_gpus: float = 0) -> HeadOptions:
-    gcs, dashboard, client = free_ports(3)
+    gcs, dashboard, client = own_ports(3)
     return HeadOptions(num_cpus=1, num_gpus=num_gpus, gcs_port=gcs, dashboard_port=dashboard, client_port=client)
 
 
