@@ -134,7 +134,7 @@ def test_where_one_of_a_pair_answers_its_list_counts(pair: Pair) -> None:
 
 
 def test_a_dead_address_is_told_within_seconds(pair: Pair) -> None:
-    levels = pair.levels(f"http://127.0.0.1:{own_ports(1)[0]}")
+    resync = pair.resync(f"http://127.0.0.1:{own_ports(1)[0]}")
 
     resync.read()
 
