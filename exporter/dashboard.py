@@ -19,7 +19,7 @@ from exporter.dashboard_nodes import known_nodes
 from exporter.errors import SourceBrokenError, SourceStaleError, SourceUnavailableError
 from exporter.sources import Source
 from ray_watcher_common.ray_auth import NO_TOKEN, RayToken
-from ray_watcher_common.state import ClusterState, Demand, Gang, Strategy, bundle, merged
+from ray_watcher_common.state import ClusterState, Demand, Gang, Strategy, bundle, merged, placement_groups
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -142,9 +142,11 @@ def _with_usage(node: Node, usage_by_node: Mapping[str, Any], names: Names) -> N
     usage = usage_by_node.get(node.node_id)
     if usage is None or not node.alive:
         return replace(node, available=node.total)
+    total = {names.original(name): float(total) for name, (_, total) in usage.items()}
     return replace(
         node,
-        total={names.original(name): float(total) for name, (_, total) in usage.items()},
+        total=total,
+        groups=placement_groups(total),
         available={names.original(name): float(total) - float(used) for name, (used, total) in usage.items()},
     )
 

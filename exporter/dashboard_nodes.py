@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from exporter.errors import SourceUnavailableError
-from ray_watcher_common.state import HEAD_RESOURCE, Node, NodeStatus
+from ray_watcher_common.state import HEAD_RESOURCE, Node, NodeStatus, placement_groups
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,6 +48,7 @@ def _node(entry: Mapping[str, Any], names: Names) -> Node:
         worker_type=raylet.get("nodeTypeName") or "",
         ip=raylet.get("nodeManagerAddress") or entry.get("ip") or "",
         total=total,
+        groups=placement_groups(total),
         labels=dict(raylet.get("labels") or {}),
         host_cpu_ratio=None if cpu_percent is None or not _is_alive(entry) else float(cpu_percent) / 100,
     )

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x12\x65xporter/gcs.proto\x12\x13raywatcher.exporter\"R\n\x1eGetClusterResourceStateRequest\x12\x30\n(last_seen_cluster_resource_state_version\x18\x01 \x01(\x03\"i\n\x1cGetClusterResourceStateReply\x12I\n\x16\x63luster_resource_state\x18\x01 \x01(\x0b\x32).raywatcher.exporter.ClusterResourceState\"\xe1\x02\n\x14\x43lusterResourceState\x12\x33\n\x0bnode_states\x18\x03 \x03(\x0b\x32\x1e.raywatcher.exporter.NodeState\x12N\n\x19pending_resource_requests\x18\x04 \x03(\x0b\x32+.raywatcher.exporter.ResourceRequestByCount\x12P\n\x1epending_gang_resource_requests\x18\x05 \x03(\x0b\x32(.raywatcher.exporter.GangResourceRequest\x12T\n\x1c\x63luster_resource_constraints\x18\x06 \x03(\x0b\x32..raywatcher.exporter.ClusterResourceConstraint\x12\x1c\n\x14\x63luster_session_name\x18\x07 \x01(\t\"c\n\x19\x43lusterResourceConstraint\x12\x46\n\x11resource_requests\x18\x01 \x03(\x0b\x32+.raywatcher.exporter.ResourceRequestByCount\"#\n\x14InternalKVGetRequest\x12\x0b\n\x03key\x18\x01 \x01(\x0c\"#\n\x12InternalKVGetReply\x12\r\n\x05value\x18\x02 \x01(\x0c\"^\n\x16ResourceRequestByCount\x12\x35\n\x07request\x18\x01 \x01(\x0b\x32$.raywatcher.exporter.ResourceRequest\x12\r\n\x05\x63ount\x18\x02 \x01(\x03\"\xa4\x02\n\x0fResourceRequest\x12S\n\x10resources_bundle\x18\x01 \x03(\x0b\x32\x39.raywatcher.exporter.ResourceRequest.ResourcesBundleEntry\x12G\n\x15placement_constraints\x18\x02 \x03(\x0b\x32(.raywatcher.exporter.PlacementConstraint\x12;\n\x0flabel_selectors\x18\x03 \x03(\x0b\x32\".raywatcher.exporter.LabelSelector\x1a\x36\n\x14ResourcesBundleEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\"\xbd\x01\n\x13PlacementConstraint\x12G\n\ranti_affinity\x18\x01 \x01(\x0b\x32+.raywatcher.exporter.AntiAffinityConstraintH\x00\x88\x01\x01\x12>\n\x08\x61\x66\x66inity\x18\x02 \x01(\x0b\x32\'.raywatcher.exporter.AffinityConstraintH\x01\x88\x01\x01\x42\x10\n\x0e_anti_affinityB\x0b\n\t_affinity\"A\n\x16\x41ntiAffinityConstraint\x12\x12\n\nlabel_name\x18\x01 \x01(\t\x12\x13\n\x0blabel_value\x18\x02 \x01(\t\"=\n\x12\x41\x66\x66inityConstraint\x12\x12\n\nlabel_name\x18\x01 \x01(\t\x12\x13\n\x0blabel_value\x18\x02 \x01(\t\"X\n\rLabelSelector\x12G\n\x11label_constraints\x18\x01 \x03(\x0b\x32,.raywatcher.exporter.LabelSelectorConstraint\"\x80\x01\n\x17LabelSelectorConstraint\x12\x11\n\tlabel_key\x18\x01 \x01(\t\x12<\n\x08operator\x18\x02 \x01(\x0e\x32*.raywatcher.exporter.LabelSelectorOperator\x12\x14\n\x0clabel_values\x18\x03 \x03(\t\"M\n\x13GangResourceRequest\x12\x36\n\x08requests\x18\x01 \x03(\x0b\x32$.raywatcher.exporter.ResourceRequest\"\xc7\x04\n\tNodeState\x12\x0f\n\x07node_id\x18\x01 \x01(\x0c\x12\x13\n\x0binstance_id\x18\x02 \x01(\t\x12\x1a\n\x12ray_node_type_name\x18\x03 \x01(\t\x12S\n\x13\x61vailable_resources\x18\x04 \x03(\x0b\x32\x36.raywatcher.exporter.NodeState.AvailableResourcesEntry\x12K\n\x0ftotal_resources\x18\x05 \x03(\x0b\x32\x32.raywatcher.exporter.NodeState.TotalResourcesEntry\x12/\n\x06status\x18\x08 \x01(\x0e\x32\x1f.raywatcher.exporter.NodeStatus\x12\x18\n\x10idle_duration_ms\x18\t \x01(\x03\x12\x17\n\x0fnode_ip_address\x18\n \x01(\t\x12\x15\n\rnode_activity\x18\x0c \x03(\t\x12:\n\x06labels\x18\r \x03(\x0b\x32*.raywatcher.exporter.NodeState.LabelsEntry\x1a\x39\n\x17\x41vailableResourcesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\x1a\x35\n\x13TotalResourcesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01*L\n\nNodeStatus\x12\x0f\n\x0bUNSPECIFIED\x10\x00\x12\x0b\n\x07RUNNING\x10\x01\x12\x08\n\x04\x44\x45\x41\x44\x10\x02\x12\x08\n\x04IDLE\x10\x03\x12\x0c\n\x08\x44RAINING\x10\x04*i\n\x15LabelSelectorOperator\x12\x1e\n\x1aLABEL_OPERATOR_UNSPECIFIED\x10\x00\x12\x15\n\x11LABEL_OPERATOR_IN\x10\x01\x12\x19\n\x15LABEL_OPERATOR_NOT_IN\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x12\x65xporter/gcs.proto\x12\x13raywatcher.exporter\"R\n\x1eGetClusterResourceStateRequest\x12\x30\n(last_seen_cluster_resource_state_version\x18\x01 \x01(\x03\"i\n\x1cGetClusterResourceStateReply\x12I\n\x16\x63luster_resource_state\x18\x01 \x01(\x0b\x32).raywatcher.exporter.ClusterResourceState\"\xe1\x02\n\x14\x43lusterResourceState\x12\x33\n\x0bnode_states\x18\x03 \x03(\x0b\x32\x1e.raywatcher.exporter.NodeState\x12N\n\x19pending_resource_requests\x18\x04 \x03(\x0b\x32+.raywatcher.exporter.ResourceRequestByCount\x12P\n\x1epending_gang_resource_requests\x18\x05 \x03(\x0b\x32(.raywatcher.exporter.GangResourceRequest\x12T\n\x1c\x63luster_resource_constraints\x18\x06 \x03(\x0b\x32..raywatcher.exporter.ClusterResourceConstraint\x12\x1c\n\x14\x63luster_session_name\x18\x07 \x01(\t\"c\n\x19\x43lusterResourceConstraint\x12\x46\n\x11resource_requests\x18\x01 \x03(\x0b\x32+.raywatcher.exporter.ResourceRequestByCount\"#\n\x14InternalKVGetRequest\x12\x0b\n\x03key\x18\x01 \x01(\x0c\"#\n\x12InternalKVGetReply\x12\r\n\x05value\x18\x02 \x01(\x0c\"^\n\x16ResourceRequestByCount\x12\x35\n\x07request\x18\x01 \x01(\x0b\x32$.raywatcher.exporter.ResourceRequest\x12\r\n\x05\x63ount\x18\x02 \x01(\x03\"\xa4\x02\n\x0fResourceRequest\x12S\n\x10resources_bundle\x18\x01 \x03(\x0b\x32\x39.raywatcher.exporter.ResourceRequest.ResourcesBundleEntry\x12G\n\x15placement_constraints\x18\x02 \x03(\x0b\x32(.raywatcher.exporter.PlacementConstraint\x12;\n\x0flabel_selectors\x18\x03 \x03(\x0b\x32\".raywatcher.exporter.LabelSelector\x1a\x36\n\x14ResourcesBundleEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\"\xbd\x01\n\x13PlacementConstraint\x12G\n\ranti_affinity\x18\x01 \x01(\x0b\x32+.raywatcher.exporter.AntiAffinityConstraintH\x00\x88\x01\x01\x12>\n\x08\x61\x66\x66inity\x18\x02 \x01(\x0b\x32\'.raywatcher.exporter.AffinityConstraintH\x01\x88\x01\x01\x42\x10\n\x0e_anti_affinityB\x0b\n\t_affinity\",\n\x16\x41ntiAffinityConstraint\x12\x12\n\nlabel_name\x18\x01 \x01(\t\"(\n\x12\x41\x66\x66inityConstraint\x12\x12\n\nlabel_name\x18\x01 \x01(\t\"X\n\rLabelSelector\x12G\n\x11label_constraints\x18\x01 \x03(\x0b\x32,.raywatcher.exporter.LabelSelectorConstraint\"\x80\x01\n\x17LabelSelectorConstraint\x12\x11\n\tlabel_key\x18\x01 \x01(\t\x12<\n\x08operator\x18\x02 \x01(\x0e\x32*.raywatcher.exporter.LabelSelectorOperator\x12\x14\n\x0clabel_values\x18\x03 \x03(\t\"\x9d\x01\n\x13GangResourceRequest\x12\x36\n\x08requests\x18\x01 \x03(\x0b\x32$.raywatcher.exporter.ResourceRequest\x12\x0f\n\x07\x64\x65tails\x18\x02 \x01(\t\x12=\n\x10\x62undle_selectors\x18\x03 \x03(\x0b\x32#.raywatcher.exporter.BundleSelector\"\x99\x01\n\x0e\x42undleSelector\x12?\n\x11resource_requests\x18\x01 \x03(\x0b\x32$.raywatcher.exporter.ResourceRequest\x12\x46\n\x14locality_requirement\x18\x02 \x01(\x0b\x32(.raywatcher.exporter.LocalityRequirement\"\x97\x01\n\x13LocalityRequirement\x12\x44\n\x13locality_constraint\x18\x01 \x01(\x0b\x32\'.raywatcher.exporter.LocalityConstraint\x12:\n\x0elabel_selector\x18\x02 \x01(\x0b\x32\".raywatcher.exporter.LabelSelector\"l\n\x12LocalityConstraint\x12\x12\n\nlabel_name\x18\x01 \x01(\t\x12\x42\n\x12placement_strategy\x18\x02 \x01(\x0e\x32&.raywatcher.exporter.PlacementStrategy\"\xc8\x05\n\tNodeState\x12\x0f\n\x07node_id\x18\x01 \x01(\x0c\x12\x13\n\x0binstance_id\x18\x02 \x01(\t\x12\x1a\n\x12ray_node_type_name\x18\x03 \x01(\t\x12S\n\x13\x61vailable_resources\x18\x04 \x03(\x0b\x32\x36.raywatcher.exporter.NodeState.AvailableResourcesEntry\x12K\n\x0ftotal_resources\x18\x05 \x03(\x0b\x32\x32.raywatcher.exporter.NodeState.TotalResourcesEntry\x12I\n\x0e\x64ynamic_labels\x18\x06 \x03(\x0b\x32\x31.raywatcher.exporter.NodeState.DynamicLabelsEntry\x12/\n\x06status\x18\x08 \x01(\x0e\x32\x1f.raywatcher.exporter.NodeStatus\x12\x18\n\x10idle_duration_ms\x18\t \x01(\x03\x12\x17\n\x0fnode_ip_address\x18\n \x01(\t\x12\x15\n\rnode_activity\x18\x0c \x03(\t\x12:\n\x06labels\x18\r \x03(\x0b\x32*.raywatcher.exporter.NodeState.LabelsEntry\x1a\x39\n\x17\x41vailableResourcesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\x1a\x35\n\x13TotalResourcesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\x1a\x34\n\x12\x44ynamicLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01*M\n\x11PlacementStrategy\x12\x08\n\x04PACK\x10\x00\x12\n\n\x06SPREAD\x10\x01\x12\x0f\n\x0bSTRICT_PACK\x10\x02\x12\x11\n\rSTRICT_SPREAD\x10\x03*L\n\nNodeStatus\x12\x0f\n\x0bUNSPECIFIED\x10\x00\x12\x0b\n\x07RUNNING\x10\x01\x12\x08\n\x04\x44\x45\x41\x44\x10\x02\x12\x08\n\x04IDLE\x10\x03\x12\x0c\n\x08\x44RAINING\x10\x04*i\n\x15LabelSelectorOperator\x12\x1e\n\x1aLABEL_OPERATOR_UNSPECIFIED\x10\x00\x12\x15\n\x11LABEL_OPERATOR_IN\x10\x01\x12\x19\n\x15LABEL_OPERATOR_NOT_IN\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,12 +37,16 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_NODESTATE_AVAILABLERESOURCESENTRY']._serialized_options = b'8\001'
   _globals['_NODESTATE_TOTALRESOURCESENTRY']._loaded_options = None
   _globals['_NODESTATE_TOTALRESOURCESENTRY']._serialized_options = b'8\001'
+  _globals['_NODESTATE_DYNAMICLABELSENTRY']._loaded_options = None
+  _globals['_NODESTATE_DYNAMICLABELSENTRY']._serialized_options = b'8\001'
   _globals['_NODESTATE_LABELSENTRY']._loaded_options = None
   _globals['_NODESTATE_LABELSENTRY']._serialized_options = b'8\001'
-  _globals['_NODESTATUS']._serialized_start=2364
-  _globals['_NODESTATUS']._serialized_end=2440
-  _globals['_LABELSELECTOROPERATOR']._serialized_start=2442
-  _globals['_LABELSELECTOROPERATOR']._serialized_end=2547
+  _globals['_PLACEMENTSTRATEGY']._serialized_start=2952
+  _globals['_PLACEMENTSTRATEGY']._serialized_end=3029
+  _globals['_NODESTATUS']._serialized_start=3031
+  _globals['_NODESTATUS']._serialized_end=3107
+  _globals['_LABELSELECTOROPERATOR']._serialized_start=3109
+  _globals['_LABELSELECTOROPERATOR']._serialized_end=3214
   _globals['_GETCLUSTERRESOURCESTATEREQUEST']._serialized_start=43
   _globals['_GETCLUSTERRESOURCESTATEREQUEST']._serialized_end=125
   _globals['_GETCLUSTERRESOURCESTATEREPLY']._serialized_start=127
@@ -64,21 +68,29 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PLACEMENTCONSTRAINT']._serialized_start=1157
   _globals['_PLACEMENTCONSTRAINT']._serialized_end=1346
   _globals['_ANTIAFFINITYCONSTRAINT']._serialized_start=1348
-  _globals['_ANTIAFFINITYCONSTRAINT']._serialized_end=1413
-  _globals['_AFFINITYCONSTRAINT']._serialized_start=1415
-  _globals['_AFFINITYCONSTRAINT']._serialized_end=1476
-  _globals['_LABELSELECTOR']._serialized_start=1478
-  _globals['_LABELSELECTOR']._serialized_end=1566
-  _globals['_LABELSELECTORCONSTRAINT']._serialized_start=1569
-  _globals['_LABELSELECTORCONSTRAINT']._serialized_end=1697
-  _globals['_GANGRESOURCEREQUEST']._serialized_start=1699
-  _globals['_GANGRESOURCEREQUEST']._serialized_end=1776
-  _globals['_NODESTATE']._serialized_start=1779
-  _globals['_NODESTATE']._serialized_end=2362
-  _globals['_NODESTATE_AVAILABLERESOURCESENTRY']._serialized_start=2203
-  _globals['_NODESTATE_AVAILABLERESOURCESENTRY']._serialized_end=2260
-  _globals['_NODESTATE_TOTALRESOURCESENTRY']._serialized_start=2262
-  _globals['_NODESTATE_TOTALRESOURCESENTRY']._serialized_end=2315
-  _globals['_NODESTATE_LABELSENTRY']._serialized_start=2317
-  _globals['_NODESTATE_LABELSENTRY']._serialized_end=2362
+  _globals['_ANTIAFFINITYCONSTRAINT']._serialized_end=1392
+  _globals['_AFFINITYCONSTRAINT']._serialized_start=1394
+  _globals['_AFFINITYCONSTRAINT']._serialized_end=1434
+  _globals['_LABELSELECTOR']._serialized_start=1436
+  _globals['_LABELSELECTOR']._serialized_end=1524
+  _globals['_LABELSELECTORCONSTRAINT']._serialized_start=1527
+  _globals['_LABELSELECTORCONSTRAINT']._serialized_end=1655
+  _globals['_GANGRESOURCEREQUEST']._serialized_start=1658
+  _globals['_GANGRESOURCEREQUEST']._serialized_end=1815
+  _globals['_BUNDLESELECTOR']._serialized_start=1818
+  _globals['_BUNDLESELECTOR']._serialized_end=1971
+  _globals['_LOCALITYREQUIREMENT']._serialized_start=1974
+  _globals['_LOCALITYREQUIREMENT']._serialized_end=2125
+  _globals['_LOCALITYCONSTRAINT']._serialized_start=2127
+  _globals['_LOCALITYCONSTRAINT']._serialized_end=2235
+  _globals['_NODESTATE']._serialized_start=2238
+  _globals['_NODESTATE']._serialized_end=2950
+  _globals['_NODESTATE_AVAILABLERESOURCESENTRY']._serialized_start=2737
+  _globals['_NODESTATE_AVAILABLERESOURCESENTRY']._serialized_end=2794
+  _globals['_NODESTATE_TOTALRESOURCESENTRY']._serialized_start=2796
+  _globals['_NODESTATE_TOTALRESOURCESENTRY']._serialized_end=2849
+  _globals['_NODESTATE_DYNAMICLABELSENTRY']._serialized_start=2851
+  _globals['_NODESTATE_DYNAMICLABELSENTRY']._serialized_end=2903
+  _globals['_NODESTATE_LABELSENTRY']._serialized_start=2905
+  _globals['_NODESTATE_LABELSENTRY']._serialized_end=2950
 # @@protoc_insertion_point(module_scope)

@@ -8,6 +8,13 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class PlacementStrategy(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    PACK: _ClassVar[PlacementStrategy]
+    SPREAD: _ClassVar[PlacementStrategy]
+    STRICT_PACK: _ClassVar[PlacementStrategy]
+    STRICT_SPREAD: _ClassVar[PlacementStrategy]
+
 class NodeStatus(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     UNSPECIFIED: _ClassVar[NodeStatus]
@@ -21,6 +28,10 @@ class LabelSelectorOperator(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     LABEL_OPERATOR_UNSPECIFIED: _ClassVar[LabelSelectorOperator]
     LABEL_OPERATOR_IN: _ClassVar[LabelSelectorOperator]
     LABEL_OPERATOR_NOT_IN: _ClassVar[LabelSelectorOperator]
+PACK: PlacementStrategy
+SPREAD: PlacementStrategy
+STRICT_PACK: PlacementStrategy
+STRICT_SPREAD: PlacementStrategy
 UNSPECIFIED: NodeStatus
 RUNNING: NodeStatus
 DEAD: NodeStatus
@@ -108,20 +119,16 @@ class PlacementConstraint(_message.Message):
     def __init__(self, anti_affinity: _Optional[_Union[AntiAffinityConstraint, _Mapping]] = ..., affinity: _Optional[_Union[AffinityConstraint, _Mapping]] = ...) -> None: ...
 
 class AntiAffinityConstraint(_message.Message):
-    __slots__ = ("label_name", "label_value")
+    __slots__ = ("label_name",)
     LABEL_NAME_FIELD_NUMBER: _ClassVar[int]
-    LABEL_VALUE_FIELD_NUMBER: _ClassVar[int]
     label_name: str
-    label_value: str
-    def __init__(self, label_name: _Optional[str] = ..., label_value: _Optional[str] = ...) -> None: ...
+    def __init__(self, label_name: _Optional[str] = ...) -> None: ...
 
 class AffinityConstraint(_message.Message):
-    __slots__ = ("label_name", "label_value")
+    __slots__ = ("label_name",)
     LABEL_NAME_FIELD_NUMBER: _ClassVar[int]
-    LABEL_VALUE_FIELD_NUMBER: _ClassVar[int]
     label_name: str
-    label_value: str
-    def __init__(self, label_name: _Optional[str] = ..., label_value: _Optional[str] = ...) -> None: ...
+    def __init__(self, label_name: _Optional[str] = ...) -> None: ...
 
 class LabelSelector(_message.Message):
     __slots__ = ("label_constraints",)
@@ -140,13 +147,41 @@ class LabelSelectorConstraint(_message.Message):
     def __init__(self, label_key: _Optional[str] = ..., operator: _Optional[_Union[LabelSelectorOperator, str]] = ..., label_values: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class GangResourceRequest(_message.Message):
-    __slots__ = ("requests",)
+    __slots__ = ("requests", "details", "bundle_selectors")
     REQUESTS_FIELD_NUMBER: _ClassVar[int]
+    DETAILS_FIELD_NUMBER: _ClassVar[int]
+    BUNDLE_SELECTORS_FIELD_NUMBER: _ClassVar[int]
     requests: _containers.RepeatedCompositeFieldContainer[ResourceRequest]
-    def __init__(self, requests: _Optional[_Iterable[_Union[ResourceRequest, _Mapping]]] = ...) -> None: ...
+    details: str
+    bundle_selectors: _containers.RepeatedCompositeFieldContainer[BundleSelector]
+    def __init__(self, requests: _Optional[_Iterable[_Union[ResourceRequest, _Mapping]]] = ..., details: _Optional[str] = ..., bundle_selectors: _Optional[_Iterable[_Union[BundleSelector, _Mapping]]] = ...) -> None: ...
+
+class BundleSelector(_message.Message):
+    __slots__ = ("resource_requests", "locality_requirement")
+    RESOURCE_REQUESTS_FIELD_NUMBER: _ClassVar[int]
+    LOCALITY_REQUIREMENT_FIELD_NUMBER: _ClassVar[int]
+    resource_requests: _containers.RepeatedCompositeFieldContainer[ResourceRequest]
+    locality_requirement: LocalityRequirement
+    def __init__(self, resource_requests: _Optional[_Iterable[_Union[ResourceRequest, _Mapping]]] = ..., locality_requirement: _Optional[_Union[LocalityRequirement, _Mapping]] = ...) -> None: ...
+
+class LocalityRequirement(_message.Message):
+    __slots__ = ("locality_constraint", "label_selector")
+    LOCALITY_CONSTRAINT_FIELD_NUMBER: _ClassVar[int]
+    LABEL_SELECTOR_FIELD_NUMBER: _ClassVar[int]
+    locality_constraint: LocalityConstraint
+    label_selector: LabelSelector
+    def __init__(self, locality_constraint: _Optional[_Union[LocalityConstraint, _Mapping]] = ..., label_selector: _Optional[_Union[LabelSelector, _Mapping]] = ...) -> None: ...
+
+class LocalityConstraint(_message.Message):
+    __slots__ = ("label_name", "placement_strategy")
+    LABEL_NAME_FIELD_NUMBER: _ClassVar[int]
+    PLACEMENT_STRATEGY_FIELD_NUMBER: _ClassVar[int]
+    label_name: str
+    placement_strategy: PlacementStrategy
+    def __init__(self, label_name: _Optional[str] = ..., placement_strategy: _Optional[_Union[PlacementStrategy, str]] = ...) -> None: ...
 
 class NodeState(_message.Message):
-    __slots__ = ("node_id", "instance_id", "ray_node_type_name", "available_resources", "total_resources", "status", "idle_duration_ms", "node_ip_address", "node_activity", "labels")
+    __slots__ = ("node_id", "instance_id", "ray_node_type_name", "available_resources", "total_resources", "dynamic_labels", "status", "idle_duration_ms", "node_ip_address", "node_activity", "labels")
     class AvailableResourcesEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -161,6 +196,13 @@ class NodeState(_message.Message):
         key: str
         value: float
         def __init__(self, key: _Optional[str] = ..., value: _Optional[float] = ...) -> None: ...
+    class DynamicLabelsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
     class LabelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -173,6 +215,7 @@ class NodeState(_message.Message):
     RAY_NODE_TYPE_NAME_FIELD_NUMBER: _ClassVar[int]
     AVAILABLE_RESOURCES_FIELD_NUMBER: _ClassVar[int]
     TOTAL_RESOURCES_FIELD_NUMBER: _ClassVar[int]
+    DYNAMIC_LABELS_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
     IDLE_DURATION_MS_FIELD_NUMBER: _ClassVar[int]
     NODE_IP_ADDRESS_FIELD_NUMBER: _ClassVar[int]
@@ -183,9 +226,10 @@ class NodeState(_message.Message):
     ray_node_type_name: str
     available_resources: _containers.ScalarMap[str, float]
     total_resources: _containers.ScalarMap[str, float]
+    dynamic_labels: _containers.ScalarMap[str, str]
     status: NodeStatus
     idle_duration_ms: int
     node_ip_address: str
     node_activity: _containers.RepeatedScalarFieldContainer[str]
     labels: _containers.ScalarMap[str, str]
-    def __init__(self, node_id: _Optional[bytes] = ..., instance_id: _Optional[str] = ..., ray_node_type_name: _Optional[str] = ..., available_resources: _Optional[_Mapping[str, float]] = ..., total_resources: _Optional[_Mapping[str, float]] = ..., status: _Optional[_Union[NodeStatus, str]] = ..., idle_duration_ms: _Optional[int] = ..., node_ip_address: _Optional[str] = ..., node_activity: _Optional[_Iterable[str]] = ..., labels: _Optional[_Mapping[str, str]] = ...) -> None: ...
+    def __init__(self, node_id: _Optional[bytes] = ..., instance_id: _Optional[str] = ..., ray_node_type_name: _Optional[str] = ..., available_resources: _Optional[_Mapping[str, float]] = ..., total_resources: _Optional[_Mapping[str, float]] = ..., dynamic_labels: _Optional[_Mapping[str, str]] = ..., status: _Optional[_Union[NodeStatus, str]] = ..., idle_duration_ms: _Optional[int] = ..., node_ip_address: _Optional[str] = ..., node_activity: _Optional[_Iterable[str]] = ..., labels: _Optional[_Mapping[str, str]] = ...) -> None: ...

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING
 
-from ray_watcher_common.state import NodeStatus, Strategy, bundle, shape_text
+from ray_watcher_common.state import Demand, NodeStatus, Strategy, bundle, shape_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from ray_watcher_common.state import ClusterState, Demand, Gang, LabelConstraint, Node, ResourceBundle
+    from ray_watcher_common.state import ClusterState, Gang, Node, ResourceBundle
 
 MAX_SHAPES = 32  # of each kind; the GCS itself reports about 100, and each would be a series
 OTHER = "other"
@@ -18,16 +18,16 @@ TASK, GANG = "task", "gang"
 
 
 def pending(state: ClusterState) -> dict[tuple[str, str], int]:
-    """Waiting requests by (kind, shape), capped; tasks and actors are one kind, the GCS does not tell them apart."""
+    """Pending requests by (kind, shape), capped; tasks and actors are one kind, the GCS does not distinguish them."""
     by_kind = {TASK: state.demands, GANG: [one for gang in state.gangs for one in gang.bundles]}
     return {(kind, shape): count for kind, demands in by_kind.items() for shape, count in capped(demands).items()}
 
 
 def infeasible(state: ClusterState) -> dict[str, int]:
-    """Waiting requests, by shape and capped, that no living node has room for even when it is empty."""
+    """Pending requests, by shape and capped, that no living node could run even if it were empty."""
     nodes = _Nodes(node for node in state.alive if node.status is not NodeStatus.DRAINING)
     gangs = (one for gang in state.gangs for one in _infeasible_bundles(gang, nodes))
-    tasks = (demand for demand in state.demands if not nodes.fit(demand.shape, demand.selectors))
+    tasks = (demand for demand in state.demands if not nodes.fit(demand))
     return capped((*tasks, *gangs))
 
 
@@ -45,8 +45,9 @@ def _infeasible_bundles(gang: Gang, nodes: _Nodes) -> Iterable[Demand]:
     """All of a STRICT_PACK gang whose bundles fit no single node together; else the bundles that fit none."""
     if gang.strategy is Strategy.STRICT_PACK:
         selectors = tuple(selector for one in gang.bundles for selector in one.selectors)
-        return () if nodes.fit(together(gang.bundles), selectors) else gang.bundles
-    return [one for one in gang.bundles if not nodes.fit(one.shape, one.selectors)]
+        return () if nodes.fit(Demand(together(gang.bundles), 1, selectors)) else gang.bundles
+    free = nodes.without(gang.group) if gang.strategy is Strategy.STRICT_SPREAD else nodes
+    return [one for one in gang.bundles if not free.fit(one)]
 
 
 def together(demands: Iterable[Demand]) -> ResourceBundle:
@@ -66,12 +67,17 @@ class _Nodes:
         totals = ({name: n for name, n in node.total.items() if not _names_one(name)} for node in self._nodes)
         self._sizes = list({tuple(total.items()): total for total in totals}.values())
 
-    def fit(self, shape: ResourceBundle, selectors: Iterable[LabelConstraint]) -> bool:
-        """Whether some node, empty, has room for `shape`."""
-        wanted = tuple(selectors)
-        if wanted or any(_names_one(name) for name, _ in shape):
-            return any(_holds(n.total, shape) and all(_matches(one, n.labels) for one in wanted) for n in self._nodes)
-        return any(_holds(total, shape) for total in self._sizes)
+    def without(self, group: str) -> _Nodes:
+        """The nodes that hold no bundle of the placement group."""
+        if not any(group in node.groups for node in self._nodes):
+            return self
+        return _Nodes(node for node in self._nodes if group not in node.groups)
+
+    def fit(self, demand: Demand) -> bool:
+        """Whether some node, empty, has room for one of the requests."""
+        if demand.selectors or any(_names_one(name) for name, _ in demand.shape):
+            return any(_holds(node.total, demand.shape) and demand.may_run_on(node.labels) for node in self._nodes)
+        return any(_holds(total, demand.shape) for total in self._sizes)
 
 
 def _names_one(resource: str) -> bool:
@@ -81,8 +87,3 @@ def _names_one(resource: str) -> bool:
 
 def _holds(total: Mapping[str, float], shape: ResourceBundle) -> bool:
     return all(total.get(name, 0.0) >= amount for name, amount in shape)
-
-
-def _matches(selector: LabelConstraint, labels: Mapping[str, str]) -> bool:
-    """Ray: a node without the label satisfies `not_in` and no `in`."""
-    return (labels.get(selector.key) in selector.values) is (selector.operator == "in")

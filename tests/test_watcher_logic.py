@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from exporter import gcs
+from exporter import gcs_reply
 from ray_watcher.settings import OperatorSettings
 from ray_watcher_common.settings import SettingsError, load
 from scaler.config.settings import ScalerSettings
@@ -37,7 +37,7 @@ def test_the_next_worker_has_the_lowest_free_index(taken: list[int], expected: i
 
 
 def test_pending_tasks_are_read_from_rays_own_reply() -> None:
-    state = gcs.parse((HERE / "recorded" / "gcs_busy.pb").read_bytes(), observed_at=0.0)
+    state = gcs_reply.parse((HERE / "recorded" / "gcs_busy.pb").read_bytes(), observed_at=0.0)
     assert state.pending == sum(d.count for d in state.demands) + sum(
         bundle.count for gang in state.gangs for bundle in gang.bundles
     )

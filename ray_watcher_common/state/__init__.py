@@ -5,7 +5,7 @@ line shows one, so all three share these values.
 """
 
 from ray_watcher_common.state.document import STATE_VERSION, StateDocumentError, from_document, to_document
-from ray_watcher_common.state.resources import ResourceBundle, bundle, in_placement_group, shape_text
+from ray_watcher_common.state.resources import ResourceBundle, bundle, in_placement_group, placement_groups, shape_text
 from ray_watcher_common.state.values import (
     HEAD_RESOURCE,
     ClusterState,
@@ -34,6 +34,7 @@ __all__ = [
     "from_document",
     "in_placement_group",
     "merged",
+    "placement_groups",
     "shape_text",
     "to_document",
 ]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ray_watcher_common.state.resources import bundle
+from ray_watcher_common.state.resources import bundle, placement_groups
 from ray_watcher_common.state.values import ClusterState, Demand, Gang, LabelConstraint, Node, NodeStatus, Strategy
 
 STATE_VERSION = 1
@@ -34,10 +34,7 @@ def to_document(state: ClusterState, now: float) -> dict[str, Any]:
         "pending_since": state.pending_since,
         "nodes": [_node_document(node) for node in state.nodes],
         "demands": [_demand_document(demand) for demand in state.demands],
-        "gangs": [
-            {"strategy": gang.strategy.value, "bundles": [_demand_document(b) for b in gang.bundles]}
-            for gang in state.gangs
-        ],
+        "gangs": [_gang_document(gang) for gang in state.gangs],
         "constraints": [_demand_document(constraint) for constraint in state.constraints],
     }
 
@@ -55,7 +52,17 @@ def _node_document(node: Node) -> dict[str, Any]:
         "idle_seconds": node.idle_seconds,
         "labels": dict(node.labels),
         "activity": list(node.activity),
+        "groups": list(node.groups),
         "host_cpu_ratio": node.host_cpu_ratio,
+    }
+
+
+def _gang_document(gang: Gang) -> dict[str, Any]:
+    return {
+        "strategy": gang.strategy.value,
+        "bundles": [_demand_document(one) for one in gang.bundles],
+        "group": gang.group,
+        "same_label": gang.same_label,
     }
 
 
@@ -63,8 +70,13 @@ def _demand_document(demand: Demand) -> dict[str, Any]:
     return {
         "shape": dict(demand.shape),
         "count": demand.count,
-        "selectors": [{"key": s.key, "operator": s.operator, "values": list(s.values)} for s in demand.selectors],
+        "selectors": _selectors_document(demand.selectors),
+        "fallbacks": [_selectors_document(fallback) for fallback in demand.fallbacks],
     }
+
+
+def _selectors_document(selectors: tuple[LabelConstraint, ...]) -> list[dict[str, Any]]:
+    return [{"key": one.key, "operator": one.operator, "values": list(one.values)} for one in selectors]
 
 
 def from_document(document: Any) -> ClusterState:
@@ -95,16 +107,18 @@ def _state(document: dict[str, Any]) -> ClusterState:
 
 
 def _node(node: dict[str, Any]) -> Node:
+    total = _amounts(node["total"])
     return Node(
         node_id=_text(node["node_id"]),
         status=NodeStatus(node["status"]),
         instance_id=_text(node["instance_id"]),
         is_head=bool(node["is_head"]),
-        total=_amounts(node["total"]),
+        total=total,
         available=_amounts(node["available"]),
         idle_seconds=_finite(node["idle_seconds"]),
         labels={key: _text(value) for key, value in node["labels"].items()},
         activity=tuple(map(_text, node["activity"])),
+        groups=tuple(map(_text, node["groups"])) if "groups" in node else placement_groups(total),
         worker_type=_text(node.get("worker_type", "")),
         ip=_text(node.get("ip", "")),
         host_cpu_ratio=_finite_or_none(node.get("host_cpu_ratio")),
@@ -112,7 +126,12 @@ def _node(node: dict[str, Any]) -> Node:
 
 
 def _gang(gang: dict[str, Any]) -> Gang:
-    return Gang(tuple(_demand(one) for one in gang["bundles"]), Strategy(gang["strategy"]))
+    return Gang(
+        tuple(_demand(one) for one in gang["bundles"]),
+        Strategy(gang["strategy"]),
+        group=_text(gang.get("group", "")),
+        same_label=_text(gang.get("same_label", "")),
+    )
 
 
 def _demand(demand: dict[str, Any]) -> Demand:
@@ -122,7 +141,12 @@ def _demand(demand: dict[str, Any]) -> Demand:
     shape = _amounts(demand["shape"])
     if any(amount < 0 for amount in shape.values()):
         raise ValueError(f"a shape of {shape}")
-    return Demand(bundle(shape), count, tuple(_constraint(selector) for selector in demand["selectors"]))
+    fallbacks = tuple(_selectors(fallback) for fallback in demand.get("fallbacks", ()))
+    return Demand(bundle(shape), count, _selectors(demand["selectors"]), fallbacks)
+
+
+def _selectors(selectors: list[dict[str, Any]]) -> tuple[LabelConstraint, ...]:
+    return tuple(_constraint(selector) for selector in selectors)
 
 
 def _constraint(selector: dict[str, Any]) -> LabelConstraint:

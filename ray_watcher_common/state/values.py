@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -40,22 +40,40 @@ class LabelConstraint:
     operator: str
     values: tuple[str, ...]
 
+    def met_by(self, labels: Mapping[str, str]) -> bool:
+        """Whether a node with these labels will do. Ray: a node without the label meets `not_in`, and no `in`."""
+        return (labels.get(self.key) in self.values) is (self.operator == "in")
+
 
 @dataclass(frozen=True)
 class Demand:
-    """`count` pending tasks or actors, each of which needs `shape` on a node that meets all `selectors`."""
+    """`count` pending tasks or actors, each of which needs `shape` on a node that meets all `selectors`.
+
+    `fallbacks` are further sets of selectors, the preferred ones first: Ray takes a node that meets all of any set.
+    """
 
     shape: ResourceBundle
     count: int
     selectors: tuple[LabelConstraint, ...] = ()
+    fallbacks: tuple[tuple[LabelConstraint, ...], ...] = ()
+
+    def may_run_on(self, labels: Mapping[str, str]) -> bool:
+        """Whether a node with these labels meets the selectors or a fallback."""
+        return any(all(one.met_by(labels) for one in wanted) for wanted in (self.selectors, *self.fallbacks))
 
 
 @dataclass(frozen=True)
 class Gang:
-    """A pending placement group: all its bundles are placed at once, or none."""
+    """The pending bundles of a placement group: all are placed at once, or none.
+
+    After the loss of a node some bundles of the group are pending, while others are still placed: their nodes have
+    `group` in `Node.groups`, and a STRICT_SPREAD group cannot use these nodes.
+    """
 
     bundles: tuple[Demand, ...]
     strategy: Strategy = Strategy.ANY
+    group: str = ""  # Ray's id of the placement group, 36 hex digits; "" if the source does not know it
+    same_label: str = ""  # a label that must have one value on all nodes of the gang (Ray's topology strategy)
 
     @property
     def count(self) -> int:
@@ -76,6 +94,7 @@ class Node:
     idle_seconds: float = 0.0
     labels: Mapping[str, str] = field(default_factory=dict)
     activity: tuple[str, ...] = ()  # what keeps it from being idle, in Ray's words
+    groups: tuple[str, ...] = ()  # ids of the placement groups with a bundle here, sorted
     worker_type: str = ""
     ip: str = ""
     host_cpu_ratio: float | None = None  # physical, of the whole host; only the CPU heuristic knows it
@@ -130,9 +149,9 @@ class ClusterState:
 
 def merged(demands: Iterable[Demand]) -> tuple[Demand, ...]:
     """Equal requests as one, in the order of arrival, without empty ones and those inside a placement group."""
-    counts: dict[tuple[ResourceBundle, tuple[LabelConstraint, ...]], int] = {}
+    counts: dict[Demand, int] = {}
     for demand in demands:
         if demand.count > 0 and not any(in_placement_group(name) for name, _ in demand.shape):
-            key = demand.shape, demand.selectors
-            counts[key] = counts.get(key, 0) + demand.count
-    return tuple(Demand(shape, count, selectors) for (shape, selectors), count in counts.items())
+            kind = replace(demand, count=1)
+            counts[kind] = counts.get(kind, 0) + demand.count
+    return tuple(replace(kind, count=count) for kind, count in counts.items())

@@ -1,9 +1,10 @@
-"""Record what a real Ray cluster answers: `python tests/recorded/record.py` (two minutes, 2 cores, Linux).
+"""Record what a real Ray cluster answers: `python tests/recorded/record.py [SCENE...]` (two minutes each, Linux).
 
-Starts a head without CPUs and three workers in a temporary directory on ports of its own, kills one worker,
-records the idle cluster, queues work of every kind, and records again. Everything it starts it stops. Replies of
-the GCS are kept as the bytes that came (`*.pb`); JSON is kept as it came but for names, addresses and paths of
-the recording machine. Recorded with Ray 2.60.0.
+Each scene starts a head without CPUs and three workers in a temporary directory on ports of its own, and stops them.
+`demand` kills one worker, records the idle cluster, queues work of every kind, and records again. `groups` places
+placement groups, kills a worker that holds a share of each, and records how Ray reports what is to be placed again.
+Replies of the GCS are kept byte for byte (`*.pb`); JSON is kept without names, addresses and paths of the recording
+machine. Recorded with Ray 2.60.0.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 HERE = Path(__file__).parent
 GCS, DASHBOARD, CLIENT = "127.0.0.1:36379", "http://127.0.0.1:38265", 30001
 RAY = str(Path(sys.executable).with_name("ray"))
+DEATH_NOTICED_SECONDS = 45  # Ray's health checks take up to 30 s
 SETTLE_SECONDS = 14  # the dashboard's numbers lag by up to 6 s, and dead workers by more
 
 DRIVER = """
@@ -64,6 +66,24 @@ print("queued", flush=True)
 time.sleep(600)
 """
 
+GROUPS_DRIVER = """
+import ray, time
+from ray.util.placement_group import placement_group
+ray.init(address="127.0.0.1:36379", log_to_driver=False)
+@ray.remote
+def work():
+    time.sleep(600)
+spread = placement_group([{"CPU": 1}] * 3, strategy="STRICT_SPREAD")
+ray.get(spread.ready(), timeout=60)
+on_one_rack = {"ray.io/node-id": "STRICT_SPREAD", "rack": "STRICT_PACK"}
+rack = placement_group([{"CPU": 0.5}] * 2, topology_strategy=on_one_rack)
+ray.get(rack.ready(), timeout=60)
+waiting = placement_group([{"CPU": 2}] * 2, topology_strategy=on_one_rack)
+fallbacks = [{"label_selector": {"zone": "b"}}, {"label_selector": {"zone": "!c"}}]
+task = work.options(num_cpus=3, label_selector={"zone": "a"}, fallback_strategy=fallbacks).remote()
+time.sleep(600)
+"""
+
 
 @contextlib.contextmanager
 def running(command: list[str], home: Path, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
@@ -93,12 +113,12 @@ def head(home: Path) -> list[str]:
     ]
 
 
-def worker(number: int, cpus: int, resource: str) -> list[str]:
+def worker(number: int, cpus: int, resource: str, labels: str = "") -> list[str]:
     """A worker with agent ports of its own: sharing the defaults costs seconds."""
     ports = (f"--{name}={39000 + 10 * number + i}" for i, name in enumerate(AGENT_PORTS))
     return [
         *(RAY, "start", "--block", f"--address={GCS}", f"--num-cpus={cpus}", "--object-store-memory=80000000"),
-        *("--node-ip-address=127.0.0.1", "--resources", json.dumps({resource: 1}), *ports),
+        *("--node-ip-address=127.0.0.1", "--resources", json.dumps({resource: 1}), "--labels", labels, *ports),
     ]
 
 
@@ -169,13 +189,20 @@ def show_logs(home: Path) -> None:
         sys.stderr.write(f"--- {log.name}\n{log.read_text(encoding='utf-8')[-600:]}\n")
 
 
-def main() -> None:
-    """Head, workers, one dies; idle; then work of every kind."""
+@contextlib.contextmanager
+def cluster() -> Iterator[tuple[contextlib.ExitStack, Path]]:
+    """A head; what is entered into the stack ends with it."""
     with tempfile.TemporaryDirectory(prefix="rayrec") as directory, contextlib.ExitStack() as stack:
         home = Path(directory)
         stack.callback(show_logs, home)
         stack.enter_context(running(head(home), home))
         wait_for(1)
+        yield stack, home
+
+
+def demand() -> None:
+    """Head and workers, of which one ends; idle; then work of every kind."""
+    with cluster() as (stack, home):
         for number, resource in enumerate(("busy", "roomy", "doomed"), start=1):
             doomed = stack.enter_context(running(worker(number, 2, resource), home, **identity(number)))
             wait_for(1 + number)  # one by one: nodes that start at once race for socket names in one session
@@ -187,5 +214,24 @@ def main() -> None:
         record("busy")
 
 
+def groups() -> None:
+    """Two workers on rack a, one on rack b, each with shares of placement groups; the second one dies."""
+    with cluster() as (stack, home):
+        workers = []
+        for number, rack in enumerate("aab", start=1):
+            command = worker(number, 2, f"worker{number}", f"rack={rack}")
+            workers.append(stack.enter_context(running(command, home, **identity(number))))
+            wait_for(1 + number)
+        stack.enter_context(running([sys.executable, "-c", GROUPS_DRIVER], home))
+        time.sleep(SETTLE_SECONDS)
+        os.killpg(workers[1].pid, signal.SIGKILL)
+        time.sleep(DEATH_NOTICED_SECONDS)
+        record("groups")
+
+
+SCENES = {"demand": demand, "groups": groups}
+
+
 if __name__ == "__main__":
-    main()
+    for scene in sys.argv[1:] or SCENES:
+        SCENES[scene]()

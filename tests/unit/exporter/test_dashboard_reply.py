@@ -11,7 +11,7 @@ from exporter.camel import Names, camel_case
 from exporter.cpu_heuristic import estimate
 from exporter.dashboard import fresh_status, parse
 from exporter.errors import SourceBrokenError, SourceStaleError, SourceUnavailableError
-from exporter.gcs import parse as parse_gcs
+from exporter.gcs_reply import parse as parse_gcs
 from exporter.sources import Source
 from ray_watcher_common.state import HEAD_RESOURCE, NodeStatus, Strategy
 from support.paths import TESTS

@@ -13,7 +13,7 @@ from exporter import shapes
 from exporter.catalog import CATALOG
 from exporter.families import samples
 from exporter.sources import Source
-from ray_watcher_common.state import ClusterState, Demand, LabelConstraint, NodeStatus, bundle
+from ray_watcher_common.state import ClusterState, Demand, Gang, LabelConstraint, NodeStatus, Strategy, bundle
 from support.exporter_golden import BUSY, DOWN, GOLDEN, HEAD, IDLE, NOW, RICH, THRESHOLDS, UP, exposition
 
 if TYPE_CHECKING:
@@ -172,6 +172,21 @@ def test_demand_is_infeasible_when_no_living_node_could_ever_run_it(
     state = replace(RICH, nodes=(HEAD, BUSY, IDLE), demands=(Demand(bundle(shape), 1, selectors),), gangs=())
 
     assert sum(shapes.infeasible(state).values()) == expected
+
+
+def test_a_fallback_that_a_node_meets_makes_demand_feasible() -> None:
+    nowhere, zone_a = (LabelConstraint("zone", "in", (zone,)) for zone in "ca")
+    demand = Demand(bundle({"CPU": 1}), 1, (nowhere,), ((zone_a,),))
+
+    assert shapes.infeasible(replace(RICH, demands=(demand,), gangs=())) == {}
+
+
+def test_nodes_that_hold_a_bundle_of_a_spread_group_have_no_room_for_another_one() -> None:
+    gang = Gang((Demand(bundle({"CPU": 1}), 1),), Strategy.STRICT_SPREAD, group="aa" * 18)
+    holders = tuple(replace(node, groups=("aa" * 18,)) for node in (BUSY, IDLE))
+
+    assert shapes.infeasible(replace(RICH, nodes=holders, demands=(), gangs=(gang,))) == {"CPU:1": 1}
+    assert shapes.infeasible(replace(RICH, nodes=(*holders, HEAD), demands=(), gangs=(gang,))) == {}
 
 
 def test_dead_and_draining_nodes_make_nothing_feasible() -> None:

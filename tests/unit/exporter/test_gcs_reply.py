@@ -6,7 +6,7 @@ import pytest
 
 from exporter import gcs_pb2 as pb
 from exporter.errors import SourceBrokenError, SourceUnavailableError
-from exporter.gcs import parse
+from exporter.gcs_reply import parse
 from exporter.sources import Source
 from ray_watcher_common.state import ClusterState, Demand, Gang, LabelConstraint, NodeStatus, Strategy, bundle
 from support.paths import TESTS
@@ -25,6 +25,12 @@ def busy() -> ClusterState:
 def idle() -> ClusterState:
     replies = [(RECORDED / name).read_bytes() for name in ("gcs_idle.pb", "kv_idle.pb")]
     return parse(replies[0], 100.0, replies[1])
+
+
+@pytest.fixture
+def regrouped() -> ClusterState:
+    """A worker died that held shares of two of the groups; a third group and a task have not been placed."""
+    return parse((RECORDED / "gcs_groups.pb").read_bytes(), 100.0, (RECORDED / "kv_groups.pb").read_bytes())
 
 
 def reply(*requests: tuple[dict[str, float], int]) -> bytes:
@@ -81,6 +87,25 @@ def test_label_selectors_keep_a_request_apart(busy: ClusterState) -> None:
     assert labelled == [Demand(bundle({"CPU": 4}), 1, (disk, zone))]
 
 
+def test_fallbacks_of_a_selector_are_kept_in_their_order(regrouped: ClusterState) -> None:
+    zone_a, zone_b = LabelConstraint("zone", "in", ("a",)), LabelConstraint("zone", "in", ("b",))
+    not_c = LabelConstraint("zone", "not_in", ("c",))
+
+    assert regrouped.demands == (Demand(bundle({"CPU": 3}), 1, (zone_a,), ((zone_b,), (not_c,))),)
+
+
+def test_an_operator_that_is_not_known_is_met_by_no_node() -> None:
+    selector = pb.LabelSelector(label_constraints=[pb.LabelSelectorConstraint(label_key="zone", operator=0)])
+    request = pb.ResourceRequest(resources_bundle={"CPU": 1}, label_selectors=[selector])
+    by_count = [pb.ResourceRequestByCount(request=request, count=1)]
+    state = pb.ClusterResourceState(node_states=[pb.NodeState(node_id=b"1")], pending_resource_requests=by_count)
+    (demand,) = parse(pb.GetClusterResourceStateReply(cluster_resource_state=state).SerializeToString(), 0).demands
+
+    assert demand.selectors[0].key == "zone"
+    assert not demand.may_run_on({"zone": "a"})
+    assert not demand.may_run_on({})
+
+
 def test_equal_shapes_are_one_demand() -> None:
     state = parse(reply(({"CPU": 1}, 2), ({"GPU": 1}, 1), ({"CPU": 1.0, "GPU": 0}, 3)), 0)
 
@@ -91,11 +116,28 @@ def test_placement_groups_are_gangs_with_their_strategy(busy: ClusterState) -> N
     two = (Demand(bundle({"CPU": 4}), 2),)
 
     assert sorted(busy.gangs, key=lambda gang: gang.strategy) == [
-        Gang(two, Strategy.ANY),  # PACK and SPREAD are wishes, not conditions
-        Gang(two, Strategy.ANY),
-        Gang(two, Strategy.STRICT_PACK),
-        Gang(two, Strategy.STRICT_SPREAD),
+        Gang(two, Strategy.ANY, group="1bb269728468d4a582a71c14b57701000000"),  # PACK and SPREAD are wishes
+        Gang(two, Strategy.ANY, group="059387ae9b721cb312a333ac902401000000"),
+        Gang(two, Strategy.STRICT_PACK, group="d86a238cb51c5d487d5ec0560ff201000000"),
+        Gang(two, Strategy.STRICT_SPREAD, group="4649a2953023a9ae51a27acbd20201000000"),
     ]
+
+
+def test_a_group_that_lost_a_node_names_itself_as_do_the_nodes_that_hold_the_rest(regrouped: ClusterState) -> None:
+    (lost,) = [gang for gang in regrouped.gangs if gang.bundles == (Demand(bundle({"CPU": 1}), 1),)]
+    holders = [node.instance_id for node in regrouped.alive if lost.group in node.groups]
+
+    assert (lost.strategy, lost.same_label) == (Strategy.STRICT_SPREAD, "")
+    assert holders == ["worker-1-000001", "worker-3-000003"]
+
+
+def test_a_topology_strategy_names_its_label_and_the_value_once_bundles_are_placed(regrouped: ClusterState) -> None:
+    on_racks = {gang.bundles[0].shape: gang for gang in regrouped.gangs if gang.same_label}
+    rack_a = (LabelConstraint("rack", "in", ("a",)),)
+
+    assert {gang.same_label for gang in on_racks.values()} == {"rack"}
+    assert on_racks[bundle({"CPU": 0.5})].bundles == (Demand(bundle({"CPU": 0.5}), 1, rack_a),)
+    assert on_racks[bundle({"CPU": 2})].bundles == (Demand(bundle({"CPU": 2}), 2),)
 
 
 def test_pending_counts_the_bundles_of_gangs(busy: ClusterState) -> None:

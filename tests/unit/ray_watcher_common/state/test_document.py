@@ -27,8 +27,11 @@ texts = st.text(max_size=8)
 amounts = st.just(0.0) | st.floats(min_value=1e-4, max_value=1e15)  # Ray counts in ten-thousandths
 resources = st.dictionaries(texts, amounts, max_size=4)
 labels = st.builds(LabelConstraint, texts, st.sampled_from(["in", "not_in"]), st.lists(texts).map(tuple))
-demands = st.builds(Demand, resources.map(bundle), st.integers(0, 10**6), st.lists(labels, max_size=2).map(tuple))
-gangs = st.builds(Gang, st.lists(demands, max_size=3).map(tuple), st.sampled_from(Strategy))
+selectors = st.lists(labels, max_size=2).map(tuple)
+demands = st.builds(
+    Demand, resources.map(bundle), st.integers(0, 10**6), selectors, st.lists(selectors, max_size=2).map(tuple)
+)
+gangs = st.builds(Gang, st.lists(demands, max_size=3).map(tuple), st.sampled_from(Strategy), texts, texts)
 nodes = st.builds(
     Node,
     node_id=texts,
@@ -42,6 +45,7 @@ nodes = st.builds(
     is_head=st.booleans(),
     labels=st.dictionaries(texts, texts, max_size=2),
     activity=st.lists(texts, max_size=2).map(tuple),
+    groups=st.lists(texts, max_size=2).map(tuple),
     host_cpu_ratio=st.none() | st.floats(0, 1),
 )
 states = st.builds(
@@ -77,6 +81,15 @@ def test_what_an_older_exporter_does_not_say_is_none() -> None:
     read = from_document(document)
 
     assert (read.constraints, read.pending_since, read.session) == ((), None, "")
+
+
+def test_groups_that_an_older_exporter_does_not_name_are_read_from_their_resources() -> None:
+    group = "88f17ea389777636caa73bba424e01000000"
+    total = {"CPU": 2.0, f"bundle_group_{group}": 1000.0, f"CPU_group_0_{group}": 1.0}
+    document = to_document(ClusterState(0.0, "gcs", nodes=(Node("aa", NodeStatus.IDLE, total=total),)), 0)
+    del document["nodes"][0]["groups"]
+
+    assert from_document(document).nodes[0].groups == (group,)
 
 
 def test_another_version_is_refused_by_name() -> None:

@@ -1,0 +1,2 @@
+
+Failed to find the key
