@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ray_watcher.demo.environment import Ground, forget_settings, make_ground
+from ray_watcher.demo.environment import Environment, forget_settings, make_environment
 from ray_watcher.demo.run import run
 from ray_watcher.demo.views import View, make_view
 from ray_watcher.output import terminal
@@ -41,45 +41,45 @@ def demo(host: Host, /, provider: str, *, keep: bool) -> None:
     Example:  ray-watcher demo --provider docker
     """  # noqa: D301  # \b is click's
     forget_settings(os.environ)
-    ground = make_ground(provider)
+    environment = make_environment(provider)
     view = make_view(f"ray-watcher demo ({provider})")
     try:
-        ground = _with_image(ground, host, view)
-        rows = _watched(ground, host, view, keep=keep)
+        environment = _with_image(environment, host, view)
+        rows = _watched(environment, host, view, keep=keep)
     except BaseException:
-        terminal.note(f"the demo's logs are in {ground.directory}")
+        terminal.note(f"the demo's logs are in {environment.directory}")
         raise
-    _tell_end(ground, rows, keep=keep)
+    _tell_end(environment, rows, keep=keep)
 
 
-def _watched(ground: Ground, host: Host, view: View, *, keep: bool) -> list[list[str]]:
+def _watched(environment: Environment, host: Host, view: View, *, keep: bool) -> list[list[str]]:
     try:
-        return run(ground, host, view, keep=keep)
+        return run(environment, host, view, keep=keep)
     finally:
         view.close()
 
 
-def _with_image(ground: Ground, host: Host, view: View) -> Ground:
-    if ground.settings.provider != "docker":
-        return ground
-    return ground.with_image(host.provide_image(ground.settings, view.step))
+def _with_image(environment: Environment, host: Host, view: View) -> Environment:
+    if environment.settings.provider != "docker":
+        return environment
+    return environment.with_image(host.provide_image(environment.settings, view.step))
 
 
-def _tell_end(ground: Ground, rows: list[list[str]], *, keep: bool) -> None:
+def _tell_end(environment: Environment, rows: list[list[str]], *, keep: bool) -> None:
     terminal.heading("Timeline (seconds since the tasks were submitted, by each program's own record)")
     terminal.table(["step", "at s", "after", "by", "what"], rows)
     if not keep:
-        ground.clear()
+        environment.clear()
         return
-    environment = ground.directory / "environment"
-    environment.write_text(ground.environment(), encoding="utf-8")
+    file = environment.directory / "environment"
+    file.write_text(environment.exports(), encoding="utf-8")
     terminal.heading("Still up")
-    terminal.facts(still_up(ground, environment))
+    terminal.facts(still_up(environment, file))
 
 
-def still_up(ground: Ground, environment: Path) -> list[tuple[str, str]]:
-    """Where a demo that was kept answers, and the shell lines to use and to stop it; `environment` is a file."""
-    settings, sourced = ground.settings, f". {shlex.quote(str(environment))}"
+def still_up(environment: Environment, file: Path) -> list[tuple[str, str]]:
+    """Where a demo that was kept answers, and the shell lines to use and to stop it; `file` holds its settings."""
+    settings, sourced = environment.settings, f". {shlex.quote(str(file))}"
     return [
         ("Ray dashboard", settings.ray_dashboard_metric_api.removesuffix("/api")),
         ("exporter", f"http://{settings.exporter_listen}"),
@@ -87,5 +87,5 @@ def still_up(ground: Ground, environment: Path) -> list[tuple[str, str]]:
         ("Alertmanager", f"http://{settings.alertmanager_listen}"),
         ("scaler", f"http://{settings.listen}"),
         ("use it", f"{sourced} && ray-watcher load"),
-        ("stop it", f"({sourced} && ray-watcher stop-ray) && rm -r {shlex.quote(str(ground.directory))}"),
+        ("stop it", f"({sourced} && ray-watcher stop-ray) && rm -r {shlex.quote(str(environment.directory))}"),
     ]

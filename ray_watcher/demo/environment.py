@@ -1,4 +1,4 @@
-"""Where a demo runs: its own name, directory, ports and settings, so that it never touches a user's cluster."""
+"""The environment of a demo: its own name, directory, ports and settings, so that it never touches a user's cluster."""
 
 from __future__ import annotations
 
@@ -29,27 +29,27 @@ GONE_SECONDS = 5.0  # a killed process may take a moment to leave the table
 
 
 @dataclass(frozen=True)
-class Ground:
-    """A demo's place."""
+class Environment:
+    """Name, directory and settings of one demo."""
 
     name: str
     directory: Path
     settings: OperatorSettings
 
     def remains(self) -> list[str]:
-        """Processes of this demo that still live, for people; waits a moment for those that are leaving."""
+        """Running processes of this demo, for people; waits up to `GONE_SECONDS` for those that are ending."""
         deadline = time.monotonic() + GONE_SECONDS
         while (found := _marked(str(self.directory))) and time.monotonic() < deadline:
             time.sleep(0.2)
         return found
 
-    def environment(self) -> str:
-        """Shell lines after which every verb of `ray-watcher` means this demo's cluster."""
+    def exports(self) -> str:
+        """Shell lines that point every verb of `ray-watcher` at this demo's cluster."""
         variables = sorted(as_environment(self.settings).items())
         return "".join(f"export {name}={shlex.quote(value)}\n" for name, value in variables)
 
-    def with_image(self, image: str) -> Ground:
-        """The same place with another image of head and workers."""
+    def with_image(self, image: str) -> Environment:
+        """The same environment with another image for head and workers."""
         return replace(self, settings=self.settings.model_copy(update={"image": image}))
 
     def clear(self) -> None:
@@ -58,14 +58,14 @@ class Ground:
 
 
 def forget_settings(environ: MutableMapping[str, str]) -> None:
-    """Drop what a user has set for a cluster of their own: a demo has its own settings, always the same."""
+    """Remove the user's settings for a cluster of their own: a demo always has the same settings."""
     for name in list(environ):
         if name.startswith(("WATCHER_", "RAY_")) and name not in KEPT_VARIABLES:
             del environ[name]
 
 
-def make_ground(provider: str) -> Ground:
-    """A new place on free ports."""
+def make_environment(provider: str) -> Environment:
+    """A new environment on free ports."""
     name = f"demo-{secrets.token_hex(3)}"
     directory = Path(tempfile.mkdtemp(prefix=f"ray-watcher-{name}-")).resolve()
     gcs, dashboard, client, exporter, scaler, prometheus, alertmanager = free_ports(7)
@@ -91,7 +91,7 @@ def make_ground(provider: str) -> Ground:
         scale_down_cooldown=COOLDOWN_SECONDS,
         idle_timeout=IDLE_SECONDS,
     )
-    return Ground(name, directory, settings)
+    return Environment(name, directory, settings)
 
 
 def _marked(directory: str) -> list[str]:
@@ -102,4 +102,4 @@ def _name(process: psutil.Process) -> str:
     try:
         return process.name()
     except psutil.Error:
-        return "gone by now"
+        return "ended"

@@ -19,7 +19,7 @@ from scaler.model.errors import ScalerError
 
 if TYPE_CHECKING:
     from ray_watcher.cluster.base import RayCluster
-    from ray_watcher.demo.environment import Ground
+    from ray_watcher.demo.environment import Environment
     from ray_watcher.demo.views import View
     from ray_watcher.host import Host
     from ray_watcher.stack.stack import Stack
@@ -30,13 +30,13 @@ LOG_LINES = 1000  # of head and each worker, saved where the demo fails
 LOOP_SECONDS = {"process": 100.0, "docker": 180.0}  # the bound; on two idle cores it takes 35 s and 45 s
 
 
-def run(ground: Ground, host: Host, view: View, *, keep: bool) -> list[list[str]]:
+def run(environment: Environment, host: Host, view: View, *, keep: bool) -> list[list[str]]:
     """One whole loop, as its timeline. Raises what went wrong; by then everything is stopped again."""
     with contextlib.ExitStack() as swept:
-        cluster = host.cluster(ground.settings.provider, ground.settings)
-        swept.callback(_require_nothing_left, ground, cluster, view)
+        cluster = host.cluster(environment.settings.provider, environment.settings)
+        swept.callback(_require_nothing_left, environment, cluster, view)
         try:
-            told = table(_loop(ground, host, cluster, view, swept))
+            told = table(_loop(environment, host, cluster, view, swept))
         finally:
             _no_more_interrupts()  # the stopping is bounded, and half of it would be worse
         if keep:
@@ -56,11 +56,11 @@ def table(record: Record) -> list[list[str]]:
     return rows(found)
 
 
-def _loop(ground: Ground, host: Host, cluster: RayCluster, view: View, swept: contextlib.ExitStack) -> Record:
+def _loop(environment: Environment, host: Host, cluster: RayCluster, view: View, swept: contextlib.ExitStack) -> Record:
     """Start, burst, watch; what has to be stopped goes into `swept`."""
-    settings, stack = ground.settings, stack_of(ground.settings)
+    settings, stack = environment.settings, stack_of(environment.settings)
     swept.callback(stop_everything, cluster)
-    swept.push(lambda _type, error, _traceback: _save_logs(ground, cluster) if error else None)
+    swept.push(lambda _type, error, _traceback: _save_logs(environment, cluster) if error else None)
     view.step(f"a Ray head with {settings.num_cpus:g} CPU starts ({settings.provider})")
     cluster.start_head(head_options(settings))
     swept.callback(_stop, stack)
@@ -75,9 +75,9 @@ def _loop(ground: Ground, host: Host, cluster: RayCluster, view: View, swept: co
     return Watch(stack, job, BURST.tasks).until_quiet(view, deadline)
 
 
-def _save_logs(ground: Ground, cluster: RayCluster) -> None:
+def _save_logs(environment: Environment, cluster: RayCluster) -> None:
     """What head and workers wrote, which would go with them: for whoever looks why the demo failed."""
-    directory = ground.directory / "logs"
+    directory = environment.directory / "logs"
     directory.mkdir(exist_ok=True)
     with contextlib.suppress(WatcherError, ScalerError, OSError):  # the failure itself is what has to be told
         outputs = {"head": cluster.head_logs(tail=LOG_LINES, follow=False)} if cluster.head() else {}
@@ -103,9 +103,9 @@ def _no_more_interrupts() -> None:
         signal.signal(signum, signal.SIG_IGN)
 
 
-def _require_nothing_left(ground: Ground, cluster: RayCluster, view: View) -> None:
+def _require_nothing_left(environment: Environment, cluster: RayCluster, view: View) -> None:
     """By the marker that all processes of a demo carry, and by what the engine lists."""
-    left = [*ground.remains(), *(worker.worker_id for worker in cluster.provider.list())]
+    left = [*environment.remains(), *(worker.worker_id for worker in cluster.provider.list())]
     left += ["the head"] if cluster.head() else []
     if left:
         raise WatcherError(f"still running after the demo: {', '.join(left)}")

@@ -19,15 +19,15 @@ from typing import TYPE_CHECKING
 
 import click
 
+from faults import environment as environments
 from faults import faults
-from faults import ground as grounds
 from faults.rounds import Round
 from faults.schedule import Schedule, schedule
 from faults.tally import Tally
 from faults.watching import Watch
 
 if TYPE_CHECKING:
-    from faults.ground import Ground
+    from faults.environment import Environment
     from faults.record import Record
 
 HEAD_EVERY_ROUNDS = 8  # the head's death empties the cluster, and takes a minute to get over
@@ -85,20 +85,20 @@ def main(  # noqa: PLR0913, PLR0917  # the options, each once
     tally, end, number = Tally(), time.time() + minutes * 60, 0
     with ExitStack() as stack:
         say(f"starting ({provider}) ...")
-        ground = stack.enter_context(closing(grounds.make(provider)))
-        watch = Watch(ground)
+        environment = stack.enter_context(closing(environments.make(provider)))
+        watch = Watch(environment)
         stack.callback(watch.stop)
         while number == 0 or (time.time() < end and (rounds is None or number < rounds)):
             plan = schedule(first + number, seconds, chosen_faults(provider, only, first + number))
             say(f"round {number + 1}, --seed {plan.seed}: {len(plan.faults)} faults, {len(plan.loads)} loads")
-            seen = Round(ground, watch, plan).run()
+            seen = Round(environment, watch, plan).run()
             wrong = tally.add(plan.seed, seen)
             _tell(plan, seen, wrong)
             number += 1
             if record:
                 record.write_text(json.dumps(tally.as_json(), indent=1), encoding="utf-8")
             if wrong and not keep_going:
-                _keep_logs(ground, plan)
+                _keep_logs(environment, plan)
                 break
     click.echo(tally.table())
     click.echo(", ".join(f"{name} {count}" for name, count in tally.totals.items()))
@@ -118,11 +118,11 @@ def _tell(plan: Schedule, seen: Record, wrong: list[str]) -> None:
             say(f"  VIOLATION {sentence}")
 
 
-def _keep_logs(ground: Ground, plan: Schedule) -> None:
+def _keep_logs(environment: Environment, plan: Schedule) -> None:
     """What happened, for whoever looks into it."""
     kept = Path(tempfile.mkdtemp(prefix=f"chaos-seed-{plan.seed}-"))
-    shutil.copytree(ground.stack.directory, kept / "watcher", ignore=shutil.ignore_patterns("data", "*.sock"))
-    shutil.copytree(ground.settings.journal_file.parent, kept / "journal")
+    shutil.copytree(environment.stack.directory, kept / "watcher", ignore=shutil.ignore_patterns("data", "*.sock"))
+    shutil.copytree(environment.settings.journal_file.parent, kept / "journal")
     (kept / "schedule.json").write_text(json.dumps(asdict(plan), indent=1), encoding="utf-8")
     say(f"  logs and journal are kept in {kept}")
 

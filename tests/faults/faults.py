@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING
 
 import psutil
 
-from faults.ground import PROGRAMS
+from faults.environment import PROGRAMS
 from faults.watching import living
 from scaler.providers.docker import CLUSTER_LABEL, WORKER_ID_LABEL
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from faults.ground import Ground
+    from faults.environment import Environment
     from faults.schedule import Planned
 
 ONE_HEAD = threading.Lock()
@@ -32,88 +32,88 @@ FIRST_WORKER_SECONDS = 6.0
 LONGEST_FREEZE_SECONDS = 6.0  # of Ray's own processes: it calls a node dead after some 15 s
 
 
-def kill_program(program: str, ground: Ground, _planned: Planned) -> str | None:
+def kill_program(program: str, environment: Environment, _planned: Planned) -> str | None:
     """SIGKILL; supervisord starts it again."""
-    return _signal(ground.pids().get(program), signal.SIGKILL)
+    return _signal(environment.pids().get(program), signal.SIGKILL)
 
 
-def restart_program(program: str, ground: Ground, _planned: Planned) -> str | None:
+def restart_program(program: str, environment: Environment, _planned: Planned) -> str | None:
     """SIGTERM; supervisord starts it again."""
-    return _signal(ground.pids().get(program), signal.SIGTERM)
+    return _signal(environment.pids().get(program), signal.SIGTERM)
 
 
-def freeze_program(program: str, ground: Ground, planned: Planned) -> str | None:
+def freeze_program(program: str, environment: Environment, planned: Planned) -> str | None:
     """SIGSTOP, and SIGCONT after a while."""
-    pid = ground.pids().get(program)
+    pid = environment.pids().get(program)
     return _freeze([pid] if pid else [], planned.seconds)
 
 
-def freeze_gcs(ground: Ground, planned: Planned) -> str | None:
+def freeze_gcs(environment: Environment, planned: Planned) -> str | None:
     """Ray's control store stands still."""
-    gcs = ground.head_process("gcs_server")
+    gcs = environment.head_process("gcs_server")
     return _freeze([gcs.pid] if gcs else [], min(planned.seconds, LONGEST_FREEZE_SECONDS))
 
 
-def kill_head(ground: Ground, _planned: Planned) -> str | None:
+def kill_head(environment: Environment, _planned: Planned) -> str | None:
     """The GCS dies, and its cluster with it; the operator starts another. One at a time."""
-    gcs = ground.head_process("gcs_server")
+    gcs = environment.head_process("gcs_server")
     if gcs is None or not ONE_HEAD.acquire(blocking=False):
         return None
     try:
         gcs.kill()
-        ground.restart_head()
+        environment.restart_head()
     finally:
         ONE_HEAD.release()
     return ""
 
 
-def kill_worker(ground: Ground, planned: Planned) -> str | None:
+def kill_worker(environment: Environment, planned: Planned) -> str | None:
     """All processes of one worker at once."""
-    worker_id = _chosen(ground, planned)
-    if worker_id and ground.docker:
+    worker_id = _chosen(environment, planned)
+    if worker_id and environment.docker:
         from scaler.providers.engine import Engine
 
         with contextlib.closing(Engine()) as engine:
-            labels = [f"{CLUSTER_LABEL}={ground.settings.cluster}", f"{WORKER_ID_LABEL}={worker_id}"]
+            labels = [f"{CLUSTER_LABEL}={environment.settings.cluster}", f"{WORKER_ID_LABEL}={worker_id}"]
             for container in engine.containers(labels):
                 engine._api.kill(container.id)  # noqa: SLF001  # only tests kill
     elif worker_id:
-        for process in ground.worker_processes(worker_id):
+        for process in environment.worker_processes(worker_id):
             with contextlib.suppress(psutil.Error):
                 process.kill()
     return worker_id
 
 
-def freeze_worker(ground: Ground, planned: Planned) -> str | None:
+def freeze_worker(environment: Environment, planned: Planned) -> str | None:
     """A worker's raylet stands still, shorter than Ray's patience."""
-    worker_id = _chosen(ground, planned)
+    worker_id = _chosen(environment, planned)
     if worker_id is None:
         return None
-    pids = [process.pid for process in ground.worker_processes(worker_id)]
+    pids = [process.pid for process in environment.worker_processes(worker_id)]
     _freeze(pids, min(planned.seconds, LONGEST_FREEZE_SECONDS))
     return worker_id
 
 
-def pipe(name: str, mode: str, ground: Ground, planned: Planned) -> str | None:
+def pipe(name: str, mode: str, environment: Environment, planned: Planned) -> str | None:
     """What passes between two programs is cut, hangs, is slow or fails."""
-    way = getattr(ground, name)
+    way = getattr(environment, name)
     way.set(mode)
     time.sleep(planned.seconds)
     way.set("pass")
     return ""
 
 
-def webhooks(mode: str, ground: Ground, planned: Planned) -> str | None:
+def webhooks(mode: str, environment: Environment, planned: Planned) -> str | None:
     """Notifications go astray."""
-    ground.webhooks.mode = mode
+    environment.webhooks.mode = mode
     time.sleep(planned.seconds)
-    ground.webhooks.mode = "pass"
+    environment.webhooks.mode = "pass"
     return ""
 
 
-def full_disk(ground: Ground, planned: Planned) -> str | None:
+def full_disk(environment: Environment, planned: Planned) -> str | None:
     """The scaler cannot write a file beyond a kilobyte: what a full disk looks like to SQLite."""
-    pid = ground.pids().get("scaler")
+    pid = environment.pids().get("scaler")
     if pid is None:
         return None
     with contextlib.suppress(psutil.Error, OSError):
@@ -145,10 +145,10 @@ def _freeze(pids: list[int], seconds: float) -> str | None:
     return "" if hit else None
 
 
-def _chosen(ground: Ground, planned: Planned) -> str | None:
+def _chosen(environment: Environment, planned: Planned) -> str | None:
     """One of the workers; the first one that comes where there is none yet."""
     deadline = time.monotonic() + FIRST_WORKER_SECONDS
-    while not (there := sorted(living(ground))) and time.monotonic() < deadline:
+    while not (there := sorted(living(environment))) and time.monotonic() < deadline:
         time.sleep(0.2)
     return there[int(planned.choice * len(there)) % len(there)] if there else None
 
@@ -174,8 +174,8 @@ OF_DISK = {"full:journal": full_disk}
 OF_DOCKER = {f"{mode}:docker": partial(pipe, "docker", mode) for mode in ("cut", "hang", "slow", "fail")}
 RARE = {"kill:head": kill_head}
 
-PROCESS: dict[str, Callable[[Ground, Planned], str | None]] = {**OF_PROGRAMS, **OF_WAYS, **OF_RAY, **OF_DISK}
-DOCKER: dict[str, Callable[[Ground, Planned], str | None]] = {
+PROCESS: dict[str, Callable[[Environment, Planned], str | None]] = {**OF_PROGRAMS, **OF_WAYS, **OF_RAY, **OF_DISK}
+DOCKER: dict[str, Callable[[Environment, Planned], str | None]] = {
     **OF_PROGRAMS,
     **OF_WAYS,
     **OF_DISK,
@@ -183,4 +183,4 @@ DOCKER: dict[str, Callable[[Ground, Planned], str | None]] = {
     "kill:worker": kill_worker,
 }
 BY_PROVIDER = {"process": PROCESS, "docker": DOCKER}
-EVERY: dict[str, Callable[[Ground, Planned], str | None]] = {**PROCESS, **DOCKER, **RARE}
+EVERY: dict[str, Callable[[Environment, Planned], str | None]] = {**PROCESS, **DOCKER, **RARE}

@@ -8,8 +8,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from faults import environment as environments
 from faults import faults
-from faults import ground as grounds
 from faults.record import Action, Inflicted, Job, Record
 from faults.watching import living
 from ray_watcher.errors import WatcherError
@@ -18,7 +18,7 @@ from ray_watcher.workload import job as loads
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from faults.ground import Ground
+    from faults.environment import Environment
     from faults.schedule import Planned, PlannedLoad, Schedule
     from faults.watching import Watch
 
@@ -30,7 +30,7 @@ SUBMIT_SECONDS = 60.0
 class Round:
     """One schedule carried out."""
 
-    ground: Ground
+    environment: Environment
     watch: Watch
     plan: Schedule
     inflicted: list[Inflicted] = field(default_factory=list)
@@ -39,7 +39,7 @@ class Round:
 
     def run(self) -> Record:
         """Carry it out, let everything come to rest, and tell what was left behind."""
-        began, logs = time.time(), self.ground.log_sizes()
+        began, logs = time.time(), self.environment.log_sizes()
         first_action = self._last_action_id()
         tasks = [(fault.at, self._inflict, fault) for fault in self.plan.faults]
         tasks += [(load.at, self._load, load) for load in self.plan.loads]
@@ -52,15 +52,17 @@ class Round:
             thread.join(self.plan.seconds + REST_SECONDS)
         unrest = self._come_to_rest()
         return Record(
-            limits=grounds.LIMITS,
+            limits=environments.LIMITS,
             samples=self.watch.since(began),
             actions=self._actions(first_action),
-            accepted=tuple(self.ground.webhooks.accepted),
-            alerts={row["key"]: row["starts_at"] for row in self.ground.journal("SELECT key, starts_at FROM alerts")},
+            accepted=tuple(self.environment.webhooks.accepted),
+            alerts={
+                row["key"]: row["starts_at"] for row in self.environment.journal("SELECT key, starts_at FROM alerts")
+            },
             jobs=tuple(self.jobs),
             inflicted=tuple(self.inflicted),
-            answers=frozenset(self.ground.webhooks.answers),
-            log_errors=tuple(dict.fromkeys(self.ground.log_errors(logs))),
+            answers=frozenset(self.environment.webhooks.answers),
+            log_errors=tuple(dict.fromkeys(self.environment.log_errors(logs))),
             unrest=(*unrest, *self.lost),
         )
 
@@ -72,7 +74,7 @@ class Round:
 
     def _inflict(self, planned: Planned) -> None:
         began = time.time()
-        target = faults.EVERY[planned.fault](self.ground, planned)
+        target = faults.EVERY[planned.fault](self.environment, planned)
         if target is not None:
             self.inflicted.append(Inflicted(planned.fault, began, time.time(), target))
 
@@ -96,9 +98,9 @@ class Round:
         load = loads.Load(tasks=planned.tasks, seconds=planned.seconds)
         while time.time() < deadline:
             with suppress(WatcherError):
-                return loads.submit(self.ground.api, load, self.ground.settings.ray_token)
+                return loads.submit(self.environment.api, load, self.environment.settings.ray_token)
             time.sleep(1)
-        return loads.submit(self.ground.api, load, self.ground.settings.ray_token)
+        return loads.submit(self.environment.api, load, self.environment.settings.ray_token)
 
     def _come_to_rest(self) -> list[str]:
         deadline = time.time() + REST_SECONDS
@@ -109,20 +111,20 @@ class Round:
         return []
 
     def _unrest(self) -> list[str]:
-        unrest = [f"{program} does not run" for program in self.ground.not_running()]
-        unrest += [f"{worker_id} lives on" for worker_id in sorted(living(self.ground))]
+        unrest = [f"{program} does not run" for program in self.environment.not_running()]
+        unrest += [f"{worker_id} lives on" for worker_id in sorted(living(self.environment))]
         with suppress(Exception):
-            open_ = self.ground.journal("SELECT id FROM actions WHERE outcome IS NULL")
+            open_ = self.environment.journal("SELECT id FROM actions WHERE outcome IS NULL")
             unrest += [f"action {row['id']} is open" for row in open_]
         return unrest
 
     def _last_action_id(self) -> int:
         with suppress(Exception):
-            return int(self.ground.journal("SELECT coalesce(max(id), 0) AS id FROM actions")[0]["id"])
+            return int(self.environment.journal("SELECT coalesce(max(id), 0) AS id FROM actions")[0]["id"])
         return 0
 
     def _actions(self, after: int) -> tuple[Action, ...]:
-        rows = self.ground.journal(
+        rows = self.environment.journal(
             "SELECT id, decision_id, kind, worker_id, started_at, outcome, cause FROM actions WHERE id > ?", after
         )
         return tuple(Action(*row) for row in rows)

@@ -16,7 +16,7 @@ from scaler.providers.docker import CLUSTER_LABEL, WORKER_ID_LABEL
 from scaler.providers.engine import Engine
 
 if TYPE_CHECKING:
-    from faults.ground import Ground
+    from faults.environment import Environment
 
 LOOK_SECONDS = 0.4
 GCS_SECONDS = 0.5
@@ -25,8 +25,8 @@ GCS_SECONDS = 0.5
 class Watch:
     """Samples until stopped."""
 
-    def __init__(self, ground: Ground) -> None:
-        self._ground = ground
+    def __init__(self, environment: Environment) -> None:
+        self._environment = environment
         self._stop = threading.Event()
         self._samples: list[Sample] = []
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -42,8 +42,8 @@ class Watch:
         self._thread.join()
 
     def _run(self) -> None:
-        address = self._ground.settings.gcs_address
-        with contextlib.closing(GcsSource(address, GCS_SECONDS, self._ground.settings.ray_token)) as gcs:
+        address = self._environment.settings.gcs_address
+        with contextlib.closing(GcsSource(address, GCS_SECONDS, self._environment.settings.ray_token)) as gcs:
             while not self._stop.wait(LOOK_SECONDS):
                 with contextlib.suppress(Exception):  # a look that fails is none
                     self._samples.append(self._look(gcs))
@@ -56,16 +56,16 @@ class Watch:
             in_ray = frozenset(node.instance_id for node in nodes if node.status is not NodeStatus.DEAD)
         except SourceError:
             pass
-        return Sample(time.time(), living(self._ground), busy, in_ray)
+        return Sample(time.time(), living(self._environment), busy, in_ray)
 
 
-def living(ground: Ground) -> frozenset[str]:
+def living(environment: Environment) -> frozenset[str]:
     """Workers that run, by the host's or the engine's own account."""
-    return containers(ground) if ground.docker else frozenset(ProcessPlace(ground.state_dir).living())
+    return containers(environment) if environment.docker else frozenset(ProcessPlace(environment.state_dir).living())
 
 
-def containers(ground: Ground) -> frozenset[str]:
+def containers(environment: Environment) -> frozenset[str]:
     """Worker ids of the containers that run."""
     with contextlib.closing(Engine()) as engine:
-        found = engine.containers([f"{CLUSTER_LABEL}={ground.settings.cluster}", WORKER_ID_LABEL])
+        found = engine.containers([f"{CLUSTER_LABEL}={environment.settings.cluster}", WORKER_ID_LABEL])
     return frozenset(one.labels[WORKER_ID_LABEL] for one in found if one.state == "running")

@@ -17,7 +17,7 @@ from rich.console import Console
 from ray_watcher.cluster.base import HeadOptions
 from ray_watcher.commands.demo import still_up
 from ray_watcher.demo import run
-from ray_watcher.demo.environment import Ground, make_ground
+from ray_watcher.demo.environment import Environment, make_environment
 from ray_watcher.demo.run import table
 from ray_watcher.demo.scene import Decision, Scene
 from ray_watcher.demo.timeline import Record
@@ -76,7 +76,7 @@ def test_half_a_loop_is_no_success(events: list[dict[str, Any]], told: str) -> N
 
 
 def test_two_demos_share_nothing() -> None:
-    one, other = make_ground("process"), make_ground("process")
+    one, other = make_environment("process"), make_environment("process")
     try:
         assert one.directory != other.directory
         assert one.settings.cluster != other.settings.cluster
@@ -90,25 +90,25 @@ def test_two_demos_share_nothing() -> None:
 
 
 @pytest.fixture
-def ground(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ground:
+def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Environment:
     """A demo's place below a directory whose name is awkward in a shell."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "it's $HOME"))
     Path(tempfile.gettempdir()).mkdir()
-    return make_ground("process")
+    return make_environment("process")
 
 
 def told_by_a_shell(lines: str) -> str:
     return subprocess.run(["/bin/sh", "-euc", lines], capture_output=True, text=True, check=True).stdout
 
 
-def test_a_demo_that_is_kept_tells_shell_lines_that_survive_an_awkward_directory(ground: Ground) -> None:
-    environment = ground.directory / "environment"
-    environment.write_text(ground.environment())
-    told = dict(still_up(ground, environment))
+def test_a_demo_that_is_kept_tells_shell_lines_that_survive_an_awkward_directory(environment: Environment) -> None:
+    file = environment.directory / "environment"
+    file.write_text(environment.exports())
+    told = dict(still_up(environment, file))
     used = told["use it"].replace("ray-watcher load", 'printf %s "$WATCHER_STATE_DIR"')
-    assert told_by_a_shell(used) == str(ground.directory)
+    assert told_by_a_shell(used) == str(environment.directory)
     told_by_a_shell(told["stop it"].replace("ray-watcher stop-ray", "true"))
-    assert not ground.directory.exists()
+    assert not environment.directory.exists()
 
 
 MARKUP = "no such file: [/tmp/x]"
@@ -168,7 +168,7 @@ def test_a_demo_that_fails_stops_all_whoever_interrupts_and_saves_what_head_and_
 def test_a_loop_that_was_not_whole_is_a_failure_like_any_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, keep: list[str]
 ) -> None:
-    def half(_ground: Ground, _host: Host, cluster: RayCluster, _view: View, swept: ExitStack) -> Record:
+    def half(_environment: Environment, _host: Host, cluster: RayCluster, _view: View, swept: ExitStack) -> Record:
         swept.callback(workers.stop_everything, cluster)
         cluster.start_head(HeadOptions(num_cpus=1))
         return Record(events=[SUBMITTED])

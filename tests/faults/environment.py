@@ -48,7 +48,7 @@ SETTINGS = {
 
 
 @dataclass
-class Ground:
+class Environment:
     """A cluster, its watcher, and the proxies between them."""
 
     operator: Operator
@@ -163,7 +163,7 @@ def _name(process: psutil.Process) -> str:
     return ""
 
 
-def make(provider: str) -> Ground:
+def make(provider: str) -> Environment:
     """Start all of it; whatever fails, nothing is left."""
     directory = Path(tempfile.mkdtemp(prefix="ray-watcher-chaos-")).resolve()
     operator = Operator(own_environment(own_name("chaos"), directory, provider, **SETTINGS))
@@ -184,7 +184,7 @@ def make(provider: str) -> Ground:
     if provider == "docker":
         docker = proxies.unix(directory / "docker.sock", "/var/run/docker.sock")
         stack = replace(stack, environment={**stack.environment, "DOCKER_HOST": f"unix://{directory}/docker.sock"})
-    made = Ground(
+    made = Environment(
         operator,
         settings,
         stack,
