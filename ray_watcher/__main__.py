@@ -1,4 +1,4 @@
-"""`python -m watcher` is `ray-watcher`."""
+"""`python -m ray_watcher` is `ray-watcher`."""
 
 from ray_watcher.cli import main
 

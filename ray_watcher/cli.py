@@ -1,4 +1,4 @@
-"""The operator's one command. Here: its verbs, and the one place where errors become messages and exit codes."""
+"""The command `ray-watcher`: its verbs, and the one place that turns errors into messages and exit codes."""
 
 from __future__ import annotations
 
@@ -33,24 +33,24 @@ if TYPE_CHECKING:
     from types import FrameType
 
 EXIT_CODES = """\b
-Exit codes:  0 done           4 not running
-             1 failed         5 a program, image or engine is missing
-             2 wrong usage    6 port taken
-             3 already up     7 timed out       130 interrupted"""
-USAGE_EXIT_CODE = 2  # click's own for a wrong command line; wrong settings are the same mistake
-INTERRUPTED_EXIT_CODE = 130  # what shells say after Ctrl-C: 128 + SIGINT; other signals that end us say the same
+Exit codes:  0 success           4 not running
+             1 failure           5 program, image or engine missing
+             2 wrong usage       6 port in use
+             3 already running   7 timed out       130 interrupted"""
+USAGE_EXIT_CODE = 2  # click's own for a wrong command line; also used for wrong settings
+INTERRUPTED_EXIT_CODE = 130  # 128 + SIGINT, as shells report Ctrl-C; used for the other signals too
 
 
 class Verbs(click.Group):
-    """A group whose commands raise the project's errors and never show a traceback for them."""
+    """A group that shows the project's errors as messages, never as tracebacks."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """The verbs in the order in which one needs them."""
+        """The verbs in the order in which an operator needs them."""
         del ctx
         return list(self.commands)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the verb; what it raises becomes one message and its exit code."""
+        """Run the verb; an error becomes one message and its exit code."""
         try:
             with _ended_like_interrupted():
                 return super().invoke(ctx)
@@ -63,7 +63,7 @@ class Verbs(click.Group):
         except ScalerError as error:
             _fail(str(error), WatcherError.exit_code)
         except BrokenPipeError:
-            raise  # whoever read our output has gone; click ends without a word
+            raise  # the reader of our output has closed it; click exits silently
         except OSError as error:
             reason = f"{error.filename}: {error.strerror}" if error.filename else str(error)
             _fail(reason, WatcherError.exit_code)
@@ -73,7 +73,7 @@ class Verbs(click.Group):
 
 @contextlib.contextmanager
 def _ended_like_interrupted() -> Iterator[None]:
-    """SIGTERM, and SIGHUP of a terminal that closes, clean up as Ctrl-C does; under nohup SIGHUP stays ignored."""
+    """Clean up on SIGTERM and SIGHUP (terminal closed) as on Ctrl-C; under nohup, SIGHUP stays ignored."""
 
     def interrupt(_signum: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
@@ -102,7 +102,7 @@ def _fail(message: str, exit_code: int) -> NoReturn:
 @click.version_option(package_name="ray-watcher", prog_name="ray-watcher")
 @click.pass_context
 def cli(ctx: click.Context, /) -> None:
-    """Scale a Ray cluster on this machine by its Prometheus alerts.
+    """Scale a Ray cluster on this machine from its Prometheus alerts.
 
     \b
     Try it:    ray-watcher demo
@@ -110,7 +110,7 @@ def cli(ctx: click.Context, /) -> None:
                ray-watcher start-watcher --max-workers 8
                ray-watcher load --num-tasks 20
                ray-watcher watcher-status
-    """  # noqa: D301  # the \b is click's mark for a paragraph that keeps its lines
+    """  # noqa: D301  # the \b keeps the line breaks of a paragraph in click
     ctx.ensure_object(Host)
 
 

@@ -1,4 +1,4 @@
-"""The plan for a saved or the live cluster, made by the loop's own code, touching nothing."""
+"""The plan for a saved or the running cluster, made by the loop's own code, without acting."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
     NamedPolicy = tuple[Policy, str]  # and where it comes from
 
 
-ASSUMED = "No alerts were given: the plan assumes that {name} permits scaling up, and nothing permits scaling down."
+ASSUMED = "No alerts given: assuming that {name} permits scaling up and that nothing permits scaling down."
 
 
-def of_file(  # the files, and what they are called
+def of_file(  # contents and names of files
     state: bytes,
     state_from: str,
     alerts: bytes | None,
@@ -45,11 +45,11 @@ def of_file(  # the files, and what they are called
         document = json.loads(state)
         snapshot = from_document(document)
     except (ValueError, RecursionError) as error:
-        raise UnusableFileError(f"--state {state_from}: no JSON document: {error}") from None
+        raise UnusableFileError(f"--state {state_from}: got no JSON document: {error}") from None
     except StateDocumentError as error:
         raise UnusableFileError(f"--state {state_from}: {error}") from None
-    heard, notes = _heard(alerts, alerts_from, snapshot)
-    observation = dry_run.observe(snapshot, _worker_types(document), heard, policy[0])
+    given_alerts, notes = _read_alerts(alerts, alerts_from, snapshot)
+    observation = dry_run.observe(snapshot, _worker_types(document), given_alerts, policy[0])
     return _run(observation, policy, state_from, alerts_from if alerts is not None else "an assumption", notes, planner)
 
 
@@ -61,9 +61,9 @@ def live(
     default: NamedPolicy,
     planner: Planner = plan,
 ) -> DryRun:
-    """The plan for the cluster that is up: the exporter's state, and of the scaler what is not given here.
+    """The plan for the running cluster: the exporter's state, and the scaler's values for what is not given.
 
-    Raises `NotRunningError` where the exporter does not answer.
+    Raises `NotRunningError` if the exporter does not answer.
     """
     url = f"{settings.exporter_url.rstrip('/')}/state"
     try:
@@ -73,21 +73,23 @@ def live(
         raise NotRunningError(f"{error}; start it with: ray-watcher start-watcher, or give --state FILE") from None
     status = _scaler(settings)
     if status is None:
-        heard, notes = _heard(alerts, alerts_from, snapshot)
-        notes = ("The scaler does not answer: cooldowns and joining workers are not known.", *notes)
+        given_alerts, notes = _read_alerts(alerts, alerts_from, snapshot)
+        notes = ("Scaler not responding: cooldowns and joining workers are unknown.", *notes)
         chosen = given or default
-        observation = dry_run.observe(snapshot, _worker_types(document), heard, chosen[0])
+        observation = dry_run.observe(snapshot, _worker_types(document), given_alerts, chosen[0])
         return _run(observation, chosen, url, alerts_from if alerts is not None else "an assumption", notes, planner)
     try:
         chosen = given or (status_reader.policy_of(status), "the scaler")
-        told, pauses = status_reader.alerts_of(status), status_reader.pauses_of(status)
+        known, pauses = status_reader.alerts_of(status), status_reader.pauses_of(status)
         workers, cooldown = status_reader.workers_of(status, snapshot), status_reader.cooldown_of(status)
         health = status_reader.launch_health_of(status)
     except (KeyError, TypeError, ValueError) as error:
-        raise WatcherError(f"the scaler's status is of another version than this program: {error!r}") from None
-    heard, notes = _heard(alerts, alerts_from, snapshot) if alerts is not None else (told, ())
+        raise WatcherError(
+            f"the scaler's status cannot be read ({error!r}): scaler and ray-watcher have different versions"
+        ) from None
+    given_alerts, notes = _read_alerts(alerts, alerts_from, snapshot) if alerts is not None else (known, ())
     observation = dry_run.observe(
-        snapshot, {}, heard, chosen[0], workers=workers, cooldown=cooldown, pauses=pauses, launch_health=health
+        snapshot, {}, given_alerts, chosen[0], workers=workers, cooldown=cooldown, pauses=pauses, launch_health=health
     )
     return _run(observation, chosen, url, alerts_from if alerts is not None else "the scaler", notes, planner)
 
@@ -105,16 +107,16 @@ def _run(
     return DryRun(observation, policy[0], proposed, state_from, policy[1], alerts_from, notes)
 
 
-def _heard(alerts: bytes | None, alerts_from: str, snapshot: ClusterState) -> tuple[list[Alert], tuple[str, ...]]:
-    """The alerts of a webhook's body, or the assumed one; and what is to be said about them."""
+def _read_alerts(alerts: bytes | None, alerts_from: str, snapshot: ClusterState) -> tuple[list[Alert], tuple[str, ...]]:
+    """The alerts of a webhook's body, or the assumed one, with notes about them."""
     if alerts is None:
         return [dry_run.assumed(snapshot)], (ASSUMED.format(name=dry_run.ASSUMED_ALERT),)
     try:
-        heard = payload.read(alerts, snapshot.observed_at)
+        received = payload.read(alerts, snapshot.observed_at)
     except InvalidAlertError as error:
         raise UnusableFileError(f"--alerts {alerts_from}: {error}") from None
-    ignored = (f"{heard.ignored} alerts carry no usable label ray_scale.",) if heard.ignored else ()
-    return list(heard.alerts), (*ignored, *heard.problems)
+    ignored = (f"{received.ignored} alerts have no usable label ray_scale.",) if received.ignored else ()
+    return list(received.alerts), (*ignored, *received.problems)
 
 
 def _worker_types(document: Mapping[str, Any]) -> dict[str, str]:

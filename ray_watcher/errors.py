@@ -1,10 +1,10 @@
-"""What can go wrong for the operator, each with the exit code that says so to scripts.
+"""Errors of the command line, each with its exit code.
 
-WatcherError 1          it failed; the message says why
-├── UnusableFileError 2 wrong usage, as a bad option is (click's own code)
+WatcherError 1          the command failed; the message gives the reason
+├── UnusableFileError 2 wrong usage, the code that click uses for a bad option
 ├── AlreadyRunningError 3
 ├── NotRunningError     4
-├── MissingError        5   a program, image or engine that is needed is not here
+├── MissingError        5   a required program, image or engine is missing
 ├── PortTakenError      6
 └── TimedOutError       7
 """
@@ -15,37 +15,37 @@ from typing import ClassVar
 
 
 class WatcherError(Exception):
-    """A command failed. The message says what was got, what was wanted and what to do."""
+    """A command failed. The message names what was got, what was wanted and what to do."""
 
     exit_code: ClassVar[int] = 1
 
 
 class UnusableFileError(WatcherError):
-    """A file that was given is not what it should be."""
+    """A given file cannot be used."""
 
     exit_code = 2
 
 
 class AlreadyRunningError(WatcherError):
-    """What should be started is up already."""
+    """The thing to start is already running."""
 
     exit_code = 3
 
 
 class NotRunningError(WatcherError):
-    """What is asked about, or should be stopped, is not running."""
+    """The thing that the command needs is not running."""
 
     exit_code = 4
 
 
 class MissingError(WatcherError):
-    """A program, image or engine that the command needs is not here."""
+    """A program, image or engine that the command needs is missing."""
 
     exit_code = 5
 
 
 class PortTakenError(WatcherError):
-    """A port that is needed belongs to another process."""
+    """Another process holds a required port."""
 
     exit_code = 6
 

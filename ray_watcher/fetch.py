@@ -1,4 +1,4 @@
-"""GET JSON from a program on this machine, within seconds."""
+"""HTTP with JSON to a program on this machine, within seconds."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import Any
 import requests
 
 _session = requests.Session()
-_session.trust_env = False  # a proxy of the environment is not meant for our own programs
+_session.trust_env = False  # our own programs are never behind a proxy
 
 TIMEOUT_SECONDS = (1.0, 3.0)  # to connect, to read: loopback answers in milliseconds or not at all
 
 
 class UnreachableError(Exception):
-    """The address does not answer, or not with what was asked for; the message says which."""
+    """The address does not answer, or not with JSON; the message says which."""
 
 
 def get_json(url: str, params: dict[str, str] | None = None) -> Any:
@@ -23,9 +23,9 @@ def get_json(url: str, params: dict[str, str] | None = None) -> Any:
         reply.raise_for_status()
         return reply.json()
     except requests.RequestException as error:
-        raise UnreachableError(f"{url} does not answer: {_reason(error)}") from error
+        raise UnreachableError(f"{url} is not responding: {_reason(error)}") from error
     except RecursionError:
-        raise UnreachableError(f"{url} does not answer: its JSON is nested too deeply") from None
+        raise UnreachableError(f"{url} is not responding: its JSON is nested too deeply") from None
 
 
 def post_json(url: str, document: dict[str, Any], token: str | None) -> tuple[int, dict[str, Any]]:
@@ -35,7 +35,7 @@ def post_json(url: str, document: dict[str, Any], token: str | None) -> tuple[in
         reply = _session.post(url, json=document, headers=headers, timeout=TIMEOUT_SECONDS)
         answer = reply.json()
     except requests.RequestException as error:
-        raise UnreachableError(f"{url} does not answer: {_reason(error)}") from error
+        raise UnreachableError(f"{url} is not responding: {_reason(error)}") from error
     return reply.status_code, answer if isinstance(answer, dict) else {}
 
 

@@ -1,4 +1,4 @@
-"""What the commands reach: clusters, engines, Ray's state. One value, so that tests can hand in another world."""
+"""Everything outside that the commands use: clusters, engines, Ray's state. One value, so that tests can replace it."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ if TYPE_CHECKING:
     from ray_watcher_common.state import ClusterState
     from scaler.model.ports import Drainer
 
-PROVIDERS = ("process", "docker")  # in the order they are asked: processes cost no engine call
+PROVIDERS = ("process", "docker")  # in the order they are asked: processes need no engine call
 GCS_DEADLINE_SECONDS = 3.0
 START_IT = "start it with: ray-watcher start-ray"
 
 
 def real_cluster(provider: str, settings: OperatorSettings) -> RayCluster:
-    """The cluster of `settings` on `provider`; an engine's library is loaded only when it is chosen."""
+    """The cluster of `settings` on `provider`; the Docker library is loaded only if it is chosen."""
     if provider == "docker":
         require_docker_client()
         from ray_watcher.cluster.docker import DockerCluster
@@ -43,9 +43,9 @@ def real_cluster(provider: str, settings: OperatorSettings) -> RayCluster:
 
 
 def image_of(settings: OperatorSettings) -> str:
-    """The image of head and workers; one that is not here is named all the same: the engine says that it is missing.
+    """The image of head and workers; it may be missing, which the engine then reports.
 
-    RAY_IMAGE names it. Where that is unset and its default is not here, one of `build-image` will do.
+    RAY_IMAGE names it. If that is unset and its default is missing, an image of `build-image` is used.
     """
     from ray_watcher.images.provide import image_here
     from scaler.providers.engine import Engine
@@ -56,7 +56,7 @@ def image_of(settings: OperatorSettings) -> str:
 
 
 def provide_image(settings: OperatorSettings, progress: Callable[[str], None]) -> str:
-    """The image to use, pulled or built where it is not here. Raises `MissingError`, `WatcherError`."""
+    """The image to use, pulled or built if it is missing. Raises `MissingError`, `WatcherError`."""
     require_docker_client()
     from ray_watcher.images import provide
 
@@ -64,7 +64,7 @@ def provide_image(settings: OperatorSettings, progress: Callable[[str], None]) -
 
 
 def program_containers(cluster: str) -> Sequence[ProgramContainer]:
-    """The watcher's programs that `docker compose` runs for the cluster; none where no engine answers."""
+    """The watcher's programs that Docker Compose runs for the cluster; none if no engine answers."""
     if not docker_answers():
         return ()
     from ray_watcher.stack.compose import find
@@ -73,7 +73,7 @@ def program_containers(cluster: str) -> Sequence[ProgramContainer]:
 
 
 def read_gcs(head: HeadStatus) -> ClusterState:
-    """Ray's present state, straight from its GCS. Raises `NotRunningError` where it does not answer."""
+    """Ray's current state, read from its GCS. Raises `NotRunningError` if it does not answer."""
     from exporter.errors import SourceError
     from exporter.gcs import GcsSource
 
@@ -81,11 +81,11 @@ def read_gcs(head: HeadStatus) -> ClusterState:
         try:
             return source.read(time.time())
         except SourceError as error:
-            raise NotRunningError(f"Ray does not answer: {error}") from error
+            raise NotRunningError(f"Ray is not responding: {error}") from error
 
 
 def gcs_drainer(head: HeadStatus) -> Drainer:
-    """Who asks Ray to let a node go."""
+    """The client that asks Ray to drain a node."""
     from scaler.clients.gcs import GcsDrainer
 
     return GcsDrainer(head.gcs_address, RayToken(head.token))
@@ -93,7 +93,7 @@ def gcs_drainer(head: HeadStatus) -> Drainer:
 
 @dataclass(frozen=True)
 class Host:
-    """The world as commands see it."""
+    """Clusters, engines, Ray and programs, as the commands see them."""
 
     cluster: Callable[[str, OperatorSettings], RayCluster] = real_cluster
     engine_answers: Callable[[], bool] = docker_answers
@@ -105,15 +105,15 @@ class Host:
     program_containers: Callable[[str], Sequence[ProgramContainer]] = program_containers
 
     def cluster_to_start(self, settings: OperatorSettings) -> RayCluster:
-        """Where a new cluster goes: the chosen provider; by itself Docker where an engine answers."""
+        """The provider of a new cluster: the chosen one; for `auto`, Docker if an engine answers."""
         if settings.provider != "auto":
             return self.cluster(settings.provider, settings)
         return self.cluster("docker" if self.engine_answers() else "process", settings)
 
     def running_cluster(self, settings: OperatorSettings) -> RayCluster:
-        """The cluster that is up, wherever it runs; the providers are asked, so no record can be wrong.
+        """The running cluster, on whichever provider; the providers are asked, so that no record can be outdated.
 
-        Raises `NotRunningError` where there is neither a head nor a worker.
+        Raises `NotRunningError` if there is neither a head nor a worker.
         """
         for cluster in self._candidates(settings):
             if cluster.head() or cluster.provider.list():
@@ -121,7 +121,7 @@ class Host:
         raise NotRunningError(f"no Ray cluster '{settings.cluster}' is running; {START_IT}")
 
     def token(self, settings: OperatorSettings) -> RayToken:
-        """What to present to the cluster that the settings name: its head's token, if it runs on this machine."""
+        """The token for the cluster that the settings name: its head's, if it runs on this machine."""
         if urlsplit(settings.ray_dashboard_metric_api).hostname in LOOPBACK_HOSTS:
             with contextlib.suppress(WatcherError):
                 if head := self.running_cluster(settings).head():
@@ -129,7 +129,7 @@ class Host:
         return settings.given_ray_token  # our own file is for our own cluster
 
     def scaler(self, settings: OperatorSettings) -> tuple[str, str | None]:
-        """Base URL and token of the scaler: a process of ours, or a container of `docker compose`."""
+        """Base URL and token of the scaler: a process, or a container of Docker Compose."""
         stack = stack_of(settings)
         if not stack.supervisor.state().running:
             for program in self.program_containers(settings.cluster):

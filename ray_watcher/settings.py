@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
     from pydantic.fields import FieldInfo
 
-HTTP_PORT = 80  # of a dashboard URL that names none
-NOT_IN_A_PROJECT = re.compile(r"^[_-]+|[^a-z0-9_-]")  # what Compose leaves out of a directory's name
+HTTP_PORT = 80  # of a dashboard URL without a port
+NOT_IN_A_PROJECT = re.compile(r"^[_-]+|[^a-z0-9_-]")  # characters that Compose drops from a directory's name
 
 
 class OperatorSettings(ScalerSettings):
-    """All variables that the command line honours."""
+    """All variables that the command line reads."""
 
     exporter_listen: HostPort = Field(
         "127.0.0.1:9811", validation_alias="WATCHER_EXPORTER_LISTEN", description="address of the exporter"
@@ -40,7 +40,7 @@ class OperatorSettings(ScalerSettings):
         validation_alias="WATCHER_SERVE_PORT",
         ge=0,
         le=65535,
-        description="port of this machine that leads to Ray Serve's port 8000 in the head's container; 0: none",
+        description="port of this machine that is forwarded to Ray Serve's port 8000 in the head's container; 0: none",
     )
 
     @property
@@ -61,12 +61,12 @@ def variable(name: str) -> str:
 
 
 def field(name: str) -> FieldInfo:
-    """What is known of the field `name`: type, default, description."""
+    """The field `name`: type, default, description."""
     return OperatorSettings.model_fields[name]
 
 
 def as_environment(settings: OperatorSettings) -> dict[str, str]:
-    """The variables that make another program read the same settings; what is at its default stays unset."""
+    """The variables that give another program the same settings; defaults stay unset."""
     values = {name: getattr(settings, name) for name in settings.model_fields_set}
     return {variable(name): _text(value) for name, value in values.items() if value is not None}
 

@@ -1,4 +1,4 @@
-"""The end of a log file, and what is written to it after, across rotation."""
+"""The end of a log file, and the lines written to it afterwards, across rotation."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ POLL_SECONDS = 0.2
 
 
 def size(path: Path) -> int:
-    """Bytes of a file; 0 where there is none."""
+    """Bytes of a file; 0 if it does not exist."""
     try:
         return path.stat().st_size
     except FileNotFoundError:
@@ -23,22 +23,22 @@ def size(path: Path) -> int:
 
 
 def last_lines(path: Path, count: int, begin: int = 0) -> list[str]:
-    """The last `count` lines, of what stands from the byte `begin` on; none where there is no file."""
+    """The last `count` lines from byte `begin` on; none if the file does not exist."""
     try:
         with path.open("rb") as log:
-            log.seek(begin if begin <= size(path) else 0)  # rotated meanwhile: all of it is new
+            log.seek(begin if begin <= size(path) else 0)  # rotated meanwhile: the whole file is new
             return [_text(line) for line in deque(log, maxlen=count)]
     except FileNotFoundError:
         return []
 
 
 def tail_file(path: Path, count: int, *, follow: bool) -> Iterator[str]:
-    """The last `count` lines, then with `follow` each new one, for ever; a rotated file is read on from its start."""
+    """The last `count` lines, then with `follow` each new one; a rotated file is read from its start."""
     log = path.open("rb")
     try:
         yield from (_text(line) for line in deque(log, maxlen=count))
         while follow:
-            rotated = _was_rotated(path, log)  # asked before reading: what was written last is still read
+            rotated = _was_rotated(path, log)  # checked before reading, so that the last lines are read
             yield from _whole_lines(log)
             if rotated:
                 log.close()
@@ -50,7 +50,7 @@ def tail_file(path: Path, count: int, *, follow: bool) -> Iterator[str]:
 
 
 def _whole_lines(log: BinaryIO) -> Iterator[str]:
-    """The lines that are complete; the beginning of one is left for the next look."""
+    """The complete lines; an incomplete one is left for the next call."""
     while line := log.readline():
         if not line.endswith(b"\n"):
             log.seek(-len(line), os.SEEK_CUR)
@@ -66,4 +66,4 @@ def _was_rotated(path: Path, log: BinaryIO) -> bool:
     try:
         return path.stat().st_ino != os.fstat(log.fileno()).st_ino
     except FileNotFoundError:
-        return False  # between the old file's renaming and the new one
+        return False  # between the renaming of the old file and the creation of the new one

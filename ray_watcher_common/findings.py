@@ -1,4 +1,4 @@
-"""What is wrong in a file that a person wrote: one value for each mistake, told like a compiler does."""
+"""Mistakes in a file that a person wrote, one value each, reported in the form of a compiler."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import Enum
 
 
 class Severity(str, Enum):
-    """Whether it cannot work (error), or works otherwise than one would expect (warning)."""
+    """Error: it cannot work. Warning: it works differently than expected."""
 
     ERROR = "error"
     WARNING = "warning"
@@ -15,7 +15,7 @@ class Severity(str, Enum):
 
 @dataclass(frozen=True)
 class Finding:
-    """One mistake; `line` counts from 1 and is None where it concerns the file as a whole."""
+    """One mistake; `line` counts from 1 and is None if it concerns the whole file."""
 
     path: str
     line: int | None
@@ -24,7 +24,7 @@ class Finding:
 
     @property
     def place(self) -> str:
-        """`PATH:LINE`, as editors and terminals open it."""
+        """`PATH:LINE`, which editors and terminals can open."""
         return self.path if self.line is None else f"{self.path}:{self.line}"
 
     def __str__(self) -> str:
@@ -32,5 +32,5 @@ class Finding:
 
 
 def in_order(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
-    """Each once, by file and line."""
+    """Without duplicates, by file and line."""
     return tuple(sorted(dict.fromkeys(findings), key=lambda found: (found.path, found.line or 0)))

@@ -1,1 +1,1 @@
-"""What `ray-watcher check-config` looks at: pure functions from parsed files to findings, and one that reads files."""
+"""The checks of `ray-watcher check-config`: pure functions from parsed files to findings, and one that reads files."""

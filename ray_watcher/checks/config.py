@@ -29,7 +29,7 @@ RULE_FILES = ("*.yml", "*.yaml")
 
 @dataclass(frozen=True)
 class Files:
-    """What to check. `policy` None: the environment describes one worker type; a directory of rules is all in it."""
+    """Files to check. Without `policy`, the environment describes one worker type; `rules` are files or directories."""
 
     policy: Path | None
     rules: tuple[Path, ...]
@@ -40,7 +40,7 @@ class Files:
 
 @dataclass(frozen=True)
 class Report:
-    """What was looked at, by name, and what was found."""
+    """The checked files and the findings."""
 
     policy: str | None
     worker_types: tuple[str, ...]
@@ -52,11 +52,11 @@ class Report:
     findings: tuple[Finding, ...] = ()
 
     def count(self, severity: Severity) -> int:
-        """How many findings are of that severity."""
+        """Number of findings of that severity."""
         return sum(found.severity is severity for found in self.findings)
 
     def document(self) -> dict[str, Any]:
-        """The same for scripts."""
+        """The document for scripts."""
         return {
             "version": 1,
             **asdict(self),
@@ -68,7 +68,7 @@ class Report:
 
 @dataclass
 class _Reading:
-    """Documents that could be read, and what was found meanwhile."""
+    """Reads documents and collects findings."""
 
     findings: list[Finding] = field(default_factory=list)
 
@@ -81,7 +81,7 @@ class _Reading:
 
 
 def check_files(files: Files, settings: ScalerSettings) -> Report:
-    """Read the files and find every mistake in and between them; a file that cannot be read is one."""
+    """Read the files and report every mistake in and between them; an unreadable file is one."""
     reading = _Reading()
     names = _check_policy(reading, files.policy, settings)
     paths = _rule_files(reading, files.rules)
@@ -115,13 +115,13 @@ def _scaler(settings: ScalerSettings, *, is_filled_in: bool) -> Scaler:
 
 
 def shown(path: Path) -> str:
-    """The path as one would type it here: relative where it is below this directory."""
-    absolute = Path(os.path.abspath(path))  # noqa: PTH100  # a link stays what the user called it
+    """The path as a user would type it: relative if it is below the current directory."""
+    absolute = Path(os.path.abspath(path))  # noqa: PTH100  # keep the name of a link as the user gave it
     return str(absolute.relative_to(Path.cwd())) if absolute.is_relative_to(Path.cwd()) else str(absolute)
 
 
 def _check_policy(reading: _Reading, path: Path | None, settings: ScalerSettings) -> frozenset[str] | None:
-    """The names of the worker types, None where the file cannot be read."""
+    """Names of the worker types; None if the file cannot be read."""
     if path is None:
         return frozenset({DEFAULT_WORKER_TYPE})
     document = reading.read(path, as_text=False)
@@ -138,7 +138,7 @@ def _check_rules(
         reading.findings += rules.rule_findings(document, worker_types, cluster)
     alerts = tuple(alert for document in documents for alert in rules.scaling_alerts(document))
     if documents and not alerts:
-        message = f"no alert has the label {DIRECTION_LABEL}: up or down, so nothing is ever scaled by one"
+        message = f"no alert has the label {DIRECTION_LABEL}: up or down, so none can scale"
         reading.findings.append(Finding(documents[0].path, None, message, Severity.WARNING))
     return alerts
 
@@ -148,6 +148,6 @@ def _rule_files(reading: _Reading, given: Sequence[Path]) -> list[Path]:
     for path in given:
         files = sorted(file for pattern in RULE_FILES for file in path.glob(pattern)) if path.is_dir() else [path]
         if not files:
-            reading.findings.append(Finding(shown(path), None, f"has no rule file ({' or '.join(RULE_FILES)})"))
+            reading.findings.append(Finding(shown(path), None, f"contains no rule file ({' or '.join(RULE_FILES)})"))
         found += files
     return found

@@ -1,4 +1,4 @@
-"""Where Alertmanager sends an alert, by its tree of routes. Pure.
+"""The routes that Alertmanager selects for an alert. Pure.
 
 https://prometheus.io/docs/alerting/latest/configuration/#route: the first child that matches takes the alert
 (the next ones too, with `continue`), and if none does, the route itself. A route inherits what it does not set.
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from ray_watcher.checks.rules import ScalingAlert
     from ray_watcher_common.yaml_models import Place
 
-TRUE = frozenset({"true", "yes", "on", "y"})  # how YAML 1.1, and Go's reader of it, spell it
+TRUE = frozenset({"true", "yes", "on", "y"})  # spellings of YAML 1.1 and of its Go parser
 INHERITED = ("receiver", "group_wait", "group_interval", "repeat_interval")
 INTERVALS = ("mute_time_intervals", "active_time_intervals")  # of a route alone: its children do not inherit them
 
 
 @dataclass(frozen=True)
 class Branch:
-    """A route that an alert ends at: its place, and for each setting the text with the place where it stands."""
+    """A route that takes an alert: its place, and the text and place of each setting."""
 
     place: Place
     settings: Mapping[str, tuple[str, Place]]
@@ -38,7 +38,7 @@ class Branch:
 
 
 def destinations(route: Mapping[str, Any], alert: ScalingAlert) -> tuple[Branch, ...]:
-    """The routes at which the alert ends, or may end."""
+    """The routes that take the alert, or may take it."""
     return tuple(_ends(route, ("route",), {}, alert))
 
 
@@ -67,7 +67,7 @@ def _intervals(route: Mapping[str, Any], place: Place) -> Iterator[tuple[Place, 
 
 
 def children(route: Mapping[str, Any], place: Place) -> Iterator[tuple[Place, Mapping[str, Any]]]:
-    """The routes inside a route, each with its place."""
+    """The child routes of a route, each with its place."""
     listed = route.get("routes")
     for number, child in enumerate(listed if isinstance(listed, list) else []):
         if isinstance(child, dict):
@@ -75,7 +75,7 @@ def children(route: Mapping[str, Any], place: Place) -> Iterator[tuple[Place, Ma
 
 
 def matches(route: Mapping[str, Any], alert: ScalingAlert) -> bool | None:
-    """Whether the alert matches all of the route's matchers; None if that shows only when it fires."""
+    """Whether the alert matches all matchers of the route; None if that is unknown until it fires."""
     return all_match(matchers_of(route), alert)
 
 

@@ -1,4 +1,4 @@
-"""Alertmanager's file as the scaler needs it: its alerts arrive, at once, again, and their ends too. Pure."""
+"""Alertmanager's configuration as the scaler needs it: alerts and their ends arrive in time. Pure."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ DEFAULTS = {"group_wait": "30s", "group_interval": "5m", "repeat_interval": "4h"
 
 @dataclass(frozen=True)
 class Pace:
-    """How slow a setting may be, in seconds: beyond the first a warning, beyond the second an error, and why."""
+    """Limits of a setting in seconds: a warning above `slow`, an error above `stalls`, and the reason."""
 
     slow: float
     stalls: float
@@ -39,18 +39,18 @@ class Pace:
 
 
 PACES = {
-    "group_wait": Pace(5, 60, "a new alert reaches the scaler only after it; wanted 0s"),
+    "group_wait": Pace(5, 60, "it delays every new alert; wanted 0s"),
     "group_interval": Pace(
         10,
         60,
-        "an alert that ends, or fires again, reaches the scaler only after it; wanted 10s at most, 500ms is good",
+        "it delays the end of an alert and a repeated alert; wanted 10s at most, recommended 500ms",
     ),
 }
-"""A worker joins in seconds, so a minute of waiting is the longest part of the loop, and a stall."""
+"""A worker joins in seconds, so a delay of a minute stalls the loop."""
 
 
 def route_findings(document: Document, alerts: Sequence[ScalingAlert], scaler: Scaler) -> Iterator[Finding]:
-    """What keeps `alerts` from the scaler, or delays them. Without alerts, any with `ray_scale` is meant."""
+    """What keeps `alerts` from the scaler, or delays them. Without alerts, any alert with `ray_scale` is assumed."""
     yield from document.problems
     content = document.value if isinstance(document.value, dict) else {}
     if not isinstance(content.get("route"), dict):
@@ -80,7 +80,7 @@ _ANY = tuple(
 )
 
 
-# --- does it arrive -------------------------------------------------------------------------------------
+# --- does an alert arrive -------------------------------------------------------------------------------------
 
 
 def _webhooks(document: Document, receiver: str) -> list[Webhook]:
@@ -103,18 +103,18 @@ def _scaler_hooks(document: Document, branch: Branch, scaler: Scaler) -> list[We
 
 
 def _lost(document: Document, branch: Branch, names: Sequence[str]) -> Finding:
-    who = ", ".join(names)
+    alerts = ", ".join(names)
     receiver, place = branch.settings.get("receiver", ("", branch.place))
     if hooks := _webhooks(document, receiver):
         where = (*hooks[0].place, "url")
         return document.error(
             where,
-            f"url: got {hooks[0].url!r}, wanted the scaler's, which ends in {WEBHOOK_PATH}; {who} go nowhere else",
+            f"url: got {hooks[0].url!r}, wanted the scaler's URL, ending in {WEBHOOK_PATH}, for {alerts}",
         )
     what = "which has no webhook" if _is_defined(document, receiver) else "which is not defined"
     return document.error(
         place,
-        f"{who}: sent to receiver {receiver!r}, {what}; wanted a route to the scaler that matches {DIRECTION_LABEL}",
+        f"{alerts}: sent to receiver {receiver!r}, {what}; wanted a route to the scaler that matches {DIRECTION_LABEL}",
     )
 
 
@@ -125,9 +125,9 @@ def _unreadable(document: Document, route: Mapping[str, Any], place: Place) -> I
         where = (*place, "matchers", number)
         matchers = parse(str(text))
         if matchers is None:
-            yield document.warning(where, f"matcher {text!r} cannot be read; `amtool check-config` says why")
+            yield document.warning(where, f"matcher {text!r} cannot be read; run `amtool check-config` for details")
         elif any(SINGLE_QUOTED.fullmatch(matcher.value) for matcher in matchers):
-            message = f"matcher {text!r}: the single quotes are a part of the value; wanted double quotes"
+            message = f"matcher {text!r}: the single quotes are part of the value; wanted double quotes"
             yield document.warning(where, message)
     for child_place, child in children(route, place):
         yield from _unreadable(document, child, child_place)
@@ -153,11 +153,11 @@ def _interval_findings(document: Document, branch: Branch) -> Iterator[Finding]:
         yield document.warning(
             place,
             f"{place[-1]} ({', '.join(names)}) mutes scaling alerts: Alertmanager before 0.28 lists them as "
-            "active, and the scaler goes on; a pause (`ray-watcher pause`) or a silence holds scaling with any version",
+            "active, and the scaler keeps acting; `ray-watcher pause` or a silence stops it with any version",
         )
 
 
-# --- does it arrive in time -----------------------------------------------------------------------------
+# --- does an alert arrive in time -----------------------------------------------------------------------------
 
 
 def _pace_findings(document: Document, branch: Branch) -> Iterator[Finding]:
@@ -167,24 +167,24 @@ def _pace_findings(document: Document, branch: Branch) -> Iterator[Finding]:
         if seconds is None:
             yield document.error(place, f"{key}: got {text!r}, wanted a duration such as 500ms or 1m")
         elif seconds > pace.slow:
-            tell = document.error if seconds > pace.stalls else document.warning
-            yield tell(place, f"{_named(branch, key)}: {pace.why}")
+            report = document.error if seconds > pace.stalls else document.warning
+            yield report(place, f"{_named(branch, key)}: {pace.why}")
 
 
 def _repeat_findings(document: Document, branch: Branch, expiry: float) -> Iterator[Finding]:
-    """Alertmanager repeats at the first tick of `group_interval` after `repeat_interval`."""
+    """Alertmanager repeats at the first `group_interval` after `repeat_interval`."""
     text, place = _setting(branch, "repeat_interval")
     repeat, tick = duration_seconds(text), duration_seconds(_setting(branch, "group_interval")[0])
     if repeat is None:
         yield document.error(place, f"repeat_interval: got {text!r}, wanted a duration such as 500ms or 1m")
         return
     every = math.ceil(repeat / tick) * tick if tick else repeat
-    told = f"{_named(branch, 'repeat_interval')}, so the scaler receives a firing alert every {every:g} s"
+    repeats = f"{_named(branch, 'repeat_interval')}, so a firing alert is repeated every {every:g} s"
     if every >= expiry:
-        yield document.error(place, f"{told} and has forgotten it by then (WATCHER_ALERT_EXPIRY is {expiry:g} s)")
+        yield document.error(place, f"{repeats}, but the scaler drops it after {expiry:g} s (WATCHER_ALERT_EXPIRY)")
     elif 2 * every > expiry:
         yield document.warning(
-            place, f"{told}: one lost message, and it is forgotten (WATCHER_ALERT_EXPIRY, {expiry:g} s)"
+            place, f"{repeats}; after one lost notification the scaler drops it (WATCHER_ALERT_EXPIRY, {expiry:g} s)"
         )
 
 
@@ -194,12 +194,12 @@ def _setting(branch: Branch, key: str) -> tuple[str, Place]:
 
 def _named(branch: Branch, key: str) -> str:
     if key in branch.settings:
-        return f"{key} is {branch.settings[key][0]} on the way to the scaler"
-    return f"{key} is not set on the way to the scaler, which makes it {DEFAULTS[key]}"
+        return f"{key} is {branch.settings[key][0]} on the route to the scaler"
+    return f"{key} is not set on the route to the scaler, so it is {DEFAULTS[key]}"
 
 
 def duration_seconds(text: str) -> float | None:
-    """Seconds of a Prometheus duration (`1h30m`, `500ms`, `0`), None where it is none."""
+    """Seconds of a Prometheus duration (`1h30m`, `500ms`, `0`), None if it is not one."""
     if text == "0":
         return 0.0
     if not DURATION.fullmatch(text):

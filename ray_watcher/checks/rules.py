@@ -1,6 +1,6 @@
-"""Alert rules as the scaler will read them: is each one's part in scaling said as it has to be? Pure.
+"""Alert rules as the scaler reads them: are their labels and annotations for scaling valid? Pure.
 
-Scalars are text here, as Prometheus reads labels and annotations; PromQL itself is promtool's to check.
+Scalars are text here, as Prometheus reads labels and annotations. PromQL is left to promtool.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ AGGREGATED = re.compile(
     r"\b(by|without|sum|min|max|avg|count|group|topk|bottomk|quantile|stddev|stdvar|count_values)\b"
 )
 CLUSTER_LABEL = "cluster"
-TARGET_LABELS = frozenset({"cluster", "instance", "job"})  # Prometheus gives them, no rule need name them
+TARGET_LABELS = frozenset({"cluster", "instance", "job"})  # added by Prometheus, so a rule need not name them
 
 
 @dataclass(frozen=True)
 class ScalingAlert:
-    """A rule that takes part: its fixed labels, and the names of others it may carry (None: any)."""
+    """A scaling alert: its fixed labels, and names of further labels it may have (None: any)."""
 
     name: str
     labels: Mapping[str, str]
@@ -44,9 +44,9 @@ class ScalingAlert:
 def rule_findings(
     document: Document, worker_types: Collection[str] | None, cluster: str | None = None
 ) -> Iterator[Finding]:
-    """What is wrong with the alerts of a rule file for the scaler of `cluster` (None: any).
+    """Mistakes in the alerts of a rule file for the scaler of `cluster` (None: any).
 
-    `worker_types` are those of the policy (None: not known).
+    `worker_types` are those of the policy (None: unknown).
     """
     yield from document.problems
     groups = document.value.get("groups") if isinstance(document.value, dict) else None
@@ -71,7 +71,7 @@ def scaling_alerts(document: Document) -> tuple[ScalingAlert, ...]:
 
 
 def alert_count(document: Document) -> int:
-    """How many alerts the file has, of whatever kind."""
+    """Number of all alerts in the file."""
     return sum(1 for _ in _alerts(document))
 
 
@@ -87,7 +87,7 @@ def _alert_findings(
         yield from _step(document, place, rule)
         yield from _misplaced(document, place, rule)
     else:
-        yield from _takes_no_part(document, place, rule)
+        yield from _no_scaling_alert(document, place, rule)
     yield from _templates(document, place, rule)
 
 
@@ -116,7 +116,7 @@ def _cluster(document: Document, place: Place, rule: Mapping[str, Any], cluster:
     if DIRECTION_LABEL in labels and cluster and value not in ("", cluster) and not TEMPLATE.search(value):
         yield document.warning(
             _label(document, place, CLUSTER_LABEL),
-            f"{rule['alert']}: label cluster is {value!r}: the scaler of {cluster!r} (WATCHER_CLUSTER) leaves it alone",
+            f"{rule['alert']}: label cluster is {value!r}: the scaler of {cluster!r} (WATCHER_CLUSTER) ignores it",
         )
 
 
@@ -126,8 +126,8 @@ def _step(document: Document, place: Place, rule: Mapping[str, Any]) -> Iterator
     if value and TEMPLATE.search(str(value)):
         yield document.warning(
             where,
-            f"{rule['alert']}: step {value!r} is known only when it fires; anything but 1 to {LARGEST_STEP} "
-            "is ignored then",
+            f"{rule['alert']}: step {value!r} is known only when the alert fires; the scaler then ignores a value "
+            f"outside 1 to {LARGEST_STEP}",
         )
     elif value is not None and not STEP.fullmatch(str(value)):
         yield document.error(where, f"{rule['alert']}: step is {value!r}, wanted 1 to {LARGEST_STEP}")
@@ -140,13 +140,13 @@ def _misplaced(document: Document, place: Place, rule: Mapping[str, Any]) -> Ite
     ):
         if key in _mapping(rule, part):
             where = _label(document, place, key) if part == "labels" else (*place, part, key)
-            yield document.error(where, f"{rule['alert']}: {key} belongs into {home}; here it says nothing")
+            yield document.error(where, f"{rule['alert']}: {key} belongs in {home}; here it has no effect")
 
 
-def _takes_no_part(document: Document, place: Place, rule: Mapping[str, Any]) -> Iterator[Finding]:
-    """An alert without `ray_scale` that looks as if it were meant to scale."""
+def _no_scaling_alert(document: Document, place: Place, rule: Mapping[str, Any]) -> Iterator[Finding]:
+    """An alert without `ray_scale` that seems to be meant for scaling."""
     name, annotations = rule["alert"], _mapping(rule, "annotations")
-    lacks = f"but no label {DIRECTION_LABEL} (up or down), so it scales nothing"
+    lacks = f"but no label {DIRECTION_LABEL} (up or down), so it does not scale"
     if DIRECTION_LABEL in annotations:
         yield document.error(
             (*place, "annotations", DIRECTION_LABEL), f"{name}: {DIRECTION_LABEL} is an annotation, {lacks}"
@@ -158,19 +158,19 @@ def _takes_no_part(document: Document, place: Place, rule: Mapping[str, Any]) ->
 
 
 def _templates(document: Document, place: Place, rule: Mapping[str, Any]) -> Iterator[Finding]:
-    """A figure in a label makes every evaluation a new alert; a copied label (`{{ $labels.zone }}`) does not."""
+    """A changing value in a label makes a new alert each time; a copied label (`{{ $labels.zone }}`) does not."""
     scales = DIRECTION_LABEL in _mapping(rule, "labels")
     for key, value in _mapping(rule, "labels").items():
         where = _label(document, place, key)
         if _holds_a_figure(str(value)):
-            tell = document.error if scales else document.warning
-            yield tell(
+            report = document.error if scales else document.warning
+            yield report(
                 where,
-                f"{rule['alert']}: label {key} is {value!r}: with every new value it is a new alert; "
-                "put it into an annotation",
+                f"{rule['alert']}: label {key} is {value!r}: every new value makes a new alert; "
+                "move it to an annotation",
             )
         elif TEMPLATE.search(str(value)) and key in (DIRECTION_LABEL, WORKER_TYPE_LABEL):
-            yield document.warning(where, f"{rule['alert']}: label {key} is {value!r}, which only its series can tell")
+            yield document.warning(where, f"{rule['alert']}: label {key} is {value!r}, known only when it fires")
 
 
 def _holds_a_figure(text: str) -> bool:
@@ -213,7 +213,7 @@ def _fixed(labels: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _labels_of(expression: str) -> frozenset[str] | None:
-    """Labels that the expression's series may have: after an aggregation only such as it names."""
+    """Labels that the expression's series may have; after an aggregation, only those that it names."""
     if not AGGREGATED.search(expression):
         return None
     return frozenset(re.findall(r"[a-zA-Z_]\w*", expression)) | TARGET_LABELS

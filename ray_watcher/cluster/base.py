@@ -1,4 +1,4 @@
-"""A Ray cluster as the operator handles it: one head, and workers from a provider."""
+"""A Ray cluster on one provider: one head and its workers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class HeadOptions:
-    """What the head brings, and the ports it answers on (all bound to loopback)."""
+    """Resources of the head, and its ports (all bound to loopback)."""
 
     num_cpus: float
     num_gpus: float = 0
@@ -21,7 +21,7 @@ class HeadOptions:
     gcs_port: int = 6379
     dashboard_port: int = 8265
     client_port: int = 10001
-    serve_port: int = 0  # of Ray Serve in a container; 0: not published
+    serve_port: int = 0  # forwarded to Ray Serve in the container; 0: not published
 
 
 @dataclass(frozen=True)
@@ -29,11 +29,11 @@ class HeadStatus:
     """The head as its engine or host sees it."""
 
     running: bool
-    detail: str  # container name or pid, and why it is down: for people
+    detail: str  # container name or pid, and why it is not running; for people
     started_at: float  # unix seconds
     gcs_address: str  # as seen from this machine
-    dashboard_url: str  # likewise, without path
-    token: str | None = field(default=None, repr=False)  # that Ray wants of whoever calls it; for nobody's eyes
+    dashboard_url: str  # as seen from this machine, without path
+    token: str | None = field(default=None, repr=False)  # required by Ray's API; never shown
 
 
 class RayCluster(Protocol):
@@ -44,16 +44,16 @@ class RayCluster(Protocol):
         """Where the workers run."""
 
     def start_head(self, options: HeadOptions) -> HeadStatus:
-        """Start the head and wait until its GCS answers; on any error nothing of it is left.
+        """Start the head and wait until its GCS answers; on any error, stop it.
 
         Raises `AlreadyRunningError`, `PortTakenError`, `MissingError`, `TimedOutError`, `WatcherError`.
         """
 
     def head(self) -> HeadStatus | None:
-        """The head, or None where there is none."""
+        """The head, or None if there is none."""
 
     def stop_head(self) -> None:
-        """Stop the head and remove what it leaves. Raises `NotRunningError` where there is none."""
+        """Stop the head and remove its files. Raises `NotRunningError` if there is none."""
 
     def head_logs(self, *, tail: int | None, follow: bool) -> Iterator[str]:
-        """Lines of the head's output. Raises `NotRunningError` where there is none."""
+        """Lines of the head's output. Raises `NotRunningError` if there is none."""

@@ -1,6 +1,6 @@
-"""Ray head and workers as containers on one engine, in a network of their own.
+"""Ray head and workers as containers of one engine, in their own network.
 
-The head's ports are published on loopback alone; workers reach it by its container's name.
+The head's ports are published on loopback only; workers reach the head by its container's name.
 """
 
 from __future__ import annotations
@@ -37,17 +37,17 @@ if TYPE_CHECKING:
     from scaler.providers.container import Container
 
 HEAD_LABEL = "ray-watcher.head"
-NETWORK_LABEL = "ray-watcher.network"  # of one that we made, for whichever clusters: the last one takes it away
-GCS_PORT_LABEL = "ray-watcher.gcs-port"  # of this machine; a container that ended shows no published ports
+NETWORK_LABEL = "ray-watcher.network"  # of a network that we created; removed with its last cluster
+GCS_PORT_LABEL = "ray-watcher.gcs-port"  # on this machine; an ended container shows no published ports
 DASHBOARD_PORT_LABEL = "ray-watcher.dashboard-port"
-TOKEN_PATH_LABEL = "ray-watcher.token-path"  # noqa: S105  # where the token lies inside the head's container
-DASHBOARD_PORT, CLIENT_PORT, SERVE_PORT = 8265, 10001, 8000  # inside the container
-# Serve's own default is loopback, which nobody outside the container reaches.
+TOKEN_PATH_LABEL = "ray-watcher.token-path"  # noqa: S105  # path of the token in the head's container
+DASHBOARD_PORT, CLIENT_PORT, SERVE_PORT = 8265, 10001, 8000  # in the container
+# Serve's default is loopback, which cannot be reached from outside the container.
 ENVIRONMENT = {**ray_head.ENVIRONMENT, "RAY_SERVE_DEFAULT_HTTP_HOST": "0.0.0.0"}  # noqa: S104  # within the network
-COMPOSE_SERVICE = "head"  # none of the Compose file's: Compose would make `ray-head` anew
-GRACE_SECONDS = 35  # for whoever lets the head drain: Ray's own limit is 30 s
+COMPOSE_SERVICE = "head"  # not a service of the Compose file: Compose would recreate `ray-head`
+GRACE_SECONDS = 35  # in case the head drains: Ray's own limit is 30 s
 CULPRIT_LINES = 15
-PORT_REFUSED = re.compile(r"port is already allocated|address already in use")  # the engine's words
+PORT_REFUSED = re.compile(r"port is already allocated|address already in use")  # the engine's messages
 
 
 class DockerCluster:
@@ -74,7 +74,7 @@ class DockerCluster:
 
     @classmethod
     def from_settings(cls, settings: ScalerSettings, engine: Engine | None = None) -> DockerCluster:
-        """The cluster that the settings describe; it calls the engine only when it is used."""
+        """The cluster that the settings describe; does not call the engine yet."""
         engine = engine or Engine()
         provider = DockerProvider.from_settings(settings, engine, token=lambda: made.token)
         made = cls(
@@ -90,7 +90,7 @@ class DockerCluster:
 
     @property
     def token(self) -> str | None:
-        """The cluster's token, as its head has it, whoever started that; without a head, what the settings say."""
+        """The token in the head's container, whichever command started it; without a head, that of the settings."""
         found = self._find()
         if found is None:
             return self._token.read()
@@ -103,8 +103,8 @@ class DockerCluster:
         return self._provider
 
     def start_head(self, options: HeadOptions, timeout_seconds: float = ray_head.READY_TIMEOUT_SECONDS) -> HeadStatus:
-        """Start the head's container, in a network made for it where there is none, and wait until it answers."""
-        with _told():
+        """Start the head's container, creating its network if needed, and wait until it answers."""
+        with _operator_errors():
             self._require_none()
             if self._engine.image_labels(self._image) is None:
                 raise MissingError(missing_image(self._image))
@@ -121,20 +121,20 @@ class DockerCluster:
                 raise
 
     def head(self) -> HeadStatus | None:
-        """The head, running or ended; None where there is none."""
-        with _told():
+        """The head, running or ended; None if there is none."""
+        with _operator_errors():
             found = self._find()
             return self._status(found) if found else None
 
     def stop_head(self) -> None:
-        """Stop and remove the head; the network too if we made it and nothing else uses it."""
-        with _told():
+        """Stop and remove the head, and the network if we created it and nothing else uses it."""
+        with _operator_errors():
             self._require()
             self._end(GRACE_SECONDS)
 
     def head_logs(self, *, tail: int | None, follow: bool) -> Iterator[str]:
         """Lines of the head's output."""
-        with _told():
+        with _operator_errors():
             return self._engine.logs(self._require().id, tail=tail, follow=follow)
 
     @property
@@ -153,18 +153,20 @@ class DockerCluster:
     def _require_none(self) -> None:
         found = self._find()
         if found and found.running(time.time()):
-            raise AlreadyRunningError(f"a Ray head is running already ({found.name}); stop it: ray-watcher stop-ray")
+            raise AlreadyRunningError(
+                f"a Ray head is already running ({found.name}); stop it with: ray-watcher stop-ray"
+            )
         if found:
-            self._engine.remove(found.id, 0)  # it ended; its name is needed
+            self._engine.remove(found.id, 0)  # it has ended; the new one needs its name
 
     def _run(self, options: HeadOptions) -> None:
-        """Start the container; where that fails, a head that is there belongs to someone else and stays."""
+        """Start the container; if that fails, an existing head belongs to another command and stays."""
         try:
             with self._network_for_it():
                 self._engine.run(self._spec(options))
         except ConflictError:
             raise AlreadyRunningError(
-                f"another container holds the name {self._name}; if it is not needed: docker rm -f {self._name}"
+                f"another container has the name {self._name}; if it is not needed: docker rm -f {self._name}"
             ) from None
         except LaunchFailedError as error:
             if PORT_REFUSED.search(str(error)):
@@ -173,7 +175,7 @@ class DockerCluster:
 
     @contextlib.contextmanager
     def _network_for_it(self) -> Iterator[None]:
-        """The network, made where there is none; a failure inside takes it away again unless others use it."""
+        """Create the network if needed; on failure, remove it unless others use it."""
         self._engine.ensure_network(self._network, {NETWORK_LABEL: "true"})
         try:
             yield
@@ -240,8 +242,8 @@ class DockerCluster:
 
 
 @contextlib.contextmanager
-def _told() -> Iterator[None]:
-    """The provider's errors as the operator's."""
+def _operator_errors() -> Iterator[None]:
+    """Turn the provider's errors into those of the command line."""
     try:
         yield
     except ProviderUnavailableError as error:

@@ -1,4 +1,4 @@
-"""What a Ray head needs wherever it runs: its `ray start`, free ports, and the wait until it answers."""
+"""Common to all Ray heads: arguments of `ray start`, free ports, and the wait until it answers."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ READY_TIMEOUT_SECONDS = 60.0  # a head needs 2.6 s on two idle cores
 POLL_SECONDS = 0.1
 GCS_DEADLINE_SECONDS = 2.0
 ENVIRONMENT = {
-    # A node that gets SIGTERM drains for up to 30 s by default; with the head the cluster ends, so nothing can move.
+    # By default a node drains for up to 30 s on SIGTERM; without a head the cluster ends, so there is nothing to drain.
     "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "0",
-    # How often the head asks its nodes what waits there; Ray's default of 1000 is most of the way from demand to alert.
+    # How often the head asks its nodes for pending requests; Ray's default of 1000 is most of the delay of an alert.
     "RAY_gcs_pull_resource_loads_period_milliseconds": "100",
 }
-PORT_OPTIONS = {  # what to set for another port
+PORT_OPTIONS = {  # the setting for each port
     "GCS": "RAY_GCS_ADDRESS",
     "dashboard": "RAY_DASHBOARD_METRIC_API",
     "client": "RAY_HEAD_ADDRESS",
@@ -37,7 +37,7 @@ PORT_OPTIONS = {  # what to set for another port
 
 
 def arguments(options: HeadOptions) -> list[str]:
-    """What follows `ray` for a head, without its ports."""
+    """Arguments of `ray` for a head, without its ports."""
     amounts = ray_start.amounts(options.num_cpus, options.num_gpus, None, options.object_store_memory)
     return ["start", "--head", *ray_start.JOIN_FLAGS, "--include-dashboard=true", *amounts]
 
@@ -48,22 +48,22 @@ def dashboard_url(port: int) -> str:
 
 
 def ports(options: HeadOptions) -> dict[str, int]:
-    """The head's ports on this machine, by what answers there."""
+    """The head's ports on this machine, by service."""
     answering = {"GCS": options.gcs_port, "dashboard": options.dashboard_port, "client": options.client_port}
     return answering | ({"Serve": options.serve_port} if options.serve_port else {})
 
 
 def require_free_ports(options: HeadOptions) -> None:
-    """Raises `PortTakenError` naming the port, who holds it and what to set."""
+    """Raises `PortTakenError` with the port, its holder and the setting to change."""
     for name, port in ports(options).items():
         if holder := processes.port_taken(HOST, port):
             raise PortTakenError(
-                f"Ray's {name} port {port} is held by {holder}; stop that, or choose another by {PORT_OPTIONS[name]}"
+                f"Ray's {name} port {port} is held by {holder}; stop it, or set {PORT_OPTIONS[name]} to another port"
             )
 
 
 def knows_head(gcs_address: str, token: str | None) -> bool:
-    """Whether the head's own node has joined: workers that come before it fail."""
+    """Whether the head's own node has joined: workers that join earlier fail."""
     from exporter.errors import SourceError
     from exporter.gcs import GcsSource
 
@@ -76,7 +76,7 @@ def knows_head(gcs_address: str, token: str | None) -> bool:
 
 @dataclass(frozen=True)
 class Watched:
-    """A head that starts, as whoever started it sees it."""
+    """A starting head, as observed by its starter."""
 
     alive: Callable[[], bool]
     last_lines: Callable[[], Sequence[str]]
@@ -87,15 +87,15 @@ class Watched:
 def await_ready(options: HeadOptions, head: Watched, timeout_seconds: float) -> None:
     """Wait until GCS, dashboard and client port answer and the head's node has joined.
 
-    Raises `WatcherError` as soon as the head has ended, `TimedOutError` after `timeout_seconds`; both with
-    the head's last lines.
+    Raises `WatcherError` as soon as the head has ended, `TimedOutError` after `timeout_seconds`; both with its last
+    lines.
     """
     deadline = time.monotonic() + timeout_seconds
     while missing := _missing(options, head):
         if not head.alive():
-            raise WatcherError("\n".join(["the Ray head ended while it started; its last lines:", *head.last_lines()]))
+            raise WatcherError("\n".join(["the Ray head ended during its start; last lines:", *head.last_lines()]))
         if time.monotonic() > deadline:
-            message = f"the Ray head's {missing} does not answer after {timeout_seconds:g} s; its last lines:"
+            message = f"the Ray head's {missing} did not answer within {timeout_seconds:g} s; last lines:"
             raise TimedOutError("\n".join([message, *head.last_lines()]))
         time.sleep(POLL_SECONDS)
 

@@ -1,7 +1,7 @@
-"""Ray head and workers as processes of this machine. What is known of the head lies in `<state_dir>/head/<cluster>/`.
+"""Ray head and workers as processes of this machine. The head's record is in `<state_dir>/head/<cluster>/`.
 
-Ray itself listens beyond loopback here (GCS, raylets, client port), whatever address the head is given; only the
-dashboard keeps to it. The token, which head and workers read from a file, closes it.
+GCS, raylets and client port of Ray also listen outside loopback, whatever address the head is given; only the
+dashboard does not. The token, which head and workers read from a file, protects them.
 """
 
 from __future__ import annotations
@@ -34,15 +34,15 @@ if TYPE_CHECKING:
     from ray_watcher.cluster.base import HeadOptions
     from scaler.config.settings import ScalerSettings
 
-GRACE_SECONDS = 35.0  # for whoever lets the head drain: Ray's own limit is 30 s
-LOCK_SECONDS = 10.0  # who holds the lock needs milliseconds
+GRACE_SECONDS = 35.0  # in case the head drains: Ray's own limit is 30 s
+LOCK_SECONDS = 10.0  # its holder needs milliseconds
 CULPRIT_LINES = 15
 NO_PATH_FOR_RAY = re.compile(r"""[\s:;&|<>()$`'"\\*?\[\]{}!#~]""")
 """Ray starts its client server through a shell, and preloads libraries by LD_PRELOAD, without quoting its own path."""
 
 
 def ray_program() -> str:
-    """The `ray` of this Python installation: head, workers and we have one version."""
+    """The `ray` of this Python installation: head, workers and this program use one version."""
     return str(Path(sys.executable).with_name("ray"))
 
 
@@ -78,7 +78,7 @@ class ProcessCluster:
 
     @classmethod
     def from_settings(cls, settings: ScalerSettings) -> ProcessCluster:
-        """The cluster that the settings describe; it touches nothing yet."""
+        """The cluster that the settings describe; starts nothing yet."""
         return cls(
             ProcessProvider.from_settings(settings),
             state_dir=settings.state_dir,
@@ -109,11 +109,11 @@ class ProcessCluster:
             raise
 
     def head(self) -> HeadStatus | None:
-        """The head, running or dead; None where none was started."""
+        """The head, running or dead; None if none was started."""
         return self._status() if self._record_path.exists() else None
 
     def stop_head(self) -> None:
-        """Stop the head, all that it started, and remove Ray's files."""
+        """Stop the head and its processes, and remove Ray's files."""
         if self.head() is None:
             raise NotRunningError("no Ray head is running; start one with: ray-watcher start-ray")
         self._end(GRACE_SECONDS)
@@ -121,7 +121,7 @@ class ProcessCluster:
     def head_logs(self, *, tail: int | None, follow: bool) -> Iterator[str]:
         """Lines of the head's output."""
         if self.head() is None:
-            raise NotRunningError("no Ray head is running, so there is no log of it")
+            raise NotRunningError("no Ray head is running, so it has no log")
         return self._process.lines(tail=tail, follow=follow)
 
     @property
@@ -131,9 +131,9 @@ class ProcessCluster:
     def _record(self) -> Mapping[str, Any]:
         try:
             record: Mapping[str, Any] = json.loads(self._record_path.read_text(encoding="utf-8"))
-        except ValueError as error:  # torn by a power loss
+        except ValueError as error:  # truncated by a power loss
             directory = self._process.directory
-            raise WatcherError(f"{self._record_path} is no head's record ({error}); remove {directory}") from error
+            raise WatcherError(f"{self._record_path} is damaged ({error}); remove {directory}") from error
         return record
 
     def _node(self) -> LocalNode:
@@ -153,12 +153,12 @@ class ProcessCluster:
         if found := self.head():
             if found.running:
                 raise AlreadyRunningError(
-                    f"a Ray head is running already ({found.detail}); stop it: ray-watcher stop-ray"
+                    f"a Ray head is already running ({found.detail}); stop it with: ray-watcher stop-ray"
                 )
-            self._end(grace_seconds=0)  # it died: what is left of it would hold the ports
+            self._end(grace_seconds=0)  # it died; its remaining processes hold the ports
 
     def _claim(self, options: HeadOptions) -> None:
-        """Write down what the head will be; from now on another command sees it."""
+        """Write the head's record; from now on other commands see it."""
         self._process.directory.mkdir(exist_ok=True)
         record = {
             "started_at": time.time(),
@@ -207,7 +207,7 @@ class ProcessCluster:
         try:
             self._process.end(grace_seconds)
         except StillRunningError as error:
-            raise WatcherError(f"the Ray head does not end: {error}") from error
+            raise WatcherError(f"the Ray head does not stop: {error}") from error
         self._node().release()
         self._token.forget()
-        self._process.forget()  # last: while its record is there, a stop that broke off can be repeated
+        self._process.forget()  # last: while the record exists, an interrupted stop can be repeated

@@ -1,1 +1,1 @@
-"""The verbs of `ray-watcher`, one file for each family."""
+"""The verbs of `ray-watcher`, one file per family."""

@@ -1,4 +1,4 @@
-"""check-config: the policy, the alert rules and Alertmanager's route, together and before they run."""
+"""check-config: check policy, alert rules and Alertmanager's route together, before they are used."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ A_PATH = click.Path(path_type=Path)
     type=A_PATH,
     multiple=True,
     metavar="DIR_OR_FILE",
-    help="Alert rules; may be given more than once.  [default: prometheus/rules]",
+    help="Alert rules; can be given several times.  [default: prometheus/rules]",
 )
 @click.option(
     "--alertmanager",
     type=A_PATH,
     metavar="FILE",
-    help="Alertmanager's configuration.  [default: prometheus/alertmanager.yml]",
+    help="Alertmanager configuration.  [default: prometheus/alertmanager.yml]",
 )
 @click.option(
     "--prometheus",
     type=A_PATH,
     metavar="FILE",
-    help="Prometheus' configuration, for its external labels.  [default: prometheus/prometheus.yml]",
+    help="Prometheus configuration, for its external labels.  [default: prometheus/prometheus.yml]",
 )
 @json_option
 def check_config(
@@ -52,11 +52,11 @@ def check_config(
     *,
     as_json: bool,
 ) -> None:
-    """Check policy, rules and route.
+    """Check policy, alert rules and route together.
 
-    Finds what each file can be right without: a worker type that the policy does not have, a figure in a label, a
-    route that does not reach the scaler, or reaches it too late. Exit code 1 if anything cannot work; warnings alone
-    do not change it. PromQL is for promtool to check.
+    Finds mistakes that no single file shows: a worker type that the policy lacks, a changing value in a label, a
+    route that does not reach the scaler or reaches it too late. Exit code 1 if there is an error; warnings alone
+    give 0. PromQL is not checked, use promtool.
 
     \b
     Example:  ray-watcher check-config --policy policy.yml
@@ -75,7 +75,7 @@ def check_config(
     else:
         _show(report)
     if errors := report.count(Severity.ERROR):
-        raise WatcherError(f"{terminal.count(errors, 'mistake')} in the configuration")
+        raise WatcherError(f"the configuration has {terminal.count(errors, 'error')}")
 
 
 def _show(report: Report) -> None:
@@ -86,9 +86,9 @@ def _show(report: Report) -> None:
         [
             ("policy", f"{report.policy or 'from the environment'} (worker types: {types})"),
             ("rules", f"{', '.join(report.rules) or 'none'} ({terminal.count(report.alerts, 'alert')})"),
-            ("scaling", ", ".join(report.scaling_alerts) or "no alert permits it"),
+            ("scaling", ", ".join(report.scaling_alerts) or "no alert permits scaling"),
             ("route", report.alertmanager),
-            ("found", _tally(report)),
+            ("result", _tally(report)),
         ]
     )
 
@@ -96,7 +96,7 @@ def _show(report: Report) -> None:
 def _tally(report: Report) -> str:
     errors, warnings = report.count(Severity.ERROR), report.count(Severity.WARNING)
     return (
-        f"{terminal.count(errors, 'mistake')}, {terminal.count(warnings, 'warning')}"
+        f"{terminal.count(errors, 'error')}, {terminal.count(warnings, 'warning')}"
         if errors or warnings
-        else "nothing"
+        else "no errors"
     )

@@ -1,4 +1,4 @@
-"""demo: the whole loop, watched."""
+"""demo: run the whole loop and show it."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ if TYPE_CHECKING:
     type=click.Choice(["process", "docker"]),
     default="process",
     show_default=True,
-    help="Workers as processes of this machine, or as containers.",
+    help="Run workers as processes of this machine or as containers.",
 )
-@click.option("--keep", is_flag=True, help="Leave everything up at the end, and print where it answers.")
+@click.option("--keep", is_flag=True, help="Leave everything running at the end and print the addresses.")
 @click.pass_obj
 def demo(host: Host, /, provider: str, *, keep: bool) -> None:
-    """Show the whole loop, live.
+    """Run the whole loop once and show it live.
 
-    Pending tasks, alert, new workers, tasks done, workers drained and removed: in under two minutes on 2 cores.
-    The demo has its own cluster, directory and ports, so it runs beside whatever else is here; WATCHER_* and RAY_*
-    variables do not bend it (only RAY_IMAGE counts, with --provider docker). Nothing is left running, also after a
+    Pending tasks, alert, new workers, finished tasks, drained and removed workers: in under two minutes on 2 cores.
+    The demo uses its own cluster, directory and ports and does not affect other clusters. It ignores WATCHER_* and
+    RAY_* variables, except RAY_IMAGE with --provider docker. It stops everything that it started, also after a
     failure or Ctrl-C.
 
     \b
@@ -47,9 +47,9 @@ def demo(host: Host, /, provider: str, *, keep: bool) -> None:
         environment = _with_image(environment, host, view)
         rows = _watched(environment, host, view, keep=keep)
     except BaseException:
-        terminal.note(f"the demo's logs are in {environment.directory}")
+        terminal.note(f"logs of the demo: {environment.directory}")
         raise
-    _tell_end(environment, rows, keep=keep)
+    _show_end(environment, rows, keep=keep)
 
 
 def _watched(environment: Environment, host: Host, view: View, *, keep: bool) -> list[list[str]]:
@@ -65,20 +65,20 @@ def _with_image(environment: Environment, host: Host, view: View) -> Environment
     return environment.with_image(host.provide_image(environment.settings, view.step))
 
 
-def _tell_end(environment: Environment, rows: list[list[str]], *, keep: bool) -> None:
-    terminal.heading("Timeline (seconds since the tasks were submitted, by each program's own record)")
-    terminal.table(["step", "at s", "after", "by", "what"], rows)
+def _show_end(environment: Environment, rows: list[list[str]], *, keep: bool) -> None:
+    terminal.heading("Timeline (seconds since the tasks were submitted, as recorded by each program)")
+    terminal.table(["step", "at s", "after s", "recorded by", "detail"], rows)
     if not keep:
         environment.clear()
         return
     file = environment.directory / "environment"
     file.write_text(environment.exports(), encoding="utf-8")
-    terminal.heading("Still up")
+    terminal.heading("Still running")
     terminal.facts(still_up(environment, file))
 
 
 def still_up(environment: Environment, file: Path) -> list[tuple[str, str]]:
-    """Where a demo that was kept answers, and the shell lines to use and to stop it; `file` holds its settings."""
+    """Addresses of a kept demo, and shell lines to use and to stop it; `file` holds its settings."""
     settings, sourced = environment.settings, f". {shlex.quote(str(file))}"
     return [
         ("Ray dashboard", settings.ray_dashboard_metric_api.removesuffix("/api")),

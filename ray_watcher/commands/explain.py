@@ -1,4 +1,4 @@
-"""explain: why the pool is as it is."""
+"""explain: pending work and worker state, with reasons."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from ray_watcher_common.settings import load
 @click.command()
 @json_option
 def explain(*, as_json: bool) -> None:
-    """Say why the pool is as it is.
+    """Explain pending work and worker state.
 
-    What waits and for what, why each worker stays, limits, cooldowns and alerts, in sentences; the words in brackets
-    are the causes in journal, log and metrics.
+    Shows what is pending and why, why each worker stays, limits, cooldowns and alerts. The words in brackets are the
+    causes used in journal, log and metrics.
 
     \b
     Example:  ray-watcher explain --json
@@ -31,10 +31,12 @@ def explain(*, as_json: bool) -> None:
     except UnreachableError as error:
         raise NotRunningError(f"{error}; {START_IT}") from None
     try:
-        told = output.document(status)
+        document = output.document(status)
     except KeyError as error:
-        raise WatcherError(f"the scaler's status has no {error}: it is of another version than this program") from None
+        raise WatcherError(
+            f"the scaler's status has no {error}: scaler and ray-watcher have different versions; restart the scaler"
+        ) from None
     if as_json:
-        terminal.document(told)
+        terminal.document(document)
     else:
         output.show(status)

@@ -1,4 +1,4 @@
-"""history: what was done and held back, and how the pool went."""
+"""history: past actions and held actions, and the size of the pool over time."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from scaler.model.workers import ActionKind
 
 UNIT_SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 WORKER = re.compile(r"(?:worker-)?(\d+)(-[0-9a-f]{6})?")
-SCALE_COLUMNS = 8  # beside the bars: their scale
+SCALE_COLUMNS = 8  # the scale, left of the bars
 WIDEST_CHART = 100
 
 
 class Span(click.ParamType[float]):
-    """A span of time, in seconds."""
+    """A time span, in seconds."""
 
     name = "span"
 
@@ -35,7 +35,7 @@ class Span(click.ParamType[float]):
         """The seconds of `90s`, `15m`, `1h` or `2d`."""
         match = re.fullmatch(r"(\d{1,6}(?:\.\d+)?)([smhd])", str(value))
         if match is None or not float(match[1]):
-            return self.fail(f"got {value!r}, wanted for example 90s, 15m, 1h or 2d", param, ctx)
+            return self.fail(f"got {value!r}, wanted a time span such as 90s, 15m, 1h or 2d", param, ctx)
         return float(match[1]) * UNIT_SECONDS[match[2]]
 
 
@@ -45,7 +45,7 @@ class WorkerName(click.ParamType[str]):
     name = "worker"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """The id, or `worker-N` for all that had this number."""
+        """The id, or `worker-N` for all workers that had this number."""
         match = WORKER.fullmatch(str(value))
         if match is None:
             return self.fail(f"got {value!r}, wanted worker-N, N, or a worker's id", param, ctx)
@@ -54,22 +54,34 @@ class WorkerName(click.ParamType[str]):
 
 @click.command()
 @click.option(
-    "--since", type=Span(), default="1h", show_default=True, metavar="SPAN", help="How far back: 15m, 1h, 2d."
+    "--since",
+    type=Span(),
+    default="1h",
+    show_default=True,
+    metavar="SPAN",
+    help="Time span to show, for example 15m, 1h, 2d.",
 )
-@click.option("--action", type=click.Choice([kind.value for kind in ActionKind]), help="Only actions of this kind.")
+@click.option("--action", type=click.Choice([kind.value for kind in ActionKind]), help="Show only this kind of action.")
 @click.option(
     "--cause",
     type=click.Choice([cause.value for cause in Cause]),
     metavar="CAUSE",
-    help="Only what has this cause, for example cooldown.",
+    help="Show only this cause, for example cooldown.",
 )
-@click.option("--worker", type=WorkerName(), metavar="worker-N", help="Only what is about this worker.")
+@click.option("--worker", type=WorkerName(), metavar="worker-N", help="Show only this worker.")
 @click.option(
-    "--limit", type=click.IntRange(1, MOST_ENTRIES), default=50, show_default=True, metavar="N", help="Rows at most."
+    "--limit",
+    type=click.IntRange(1, MOST_ENTRIES),
+    default=50,
+    show_default=True,
+    metavar="N",
+    help="Maximum number of rows.",
 )
 @json_option
-@click.option("--plot/--no-plot", default=None, help="Draw workers and demand too.  [default: on a terminal]")
-def history(  # one for each option
+@click.option(
+    "--plot/--no-plot", default=None, help="Plot workers and pending requests over time.  [default: on a terminal]"
+)
+def history(  # one parameter per option
     since: float,
     action: str | None,
     cause: str | None,
@@ -79,10 +91,10 @@ def history(  # one for each option
     as_json: bool,
     plot: bool | None,
 ) -> None:
-    """Show what was done, and why.
+    """Show past actions with their reasons.
 
-    Actions, and what was held back or impossible, newest first; then workers and demand over time. It is read from
-    the running scaler; where none runs, from its journal.
+    Lists actions, held actions and infeasible requests, newest first, then plots workers and pending requests over
+    time. Asks the running scaler; if it does not answer, reads its journal.
 
     \b
     Example:  ray-watcher history --since 2h --action launch
@@ -98,13 +110,13 @@ def history(  # one for each option
 
 
 def _ask(settings: OperatorSettings, question: Question, now: float) -> dict[str, Any]:
-    """The scaler's answer; without a scaler, what its journal holds. Raises `NotRunningError`, `JournalError`."""
+    """The scaler's answer, or the content of its journal. Raises `NotRunningError`, `JournalError`."""
     asked = {name: str(value) for name, value in vars(question).items() if value is not None}
     try:
         answer: dict[str, Any] = get_json(f"http://{settings.listen}/api/v1/history", asked)
     except UnreachableError as error:
         if not settings.journal_file.exists():
-            raise NotRunningError(f"{error}; and there is no journal {settings.journal_file}") from None
-        terminal.note(f"the scaler does not answer; read from {settings.journal_file}")
+            raise NotRunningError(f"{error}, and there is no journal {settings.journal_file}") from None
+        terminal.note(f"scaler not responding, reading {settings.journal_file}")
         return read_file(settings.journal_file, question, now)
     return answer

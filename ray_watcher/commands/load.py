@@ -1,4 +1,4 @@
-"""load: real Ray tasks that wait for room, to see the watcher at work."""
+"""load: submit real Ray tasks, to see the watcher scale."""
 
 from __future__ import annotations
 
@@ -17,23 +17,27 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--num-tasks", type=click.IntRange(min=1), default=10, show_default=True, metavar="N", help="Tasks.")
-@click.option("--num-cpus", type=click.FloatRange(min=0), default=1, show_default=True, help="CPUs of each task.")
-@click.option("--num-gpus", type=click.FloatRange(min=0), default=0, show_default=True, help="GPUs of each task.")
+@click.option(
+    "--num-tasks", type=click.IntRange(min=1), default=10, show_default=True, metavar="N", help="Number of tasks."
+)
+@click.option("--num-cpus", type=click.FloatRange(min=0), default=1, show_default=True, help="CPUs per task.")
+@click.option("--num-gpus", type=click.FloatRange(min=0), default=0, show_default=True, help="GPUs per task.")
 @click.option(
     "--seconds",
     type=click.FloatRange(min=0),
     default=10,
     show_default=True,
-    help="How long each task holds them, in seconds.",
+    help="Duration of each task in seconds.",
 )
-@click.option("--wait/--no-wait", default=True, show_default=True, help="Show progress until all tasks are done.")
+@click.option(
+    "--wait/--no-wait", default=True, show_default=True, help="Wait and show progress until all tasks are finished."
+)
 @click.option(
     "--timeout",
     type=click.FloatRange(min=0, min_open=True),
     default=1800,
     show_default=True,
-    help="How long to wait at most, in seconds; the tasks then go on.",
+    help="Maximum seconds to wait; the tasks continue afterwards.",
 )
 @click.pass_obj
 def load(
@@ -41,8 +45,8 @@ def load(
 ) -> None:
     """Submit real Ray tasks.
 
-    They run as a Ray job, submitted over RAY_DASHBOARD_METRIC_API. In a pipe it prints the driver's JSON lines.
-    Ctrl-C while it waits stops the tasks. Exit code 1 if tasks failed.
+    The tasks run as a Ray job, submitted through RAY_DASHBOARD_METRIC_API. In a pipe, the output is the driver's
+    JSON lines. Ctrl-C stops the tasks. Exit code 1 if a task failed.
 
     \b
     Example:  ray-watcher load --num-tasks 20 --num-cpus 1 --seconds 30
@@ -50,7 +54,7 @@ def load(
     settings = load_settings(OperatorSettings)
     api = settings.ray_dashboard_metric_api
     terminal.note(
-        f"submitting {terminal.count(num_tasks, 'task')} of {num_cpus:g} CPU, {num_gpus:g} GPU and {seconds:g} s ..."
+        f"submitting {terminal.count(num_tasks, 'task')}: {num_cpus:g} CPU, {num_gpus:g} GPU, {seconds:g} s each"
     )
     job = loads.submit(api, loads.Load(num_tasks, num_cpus, num_gpus, seconds), host.token(settings))
     if not wait:
@@ -64,7 +68,7 @@ def load(
                 terminal.one_line(event)
     except KeyboardInterrupt:
         job.stop()
-        terminal.note(f"stopped the tasks of job {job.submission_id}")
+        terminal.note(f"stopped job {job.submission_id}")
         raise
 
 
@@ -75,7 +79,7 @@ def sentence(event: Event) -> str:
 
 _SENTENCES = {
     "submitted": "{tasks} tasks submitted",
-    "progress": "{finished} of {tasks} done, {failed} failed",
+    "progress": "{finished} of {tasks} finished, {failed} failed",
     "node": "{tasks} ran on {where}",
-    "done": "done: {finished} of {tasks}, {failed} failed",
+    "done": "done: {finished} of {tasks} finished, {failed} failed",
 }

@@ -1,4 +1,4 @@
-"""logs-ray: the output of any part of the system."""
+"""logs-ray: the logs of all parts of the system."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SERVICES = "head|worker-N|exporter|scaler|prometheus|alertmanager|grafana"
 
 
 class Service(click.ParamType[str]):
-    """What has a log."""
+    """A part of the system that has a log."""
 
     name = "service"
 
@@ -38,13 +38,28 @@ class Service(click.ParamType[str]):
 
 
 @click.command()
-@click.option("--service", type=Service(), default="head", show_default=True, metavar=SERVICES, help="Whose log.")
-@click.option("--tail", type=click.IntRange(min=0), default=100, show_default=True, help="Lines from its end.")
-@click.option("--follow", "-f", is_flag=True, help="Go on with new lines until Ctrl-C.")
+@click.option(
+    "--service",
+    type=Service(),
+    default="head",
+    show_default=True,
+    metavar=SERVICES,
+    help="Component whose log to print.",
+)
+@click.option(
+    "--tail",
+    type=click.IntRange(min=0),
+    default=100,
+    show_default=True,
+    help="Number of lines, from the end of the log.",
+)
+@click.option("--follow", "-f", is_flag=True, help="Print new lines until Ctrl-C.")
 @provider_option
 @click.pass_obj
 def logs_ray(host: Host, /, service: str, tail: int, *, follow: bool, **given: Any) -> None:
-    """Print the log of any part.
+    """Print the log of a component.
+
+    On a terminal, colours in the log are kept; other control sequences are shown as text.
 
     \b
     Example:  ray-watcher logs-ray --service worker-1 --follow
@@ -73,7 +88,9 @@ def _program_lines(host: Host, settings: OperatorSettings, program: str, tail: i
                 return found.lines(tail=tail, follow=follow)
         if program not in stack.listens:
             raise NotRunningError(
-                f"{program} runs with docker compose only, and there is none of cluster '{settings.cluster}'"
+                f"{program} runs only under Docker Compose, and cluster '{settings.cluster}' has no such container"
             )
-        raise NotRunningError(f"{program} has no log in {stack.directory}: the watcher has not run there")
+        raise NotRunningError(
+            f"{program} has no log in {stack.directory}: the watcher has not been started with this state directory"
+        )
     return tail_file(log, tail, follow=follow)

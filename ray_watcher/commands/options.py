@@ -1,4 +1,4 @@
-"""Options that are settings: flag, environment variable, default, unit and check come from the settings model."""
+"""Options for settings: flag, environment variable, default, unit and check come from the settings model."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SIZES = ("num_cpus", "num_gpus", "object_store_memory")
 
 
 def setting(name: str, meaning: str | None = None) -> Callable[[Command], Command]:
-    """An option for the settings field `name`; it wins over the environment, which wins over the default."""
+    """An option for the settings field `name`; it overrides the environment, which overrides the default."""
     info = field(name)
     return click.option(
         f"--{name.replace('_', '-')}",
@@ -44,7 +44,7 @@ def provider_option(command: Command) -> Command:
         type=click.Choice(["auto", "docker", "process"]),
         envvar=variable("provider"),
         help=_help(
-            "where head and workers run; auto: where a cluster is up already, else Docker if an engine answers, "
+            "where head and workers run; auto: where the cluster is running, else Docker if an engine answers, "
             "else processes of this machine",
             "auto",
             "provider",
@@ -53,19 +53,19 @@ def provider_option(command: Command) -> Command:
 
 
 def type_option(command: Command) -> Command:
-    """`--type`: which worker type of the policy file."""
+    """`--type`: a worker type of the policy file."""
     return click.option(
         "--type",
         "type_name",
         metavar="NAME",
-        help="Worker type of the policy file (WATCHER_POLICY_FILE); without it the file's first one.",
+        help="Worker type of the policy file (WATCHER_POLICY_FILE).  [default: the first one in the file]",
     )(command)
 
 
 def worker_type_of(settings: OperatorSettings, type_name: str | None, given: dict[str, Any]) -> WorkerType:
     """The worker type of that name, with the sizes that were `given` as options.
 
-    Raises `SettingsError` where the policy has no such type.
+    Raises `SettingsError` if the policy has no such type.
     """
     policy = policy_from(settings)
     kind = policy.worker_type(type_name) if type_name else policy.worker_types[0]
@@ -76,12 +76,12 @@ def worker_type_of(settings: OperatorSettings, type_name: str | None, given: dic
 
 
 def json_option(command: Command) -> Command:
-    """`--json`: a document for scripts."""
-    return click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of tables.")(command)
+    """`--json`: output for scripts."""
+    return click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")(command)
 
 
 def chosen(given: dict[str, Any]) -> dict[str, Any]:
-    """The options that were given; the others are left to environment and defaults."""
+    """The options that were given; environment and defaults decide the others."""
     return {name: value for name, value in given.items() if value is not None}
 
 
@@ -111,5 +111,5 @@ def _shown(info: FieldInfo) -> str:
 
 
 def _help(meaning: str, default: str, name: str) -> str:
-    """A sentence, the default and the environment variable, in this order for every option."""
+    """Meaning, default and environment variable, in the same order for every option."""
     return f"{meaning[:1].upper()}{meaning[1:]}.  [default: {default}; env: {variable(name)}]"

@@ -1,4 +1,4 @@
-"""pause, resume: hold scaling in a direction, and let it go on."""
+"""pause, resume: pause scaling in a direction, and resume it."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ class Moment(click.DateTime):
     """A local time, with or without its day."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """The time as `datetime`; of the year 1900 where no day is given."""
+        """The time as `datetime`; in the year 1900 if no day is given."""
         try:
             return super().convert(value, param, ctx)
         except click.BadParameter:
-            return self.fail(f"got {value!r}, wanted for example 18:30 or 2026-01-02T18:30", param, ctx)
+            return self.fail(f"got {value!r}, wanted a time such as 18:30 or 2026-01-02T18:30", param, ctx)
 
 
 direction = click.argument("direction", type=click.Choice(WAYS), default="both")
@@ -43,26 +43,28 @@ direction = click.argument("direction", type=click.Choice(WAYS), default="both")
 
 @click.command()
 @direction
-@click.option("--reason", required=True, metavar="TEXT", help="Why; everyone who asks reads it.")
-@click.option("--for", "span", type=Span(), metavar="SPAN", help="For how long: 30m, 2h, 1d.")
-@click.option("--until", type=Moment(MOMENTS), metavar="TIME", help="Until when, local time: 18:30, 2026-01-02T18:30.")
+@click.option("--reason", required=True, metavar="TEXT", help="Reason, shown in status output.")
+@click.option("--for", "span", type=Span(), metavar="SPAN", help="Duration, for example 30m, 2h, 1d.")
+@click.option(
+    "--until", type=Moment(MOMENTS), metavar="TIME", help="End in local time, for example 18:30 or 2026-01-02T18:30."
+)
 @click.pass_obj
 def pause(host: Host, /, direction: str, reason: str, span: float | None, until: datetime | None) -> None:
-    """Hold scaling in a direction.
+    """Pause scaling up, down, or both.
 
-    DIRECTION is up, down or both. The watcher goes on looking and says what it would do. Without --for or --until
-    the pause lasts until `resume`; it survives a restart of the watcher.
+    DIRECTION is up, down or both. The watcher keeps planning and shows what it would do. Without --for or --until
+    the pause lasts until `resume`. It survives a restart of the watcher.
 
     \b
     Example:  ray-watcher pause down --reason "benchmark" --for 2h
     """  # noqa: D301  # \b is click's
     if span is not None and until is not None:
-        raise click.UsageError("give --for or --until, not both")
+        raise click.UsageError("--for and --until cannot be used together")
     asked: dict[str, Any] = {"direction": direction, "reason": reason, "by": _who()}
     if until is not None:
         span = _seconds_until(until, datetime.now().astimezone())
-    told = _post(host, "pause", asked | ({} if span is None else {"seconds": span}))
-    for line in lines(told["paused"], time.time()):
+    answer = _post(host, "pause", asked | ({} if span is None else {"seconds": span}))
+    for line in lines(answer["paused"], time.time()):
         terminal.say(line)
 
 
@@ -70,38 +72,38 @@ def pause(host: Host, /, direction: str, reason: str, span: float | None, until:
 @direction
 @click.pass_obj
 def resume(host: Host, /, direction: str) -> None:
-    """Let scaling go on in a direction.
+    """Resume scaling up, down, or both.
 
     DIRECTION is up, down or both.
 
     \b
     Example:  ray-watcher resume
     """  # noqa: D301  # \b is click's
-    told = _post(host, "resume", {"direction": direction})
-    ended = " and ".join(told["resumed"])
-    terminal.say(f"resumed: scaling {ended}" if ended else "nothing was paused there")
-    for line in lines(told["paused"], time.time()):
+    answer = _post(host, "resume", {"direction": direction})
+    ended = " and ".join(answer["resumed"])
+    terminal.say(f"resumed: scaling {ended}" if ended else "not paused")
+    for line in lines(answer["paused"], time.time()):
         terminal.say(line)
 
 
 def lines(paused: Mapping[str, Mapping[str, Any] | None], now: float) -> list[str]:
-    """One sentence for each direction that is paused at `now`."""
+    """One line for each direction that is paused at `now`."""
     return [_sentence(way, pause, now) for way, pause in paused.items() if pause]
 
 
 def _sentence(way: str, pause: Mapping[str, Any], now: float) -> str:
-    left = "until it is resumed" if pause["until"] is None else f"for another {terminal.duration(pause['until'] - now)}"
+    left = "until resumed" if pause["until"] is None else f"for another {terminal.duration(pause['until'] - now)}"
     return f"scaling {way} is paused {left}, by {pause['by']}: {pause['reason']}"
 
 
 def _seconds_until(moment: datetime, now: datetime) -> float:
-    """From `now` to a local time; an hour of the day is the next one of its name."""
+    """Seconds from `now` to a local time; a time without a day is its next occurrence."""
     if moment.year == datetime.strptime("0:00", CLOCK).year:  # noqa: DTZ007  # click reads it so: no date was given
         moment = now.replace(hour=moment.hour, minute=moment.minute, second=0, microsecond=0)
         moment += timedelta(days=0 if moment > now else 1)
     seconds = (moment.astimezone() - now).total_seconds()
     if seconds <= 0:
-        raise click.BadParameter(f"got {moment:%Y-%m-%d %H:%M}, which is past", param_hint="--until")
+        raise click.BadParameter(f"got {moment:%Y-%m-%d %H:%M}, which is in the past", param_hint="--until")
     return seconds
 
 
@@ -116,9 +118,9 @@ def _post(host: Host, verb: str, asked: dict[str, Any]) -> dict[str, Any]:
     """The scaler's answer. Raises `NotRunningError`, `WatcherError`."""
     url, token = host.scaler(load(OperatorSettings))
     try:
-        code, told = post_json(f"{url}/api/v1/{verb}", asked, token)
+        code, answer = post_json(f"{url}/api/v1/{verb}", asked, token)
     except UnreachableError as error:
         raise NotRunningError(f"{error}; {START_IT}") from None
     if code != 200:  # noqa: PLR2004  # HTTP's
-        raise WatcherError(f"the scaler does not {verb}: {told.get('error', f'HTTP {code}')}")
-    return told
+        raise WatcherError(f"the scaler refused to {verb}: {answer.get('error', f'HTTP {code}')}")
+    return answer

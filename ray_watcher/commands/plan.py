@@ -1,4 +1,4 @@
-"""plan: what the scaler would do, touching nothing."""
+"""plan: preview the next scaling plan without acting."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ from scaler.control.custom_planner import load_planner
     "--state",
     type=click.File("rb"),
     metavar="FILE",
-    help="A saved /state document of the exporter; - is standard input.  [default: the live cluster's]",
+    help="Saved /state document of the exporter; - reads standard input.  [default: the running cluster]",
 )
 @click.option(
     "--policy",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="A policy file (YAML).  [default: what the running scaler follows; with --state, what the settings say]",
+    help="Policy file (YAML).  [default: the running scaler's policy; with --state, the settings]",
 )
 @click.option(
     "--alerts",
     type=click.File("rb"),
     metavar="FILE",
-    help="A body of Alertmanager's webhook.  [default: what the running scaler has heard; with --state, it is"
-    " assumed that scaling up is permitted]",
+    help="Body of an Alertmanager webhook.  [default: the running scaler's alerts; with --state, an assumed alert that"
+    " permits scaling up]",
 )
 @click.option(
     "--format",
@@ -42,13 +42,13 @@ from scaler.control.custom_planner import load_planner
     type=click.Choice(["table", "json"]),
     default="table",
     show_default=True,
-    help="For people or for scripts.",
+    help="Output format.",
 )
 def plan(state: BinaryIO | None, policy: Path | None, alerts: BinaryIO | None, form: str) -> None:
-    """Show what would be done; do nothing.
+    """Preview the next scaling plan (dry run).
 
-    The plan is made by the scaler's own code. With --state its time is the state's, so that the same files give the
-    same plan; without, it is for the cluster that is up.
+    Uses the scaler's own code. With --state, the plan is made for the time of that state, so the same files always
+    give the same plan. Without --state, it is made for the running cluster.
 
     \b
     Example:  ray-watcher plan --state state.json --alerts webhook.json --format json
@@ -57,11 +57,11 @@ def plan(state: BinaryIO | None, policy: Path | None, alerts: BinaryIO | None, f
     given = (read_policy(policy, settings), str(policy)) if policy else None
     default = (policy_from(settings), str(settings.policy_file or "the settings"))
     planner = load_planner(settings.planner)
-    heard, heard_from = (alerts.read(), _name(alerts)) if alerts else (None, "")
+    body, body_from = (alerts.read(), _name(alerts)) if alerts else (None, "")
     if state:
-        run = dry_run.of_file(state.read(), _name(state), heard, heard_from, given or default, planner)
+        run = dry_run.of_file(state.read(), _name(state), body, body_from, given or default, planner)
     else:
-        run = dry_run.live(settings, heard, heard_from, given, default, planner)
+        run = dry_run.live(settings, body, body_from, given, default, planner)
     if form == "json":
         terminal.document(document(run))
     else:

@@ -1,4 +1,4 @@
-"""start-ray, status-ray, stop-ray: the Ray cluster itself."""
+"""start-ray, status-ray, stop-ray: the Ray cluster."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ if TYPE_CHECKING:
     default=0,
     show_default=True,
     metavar="N",
-    help="Workers to start with; the watcher adds and removes others as work asks for them.",
+    help="Number of workers to start with; the watcher adds and removes workers as needed.",
 )
-@setting("num_cpus", "CPUs per Ray node, the head's too")
-@setting("num_gpus", "GPUs per Ray node, the head's too")
+@setting("num_cpus", "CPUs per Ray node, including the head")
+@setting("num_gpus", "GPUs per Ray node, including the head")
 @setting("object_store_memory", "object store memory per Ray node, for example 1GB")
 @type_option
 @setting("serve_port")
@@ -42,9 +42,9 @@ if TYPE_CHECKING:
 def start_ray(host: Host, /, num_workers: int, type_name: str | None, **given: Any) -> None:
     """Start a Ray head and N workers.
 
-    Containers publish their ports on loopback only; Ray's processes also listen on the host's other addresses.
-    The head answers on the ports that RAY_HEAD_ADDRESS, RAY_GCS_ADDRESS and
-    RAY_DASHBOARD_METRIC_API name. If anything fails, nothing of the cluster is left running.
+    The head listens on the ports of RAY_HEAD_ADDRESS, RAY_GCS_ADDRESS and RAY_DASHBOARD_METRIC_API. Containers
+    publish their ports on loopback only. Processes of Ray also listen on the other addresses of this machine. If
+    the start fails, everything that was started is stopped.
 
     \b
     Example:  ray-watcher start-ray --num-workers 2 --num-cpus 1
@@ -53,8 +53,8 @@ def start_ray(host: Host, /, num_workers: int, type_name: str | None, **given: A
     kind = worker_type_of(settings, type_name, given)
     _require_loopback(settings)
     cluster = _with_image(host, settings, _cluster_to_start(host, settings))
-    terminal.note(f"starting a Ray head and {terminal.count(num_workers, 'worker')} ({cluster.provider.name}) ...")
-    head = cluster.start_head(head_options(settings))  # where it fails, a head that is there is another command's
+    terminal.note(f"starting Ray head and {terminal.count(num_workers, 'worker')} ({cluster.provider.name})")
+    head = cluster.start_head(head_options(settings))  # if it fails, an existing head belongs to another command
     try:
         remove_ended(cluster.provider)
         workers = launch(cluster.provider, kind, num_workers)
@@ -66,12 +66,12 @@ def start_ray(host: Host, /, num_workers: int, type_name: str | None, **given: A
         [
             (
                 "cluster",
-                f"{settings.cluster} ({cluster.provider.name}): a head and {terminal.count(num_workers, 'worker')}",
+                f"{settings.cluster} ({cluster.provider.name}): head and {terminal.count(num_workers, 'worker')}",
             ),
             ("dashboard", head.dashboard_url),
             ("GCS", head.gcs_address),
             ("Ray client", f"ray://{settings.ray_head_address}"),
-            *([("token", f"in {settings.ray_token_file}")] if head.token else []),
+            *([("token file", str(settings.ray_token_file))] if head.token else []),
             ("next", "ray-watcher start-watcher"),
         ]
     )
@@ -82,7 +82,7 @@ def start_ray(host: Host, /, num_workers: int, type_name: str | None, **given: A
 @json_option
 @click.pass_obj
 def status_ray(host: Host, /, *, as_json: bool, **given: Any) -> None:
-    """Show head, workers, resources, demand.
+    """Show head, workers, resources and demand.
 
     \b
     Example:  ray-watcher status-ray --json
@@ -99,9 +99,9 @@ def status_ray(host: Host, /, *, as_json: bool, **given: Any) -> None:
 @provider_option
 @click.pass_obj
 def stop_ray(host: Host, /, **given: Any) -> None:
-    """Stop head, workers and watcher.
+    """Stop the cluster and its watcher.
 
-    Nothing of the cluster is left.
+    Stops the watcher, all workers and the head, and removes what they leave behind.
 
     \b
     Example:  ray-watcher stop-ray
@@ -114,13 +114,13 @@ def stop_ray(host: Host, /, **given: Any) -> None:
             raise
         return
     stop_if_running(host, settings)
-    terminal.note("stopping the workers and the Ray head; one that is busy may take half a minute ...")
+    terminal.note("stopping workers and Ray head; a busy one can take 30 s")
     workers = stop_everything(cluster)
-    terminal.say(f"stopped: the Ray head and {terminal.count(workers, 'worker')} ({cluster.provider.name})")
+    terminal.say(f"stopped Ray head and {terminal.count(workers, 'worker')} ({cluster.provider.name})")
 
 
 def _require_loopback(settings: OperatorSettings) -> None:
-    """A head starts here and answers on loopback, so an address elsewhere means someone else's."""
+    """start-ray starts a head on loopback, so an address elsewhere is a mistake."""
     hosts = {
         "ray_head_address": split_host_port(settings.ray_head_address)[0],
         "ray_gcs_address": split_host_port(settings.gcs_address)[0],
@@ -129,15 +129,15 @@ def _require_loopback(settings: OperatorSettings) -> None:
     for name, host in hosts.items():
         if host not in LOOPBACK_HOSTS:
             raise SettingsError(
-                f"{variable(name)}: got the host {host!r}, but start-ray starts a head on this machine: "
-                "name localhost, or leave the variable unset"
+                f"{variable(name)}: got the host {host!r}, wanted localhost, because start-ray starts the head on this "
+                "machine; unset the variable"
             )
 
 
 def _cluster_to_start(host: Host, settings: OperatorSettings) -> RayCluster:
-    """Where the cluster goes; one whose head has died is started where it was, without what that left behind.
+    """Where to start the cluster. One whose head has died is cleaned up and started on the same provider.
 
-    Raises `AlreadyRunningError` where its head lives, or workers of a head that is none of ours.
+    Raises `AlreadyRunningError` if its head is running, or workers of an unknown head are.
     """
     try:
         cluster = host.running_cluster(settings)
@@ -147,20 +147,20 @@ def _cluster_to_start(host: Host, settings: OperatorSettings) -> RayCluster:
     living = sum(worker.status is InstanceStatus.RUNNING for worker in cluster.provider.list())
     if head and not head.running:
         if living:
-            terminal.note(f"the head has died; stopping {terminal.count(living, 'worker')} that it left behind ...")
-        stop_everything(cluster)  # a new head is a new cluster: they could never join it
+            terminal.note(f"the head is dead, stopping {terminal.count(living, 'worker')} of it")
+        stop_everything(cluster)  # a new head is a new cluster that they could never join
         return cluster
     if not living and not head:
         return cluster
-    where = f"at {head.gcs_address}" if head else "as workers without a head"
+    where = f"at {head.gcs_address}" if head else "with workers but no head"
     raise AlreadyRunningError(
-        f"cluster '{settings.cluster}' is there already {where} ({cluster.provider.name}); "
+        f"cluster '{settings.cluster}' is already running {where} ({cluster.provider.name}); "
         "stop it with: ray-watcher stop-ray"
     )
 
 
 def _with_image(host: Host, settings: OperatorSettings, cluster: RayCluster) -> RayCluster:
-    """The cluster with an image that is here, if it runs in containers."""
+    """The cluster with an available image, if it runs in containers."""
     if cluster.provider.name != "docker":
         return cluster
     image = host.provide_image(settings, terminal.note)
@@ -168,9 +168,9 @@ def _with_image(host: Host, settings: OperatorSettings, cluster: RayCluster) -> 
 
 
 def _is_elsewhere(host: Host, settings: OperatorSettings) -> bool:
-    """Whether the cluster runs on another provider than the chosen one; then its watcher stays."""
+    """Whether the cluster runs on another provider than the chosen one; its watcher then stays."""
     if settings.provider == "auto":
-        return False  # all were asked already
+        return False  # all providers were asked already
     try:
         host.running_cluster(settings.model_copy(update={"provider": "auto"}))
     except NotRunningError:

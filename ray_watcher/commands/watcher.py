@@ -34,43 +34,44 @@ if TYPE_CHECKING:
 @provider_option
 @click.pass_obj
 def start_watcher(host: Host, /, **given: Any) -> None:
-    """Start the watcher's four programs.
+    """Start exporter, Prometheus, Alertmanager and scaler.
 
-    Exporter, Prometheus, Alertmanager and scaler are kept running by supervisord.
-    New workers are of the size that WATCHER_NUM_CPUS, WATCHER_NUM_GPUS and WATCHER_OBJECT_STORE_MEMORY say.
-    All programs listen on loopback only. If one of them does not become ready, all are stopped again.
+    supervisord keeps the four programs running. They listen on loopback only. If one does not become ready, all are
+    stopped. WATCHER_NUM_CPUS, WATCHER_NUM_GPUS and WATCHER_OBJECT_STORE_MEMORY set the size of new workers.
 
     \b
     Example:  ray-watcher start-watcher --check-interval 60 --pending-threshold 3 --max-workers 8 --cooldown 120
     """  # noqa: D301  # \b is click's
     settings = load(OperatorSettings, **chosen(given))
-    settings.bearer_token()  # a mistake there, or in the policy, is better told now than in the scaler's log
+    settings.bearer_token()  # report a mistake here or in the policy now, not in the scaler's log
     policy = policy_from(settings)
     if _runs(host, settings):
         raise AlreadyRunningError(control.ALREADY)
     stack = _stack(host, settings)
-    terminal.note("starting exporter, Prometheus, Alertmanager and scaler ...")
+    terminal.note("starting exporter, Prometheus, Alertmanager and scaler")
     control.start(stack, host.programs(stack))
     terminal.facts(
         [
             (
                 "watcher",
-                f"up, for cluster '{settings.cluster}'; {policy.fewest} to {policy.max_workers} workers",
+                f"running, cluster '{settings.cluster}', {policy.fewest} to {policy.max_workers} workers",
             ),
             *((name, stack.url(name)) for name in stack.listens),
-            ("next", "ray-watcher load, ray-watcher watcher-status"),
+            ("next", "ray-watcher load; ray-watcher watcher-status"),
         ]
     )
 
 
 @click.command()
-@click.option("--tail", type=click.IntRange(min=0), default=5, show_default=True, help="Lines of each program's log.")
+@click.option(
+    "--tail", type=click.IntRange(min=0), default=5, show_default=True, help="Number of log lines per program."
+)
 @json_option
 @click.pass_obj
 def watcher_status(host: Host, /, tail: int, *, as_json: bool) -> None:
-    """Show programs, alerts, decisions.
+    """Show programs, alerts, workers and decisions.
 
-    Decisions come with their reasons; then the last lines of each program's log.
+    Each decision has its reason. The last lines of each program's log follow.
 
     \b
     Example:  ray-watcher watcher-status --tail 20
@@ -85,36 +86,36 @@ def watcher_status(host: Host, /, tail: int, *, as_json: bool) -> None:
 @click.command()
 @click.pass_obj
 def stop_watcher(host: Host) -> None:
-    """Stop the watcher; Ray goes on.
+    """Stop the watcher and leave Ray running.
 
-    Containers of `docker compose` are stopped and stay; `docker compose up -d` starts them again.
+    Containers of Docker Compose are stopped, not removed; `docker compose up -d` starts them again.
 
     \b
     Example:  ray-watcher stop-watcher
     """  # noqa: D301  # \b is click's
     if not _stop(host, load(OperatorSettings)):
         raise NotRunningError("the watcher is not running")
-    terminal.say("stopped: the watcher; Ray and its workers stay as they are")
+    terminal.say("stopped watcher; Ray and its workers keep running")
 
 
 def stop_if_running(host: Host, settings: OperatorSettings) -> bool:
-    """Stop the watcher of these settings; whether there was one."""
+    """Stop the watcher of these settings, if it is running; whether it was."""
     stopped = _stop(host, settings)
     if stopped:
-        terminal.say("stopped: the watcher")
+        terminal.say("stopped watcher")
     return stopped
 
 
 def _runs(host: Host, settings: OperatorSettings) -> bool:
-    """Whether it is there already, as processes or as containers."""
+    """Whether it is already running, as processes or as containers."""
     containers = host.program_containers(settings.cluster)
     return stack_of(settings).supervisor.state().running or any(program.running for program in containers)
 
 
 def _stop(host: Host, settings: OperatorSettings) -> bool:
-    """Stop it as processes and as containers; whether there was anything."""
+    """Stop its processes and containers; whether there were any."""
     running = [program for program in host.program_containers(settings.cluster) if program.running]
-    for program in reversed(running):  # who sends before who receives
+    for program in reversed(running):  # senders before receivers
         program.stop()
     try:
         control.stop(stack_of(settings))
@@ -133,11 +134,11 @@ def _status(host: Host, settings: OperatorSettings, tail: int) -> dict[str, Any]
 
 
 def _stack(host: Host, settings: OperatorSettings) -> Stack:
-    """The stack for the cluster that is up; without one, for the cluster that the settings expect."""
+    """The stack for the running cluster; without one, for the cluster that the settings describe."""
     try:
         cluster = host.running_cluster(settings)
     except NotRunningError:
-        terminal.warn("no Ray cluster is running yet; the watcher waits for one (ray-watcher start-ray)")
+        terminal.warn("no Ray cluster is running; start one with: ray-watcher start-ray")
         return stack_of(settings, **_where(host, settings, host.cluster_to_start(settings)))
     where = _where(host, settings, cluster)
     if head := cluster.head():
@@ -145,12 +146,12 @@ def _stack(host: Host, settings: OperatorSettings) -> Stack:
         where[variable("ray_dashboard_metric_api")] = f"{head.dashboard_url}/api"
         where |= _token(settings, head)
     else:
-        terminal.warn("the cluster has no head; the watcher waits for one")
+        terminal.warn("the cluster has no head; start one with: ray-watcher start-ray")
     return stack_of(settings, **where)
 
 
 def _token(settings: OperatorSettings, head: HeadStatus) -> dict[str, str]:
-    """The file that holds the head's token; a copy of it where another command, or Compose, started the head."""
+    """The file with the head's token; a copy of the token if another command, or Compose, started the head."""
     if head.token in {None, settings.ray_token.read()}:
         return {}
     copy = settings.state_dir / "watcher" / settings.cluster / "ray-token"
@@ -159,6 +160,6 @@ def _token(settings: OperatorSettings, head: HeadStatus) -> dict[str, str]:
 
 
 def _where(host: Host, settings: OperatorSettings, cluster: RayCluster) -> dict[str, str]:
-    """Where new workers go, and of which image."""
+    """Provider and image of new workers."""
     name = cluster.provider.name
     return {variable("provider"): name} | ({variable("image"): host.image(settings)} if name == "docker" else {})

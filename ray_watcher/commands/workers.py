@@ -1,4 +1,4 @@
-"""add-worker, remove-worker: what the scaler does by itself, by hand."""
+"""add-worker, remove-worker: launch and remove a worker by hand."""
 
 from __future__ import annotations
 
@@ -23,11 +23,10 @@ from ray_watcher_common.settings import load
 @provider_option
 @click.pass_obj
 def add_worker(host: Host, /, type_name: str | None, **given: Any) -> None:
-    """Add one worker.
+    """Launch one worker and wait until it has joined.
 
-    Returns when Ray has it.
-    It is your decision, so WATCHER_MAX_WORKERS and the cooldown do not hold it. A running watcher counts it, and
-    removes it again once it is idle.
+    WATCHER_MAX_WORKERS and the cooldown do not apply. A running watcher counts the worker and removes it when it is
+    idle.
 
     \b
     Example:  ray-watcher add-worker --num-cpus 2
@@ -37,10 +36,10 @@ def add_worker(host: Host, /, type_name: str | None, **given: Any) -> None:
     cluster = host.running_cluster(settings)
     head = cluster.head()
     if head is None or not head.running:
-        raise NotRunningError(f"the Ray head is not running, so a worker has nothing to join; {START_IT}")
+        raise NotRunningError(f"the Ray head is not running, so the worker cannot join; {START_IT}")
     worker = workers.launch(cluster.provider, kind, 1)[0]
     try:
-        terminal.note(f"{worker.worker_id} is starting ({cluster.provider.name}) ...")
+        terminal.note(f"starting {worker.worker_id} ({cluster.provider.name})")
         workers.await_joined(host, cluster, head, [worker], settings.join_timeout)
     except BaseException:
         cluster.provider.remove(worker.worker_id, removal.DRAINED_GRACE_SECONDS)
@@ -50,16 +49,16 @@ def add_worker(host: Host, /, type_name: str | None, **given: Any) -> None:
 
 @click.command()
 @click.argument("worker", required=False)
-@click.option("--force", is_flag=True, help="Stop it even while it works, and say what is lost.")
+@click.option("--force", is_flag=True, help="Stop a busy worker too, and show what is lost.")
 @provider_option
 @click.pass_obj
 def remove_worker(host: Host, /, worker: str | None, *, force: bool, **given: Any) -> None:
-    """Drain one worker and remove it.
+    """Drain and remove one worker.
 
-    WORKER is an id, worker-N or N; without it, the worker that has been idle for longest goes.
+    WORKER is an id, worker-N or N. The default is the worker that has been idle the longest.
 
-    Ray refuses while a task, an actor or a primary copy of an object is there; then nothing happens and the
-    reason is shown. With --force the worker has WATCHER_STOP_GRACE seconds to finish, then it is killed.
+    Ray refuses to drain a worker that holds a task, an actor or a primary copy of an object. The worker then stays
+    and the reason is shown. With --force, the worker has WATCHER_STOP_GRACE seconds to finish and is then killed.
 
     \b
     Example:  ray-watcher remove-worker worker-2
@@ -72,6 +71,6 @@ def remove_worker(host: Host, /, worker: str | None, *, force: bool, **given: An
         released = removal.force(cluster, seen, leaving, settings.stop_grace)
     else:
         released = removal.drain(host, cluster, seen, leaving)
-    terminal.say(f"{released.worker_id} is removed")
+    terminal.say(f"removed {released.worker_id}")
     if released.lost:
-        terminal.warn(f"it was busy ({released.lost}); Ray runs lost tasks again where they have retries left")
+        terminal.warn(f"the worker was busy ({released.lost}); Ray retries lost tasks that have retries left")

@@ -1,1 +1,1 @@
-"""`ray-watcher demo`: the whole loop on this machine, beside whatever else runs here, and nothing left of it."""
+"""`ray-watcher demo`: the whole loop on this machine, separate from other clusters, cleaned up at the end."""

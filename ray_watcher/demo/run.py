@@ -1,4 +1,4 @@
-"""The demo from start to end: cluster, watcher, burst, timeline; and whatever happens, nothing is left running."""
+"""The demo from start to end: cluster, watcher, burst, timeline. In every case it stops what it started."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING
 
 from ray_watcher.demo.timeline import Record, rows, stages
-from ray_watcher.demo.watch import Watch, await_sight
+from ray_watcher.demo.watch import Watch, await_first_scrape
 from ray_watcher.errors import NotRunningError, WatcherError
 from ray_watcher.operations.workers import stop_everything
 from ray_watcher.settings import head_options
@@ -26,49 +26,49 @@ if TYPE_CHECKING:
     from ray_watcher.workload.job import Job
 
 BURST = Load(tasks=12, num_cpus=1, num_gpus=0, seconds=6)
-LOG_LINES = 1000  # of head and each worker, saved where the demo fails
-LOOP_SECONDS = {"process": 100.0, "docker": 180.0}  # the bound; on two idle cores it takes 35 s and 45 s
+LOG_LINES = 1000  # of head and each worker, saved if the demo fails
+LOOP_SECONDS = {"process": 100.0, "docker": 180.0}  # upper bound; on 2 idle cores it takes 35 s and 45 s
 
 
 def run(environment: Environment, host: Host, view: View, *, keep: bool) -> list[list[str]]:
-    """One whole loop, as its timeline. Raises what went wrong; by then everything is stopped again."""
+    """Run the whole loop and return its timeline. On an error everything is stopped before it is raised."""
     with contextlib.ExitStack() as swept:
         cluster = host.cluster(environment.settings.provider, environment.settings)
         swept.callback(_require_nothing_left, environment, cluster, view)
         try:
-            told = table(_loop(environment, host, cluster, view, swept))
+            timeline = table(_loop(environment, host, cluster, view, swept))
         finally:
-            _no_more_interrupts()  # the stopping is bounded, and half of it would be worse
+            _no_more_interrupts()  # stopping is bounded, and must not be interrupted
         if keep:
             swept.pop_all()
         else:
-            view.step("the demo stops what it started")
-    return told
+            view.step("stopping the demo")
+    return timeline
 
 
 def table(record: Record) -> list[list[str]]:
-    """The timeline's rows. Raises `WatcherError` where the burst did not go through the whole loop."""
+    """The timeline's rows. Raises `WatcherError` if the burst did not pass through the whole loop."""
     done, found = record.event("done"), stages(record)
     if not done or done[0]["finished"] != done[0]["tasks"]:
-        raise WatcherError(f"not all tasks finished: {done[0] if done else 'the driver did not say'}")
+        raise WatcherError(f"not all tasks finished: {done[0] if done else 'the driver printed no result'}")
     if unseen := [stage.name for stage in found if stage.at is None]:
-        raise WatcherError(f"the loop was not seen whole; missing: {', '.join(unseen)}")
+        raise WatcherError(f"steps of the loop were not observed: {', '.join(unseen)}")
     return rows(found)
 
 
 def _loop(environment: Environment, host: Host, cluster: RayCluster, view: View, swept: contextlib.ExitStack) -> Record:
-    """Start, burst, watch; what has to be stopped goes into `swept`."""
+    """Start everything, submit the burst and watch it; `swept` gets what must be stopped."""
     settings, stack = environment.settings, stack_of(environment.settings)
     swept.callback(stop_everything, cluster)
     swept.push(lambda _type, error, _traceback: _save_logs(environment, cluster) if error else None)
-    view.step(f"a Ray head with {settings.num_cpus:g} CPU starts ({settings.provider})")
+    view.step(f"starting Ray head with {settings.num_cpus:g} CPU ({settings.provider})")
     cluster.start_head(head_options(settings))
     swept.callback(_stop, stack)
-    view.step("exporter, Prometheus, Alertmanager and scaler start")
+    view.step("starting exporter, Prometheus, Alertmanager and scaler")
     control.start(stack, host.programs(stack))
-    view.step("Prometheus and scaler look at the cluster for the first time")
-    await_sight(stack)
-    view.step(f"a burst of {BURST.tasks} tasks is submitted: {BURST.num_cpus:g} CPU for {BURST.seconds:g} s each")
+    view.step("waiting for the first scrape of Prometheus")
+    await_first_scrape(stack)
+    view.step(f"submitting {BURST.tasks} tasks: {BURST.num_cpus:g} CPU, {BURST.seconds:g} s each")
     job = submit(settings.ray_dashboard_metric_api, BURST, settings.ray_token)
     swept.callback(_end, job)
     deadline = time.monotonic() + LOOP_SECONDS[settings.provider]
@@ -76,10 +76,10 @@ def _loop(environment: Environment, host: Host, cluster: RayCluster, view: View,
 
 
 def _save_logs(environment: Environment, cluster: RayCluster) -> None:
-    """What head and workers wrote, which would go with them: for whoever looks why the demo failed."""
+    """Save the output of head and workers, which would be removed with them, to diagnose a failure."""
     directory = environment.directory / "logs"
     directory.mkdir(exist_ok=True)
-    with contextlib.suppress(WatcherError, ScalerError, OSError):  # the failure itself is what has to be told
+    with contextlib.suppress(WatcherError, ScalerError, OSError):  # the first error is the one to report
         outputs = {"head": cluster.head_logs(tail=LOG_LINES, follow=False)} if cluster.head() else {}
         for worker in cluster.provider.list():
             outputs[worker.worker_id] = cluster.provider.logs(worker.worker_id, tail=LOG_LINES, follow=False)
@@ -88,13 +88,13 @@ def _save_logs(environment: Environment, cluster: RayCluster) -> None:
 
 
 def _end(job: Job) -> None:
-    """A head with a driver on it would take half a minute to stop."""
+    """Stop the job: a head with a running driver takes half a minute to stop."""
     with contextlib.suppress(WatcherError):
         job.stop()
 
 
 def _stop(stack: Stack) -> None:
-    with contextlib.suppress(NotRunningError):  # it did not come that far
+    with contextlib.suppress(NotRunningError):  # it was not started
         control.stop(stack)
 
 
@@ -104,9 +104,9 @@ def _no_more_interrupts() -> None:
 
 
 def _require_nothing_left(environment: Environment, cluster: RayCluster, view: View) -> None:
-    """By the marker that all processes of a demo carry, and by what the engine lists."""
+    """Check the marker of all processes of a demo, and the provider's list."""
     left = [*environment.remains(), *(worker.worker_id for worker in cluster.provider.list())]
     left += ["the head"] if cluster.head() else []
     if left:
         raise WatcherError(f"still running after the demo: {', '.join(left)}")
-    view.step("everything is stopped; nothing of the demo is left")
+    view.step("stopped the demo, nothing is left running")

@@ -1,4 +1,4 @@
-"""One look at the loop, as a value; and what changed between two looks, in words. Pure."""
+"""The loop at one moment, and the changes between two moments as text. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Decision:
-    """One of the scaler's decisions. Two in a row with the same `key` say the same, though figures may differ."""
+    """One decision of the scaler. Consecutive ones with the same `key` are equal apart from figures."""
 
     number: int
     key: str
@@ -22,7 +22,7 @@ class Decision:
 
 @dataclass(frozen=True)
 class Scene:
-    """What the demo shows. `pending` is None while nobody knows."""
+    """What the demo shows. `pending` is None while it is unknown."""
 
     pending: int | None = None
     cpus_used: float = 0.0
@@ -35,23 +35,23 @@ class Scene:
 
     @property
     def decision(self) -> str:
-        """The latest decision that says something."""
+        """The latest decision that is not empty."""
         return next((decision.text for decision in reversed(self.decisions) if decision.text), "")
 
     @property
     def figures(self) -> str:
-        """The numbers on one line."""
+        """All figures on one line."""
         pending = "?" if self.pending is None else str(self.pending)
         cpus = f"{self.cpus_used:g} of {self.cpus_total:g} CPUs busy"
-        return f"{pending} pending, {cpus}, {self.finished} of {self.tasks} tasks done"
+        return f"{pending} pending, {cpus}, {self.finished} of {self.tasks} tasks finished"
 
 
 def scene(
     state: Mapping[str, Any], scaler: Mapping[str, Any], alerts: Iterable[Mapping[str, Any]], since: float
 ) -> Scene:
-    """The scene by the exporter's `/state`, the scaler's status and Prometheus' alerts; tasks are not known there.
+    """The scene from the exporter's `/state`, the scaler's status and Prometheus' alerts, without the tasks.
 
-    Decisions before `since` (unix seconds) are no part of it.
+    Decisions before `since` (unix seconds) are left out.
     """
     nodes = [node for node in state["nodes"] if node["status"] != "DEAD"]
     total = sum(node["total"].get("CPU", 0.0) for node in nodes)
@@ -66,7 +66,7 @@ def scene(
 
 
 def pending(state: Mapping[str, Any]) -> int | None:
-    """Requests that wait for room, gangs included."""
+    """Pending requests, including gangs."""
     if not state["demand_known"]:
         return None
     bundles = [bundle for gang in state["gangs"] for bundle in gang["bundles"]]
@@ -74,16 +74,16 @@ def pending(state: Mapping[str, Any]) -> int | None:
 
 
 def changes(before: Scene, after: Scene, *, figures: bool = True) -> list[str]:
-    """What is new, a line each, in the order in which the loop works."""
+    """One line per change, in the order of the loop."""
     lines = [after.figures] if figures and before.figures != after.figures else []
     lines += _differences("alert", before.alerts, after.alerts, gone="resolved")
     lines += _new_decisions(before.decisions, after.decisions)
-    lines += _differences("", before.workers, after.workers, gone="gone")
+    lines += _differences("", before.workers, after.workers, gone="removed")
     return lines
 
 
 def _decision(decision: Mapping[str, Any]) -> Decision:
-    """One line, each part with its reason. What holds something back may go on and on: its key is its causes."""
+    """One line, each part with its reason. The key of a held decision is its causes, as it repeats on every round."""
     found = parts(decision)
     causes = ",".join(part.cause for part in found)
     return Decision(

@@ -1,4 +1,4 @@
-"""How long each step of the loop took, from what each program itself recorded. Pure."""
+"""Duration of each step of the loop, from each program's own records. Pure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ UP_ALERT = "RayPendingTasks"
 
 @dataclass
 class Record:
-    """What the demo collected on the way. `alerts` are the scaler's, as first seen; all times are unix seconds."""
+    """Data collected by the demo. `alerts` are the scaler's, as first seen; all times are unix seconds."""
 
     events: Sequence[Mapping[str, Any]] = ()  # of the load driver
     samples: Sequence[tuple[float, float]] = ()  # of raycluster_pending_tasks: time, value
@@ -27,14 +27,14 @@ class Record:
         return [event for event in self.events if event["event"] == name]
 
     def times(self, action: str, key: str) -> list[float]:
-        """One moment of each of the scaler's actions of a kind that went well, earliest first."""
+        """One time of each successful action of a kind, earliest first."""
         done = (one for one in self.actions if one["action"] == action and one["outcome"] == "done")
         return sorted(one[key] for one in done if one.get(key))
 
 
 @dataclass(frozen=True)
 class Stage:
-    """One step: `at` is None where it was not seen."""
+    """One step: `at` is None if it was not observed."""
 
     name: str
     at: float | None
@@ -60,7 +60,7 @@ def stages(record: Record) -> list[Stage]:
         Stage("first task", _first(sorted(n["first_start"] for n in nodes)), "load driver", "on a new worker"),
         Stage("all joined", _last(joined), "scaler"),
         Stage("all done", _first(event["at"] for event in last), "load driver", _finished(last)),
-        Stage("first drained", _first(drained), "scaler", "idle by Ray's own check"),
+        Stage("first drained", _first(drained), "scaler", "idle, checked by Ray"),
         Stage("all removed", _last(removed), "scaler", terminal.count(len(removed), "worker")),
     ]
 
@@ -74,7 +74,7 @@ def rows(found: Sequence[Stage]) -> list[list[str]]:
         at = _moment(stage)
         table.append([stage.name, f"{at - start:.2f}", f"+{at - before:.2f}", stage.source, stage.detail])
         before = at
-    return table + [[stage.name, "-", "-", stage.source, "not seen"] for stage in found if stage.at is None]
+    return table + [[stage.name, "-", "-", stage.source, "not observed"] for stage in found if stage.at is None]
 
 
 def _moment(stage: Stage) -> float:

@@ -1,6 +1,6 @@
-"""How a demo is watched: a live picture on a terminal, plain lines in a pipe. Both tell the same changes.
+"""Views of a demo: a live picture on a terminal, plain lines in a pipe. Both show the same changes.
 
-The words of others (reasons, names) go to rich as `Text`: in a plain string it would see markup.
+Reasons and names go to rich as `Text`: in a plain string rich would interpret markup.
 """
 
 from __future__ import annotations
@@ -29,20 +29,20 @@ LABEL_WIDTH = 10
 
 
 class View(Protocol):
-    """Who watches."""
+    """A view of the demo."""
 
     def step(self, text: str) -> None:
-        """Something that the demo itself does now."""
+        """Show what the demo is doing now."""
 
     def show(self, scene: Scene) -> None:
-        """The loop as it stands."""
+        """Show the current state of the loop."""
 
     def close(self) -> None:
-        """No more pictures."""
+        """End the view."""
 
 
 class PlainView:
-    """A line whenever something changes, each with the seconds since the start."""
+    """One line per change, with the seconds since the start."""
 
     def __init__(self, write: Callable[[str], None] = terminal.say, *, figures: bool = True) -> None:
         self._write = write
@@ -65,14 +65,14 @@ class PlainView:
 
 
 class LiveView:
-    """The changes scroll by above a picture of the loop."""
+    """Changes scroll above a live picture of the loop."""
 
     def __init__(self, title: str, console: Console | None = None) -> None:
         self._console = console or Console()
         self._title = title
         self._scene = Scene()
         self._started = time.monotonic()
-        self._lines = PlainView(self._above, figures=False)  # the picture has them
+        self._lines = PlainView(self._above, figures=False)  # the picture shows them
         self._live = Live(get_renderable=self._picture, console=self._console, refresh_per_second=4, transient=True)
         self._live.start()
 
@@ -81,12 +81,12 @@ class LiveView:
         self._lines.step(text)
 
     def show(self, scene: Scene) -> None:
-        """A new picture, and the changes above it."""
+        """Update the picture, and print the changes above it."""
         self._lines.show(scene)
         self._scene = scene
 
     def close(self) -> None:
-        """Take the picture away; the lines stay."""
+        """Remove the picture; the lines stay."""
         self._live.stop()
 
     def _above(self, line: str) -> None:
@@ -113,7 +113,7 @@ def _gauges(scene: Scene) -> Table:
         "pending", _bar(scene.pending or 0, scene.tasks), "?" if scene.pending is None else str(scene.pending)
     )
     table.add_row("CPUs busy", _bar(scene.cpus_used, scene.cpus_total), f"{scene.cpus_used:g} of {scene.cpus_total:g}")
-    table.add_row("tasks done", _bar(scene.finished, scene.tasks), f"{scene.finished} of {scene.tasks}")
+    table.add_row("tasks finished", _bar(scene.finished, scene.tasks), f"{scene.finished} of {scene.tasks}")
     return table
 
 
@@ -125,7 +125,7 @@ def _words(scene: Scene) -> Table:
     table = Table.grid(padding=(0, 2))
     table.add_column(min_width=LABEL_WIDTH)
     table.add_row("alerts", _states(scene.alerts))
-    table.add_row("decision", Text(shown(scene.decision)) if scene.decision else Text("none yet", style="dim"))
+    table.add_row("decision", Text(shown(scene.decision)) if scene.decision else Text("none", style="dim"))
     table.add_row("workers", _states(scene.workers[:SHOWN_WORKERS]))
     return table
 

@@ -1,4 +1,4 @@
-"""Looks at the running loop again and again, and remembers what shows for a moment only."""
+"""Polls the running loop and records what is visible only for a moment."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ if TYPE_CHECKING:
     from ray_watcher.workload.job import Job
 
 LOOK_SECONDS = 0.3
-SIGHT_SECONDS = 20.0  # the bound; it takes about five
+FIRST_SCRAPE_SECONDS = 20.0  # upper bound; it takes about 5 s
 SAMPLES_QUERY = "raycluster_pending_tasks[5m]"  # a range selector: raw samples, each with its own time
 
 
-def await_sight(stack: Stack) -> None:
-    """Wait until scaler and Prometheus see the cluster, so that the timeline shows the loop and not its start.
+def await_first_scrape(stack: Stack) -> None:
+    """Wait until scaler and Prometheus have data of the cluster, so that the timeline excludes their start.
 
-    Prometheus finds its targets some five seconds after its start. Raises `TimedOutError`.
+    Prometheus discovers its targets about 5 s after its start. Raises `TimedOutError`.
     """
-    deadline, problem = time.monotonic() + SIGHT_SECONDS, "it does not answer"
+    deadline, problem = time.monotonic() + FIRST_SCRAPE_SECONDS, "no response"
     while time.monotonic() < deadline:
         with contextlib.suppress(UnreachableError):
             snapshot = scaler_status(stack)["snapshot"]
@@ -39,7 +39,7 @@ def await_sight(stack: Stack) -> None:
                 return
             problem = snapshot["problem"] or "Prometheus has not scraped the exporter yet"
         time.sleep(LOOK_SECONDS)
-    raise TimedOutError(f"the watcher does not see the cluster after {SIGHT_SECONDS:g} s: {problem}")
+    raise TimedOutError(f"the watcher has no data of the cluster after {FIRST_SCRAPE_SECONDS:g} s: {problem}")
 
 
 def _query(stack: Stack, query: str) -> list[Any]:
@@ -48,7 +48,7 @@ def _query(stack: Stack, query: str) -> list[Any]:
 
 
 class Watch:
-    """The loop of one stack while one job runs through it."""
+    """The loop of one stack during one job."""
 
     def __init__(self, stack: Stack, job: Job, tasks: int) -> None:
         self._stack = stack
@@ -59,9 +59,9 @@ class Watch:
         self.record = Record()
 
     def until_quiet(self, view: View, deadline: float) -> Record:
-        """Show the loop until all tasks are done and all workers gone.
+        """Show the loop until all tasks are finished and all workers removed.
 
-        Raises `TimedOutError` at `deadline` (monotonic seconds), `WatcherError` where the job fails.
+        Raises `TimedOutError` at `deadline` (monotonic seconds), `WatcherError` if the job fails.
         """
         while True:
             seen = self._look()
@@ -72,13 +72,11 @@ class Watch:
                     return self.record
             self._require_job()
             if time.monotonic() > deadline:
-                raise TimedOutError(
-                    f"the loop did not come to rest in time: {seen.figures if seen else self._failures[-1]}"
-                )
+                raise TimedOutError(f"the loop did not finish in time: {seen.figures if seen else self._failures[-1]}")
             time.sleep(LOOK_SECONDS)
 
     def _look(self) -> Scene | None:
-        """None where a program did not answer this once; the deadline bounds how often."""
+        """None if a program did not answer; the deadline bounds repetitions."""
         try:
             state = get_json(f"{self._stack.url('exporter')}/state")
             status = scaler_status(self._stack)
@@ -98,8 +96,8 @@ class Watch:
         self.record.actions = status["actions"]
 
     def _is_quiet(self, seen: Scene) -> bool:
-        all_landed = all(action["outcome"] for action in self.record.actions)
-        return bool(self.record.event("done")) and not seen.workers and all_landed
+        all_finished = all(action["outcome"] for action in self.record.actions)
+        return bool(self.record.event("done")) and not seen.workers and all_finished
 
     def _require_job(self) -> None:
         if self.record.event("done"):
@@ -107,7 +105,7 @@ class Watch:
         status, message = self._job.status()
         if status in ENDED and status != "SUCCEEDED":
             lines = self._job.log().splitlines()[-10:]
-            raise WatcherError("\n".join([f"the burst's driver ended as {status}: {message}", *lines]))
+            raise WatcherError("\n".join([f"the load driver ended with {status}: {message}", *lines]))
 
     def _samples(self) -> list[tuple[float, float]]:
         try:

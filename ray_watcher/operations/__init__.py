@@ -1,1 +1,1 @@
-"""Workers by hand: the inventory, adding, draining and removing."""
+"""Operations by hand: list, add, drain and remove workers."""

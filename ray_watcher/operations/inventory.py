@@ -1,4 +1,4 @@
-"""Who is in the cluster: the provider's workers and Ray's nodes, joined by worker id."""
+"""Contents of the cluster: the provider's workers and Ray's nodes, joined by worker id."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Roster:
-    """One look at the cluster. Without a state, `problem` says why Ray could not be asked."""
+class Inventory:
+    """The cluster at one moment. Without a state, `problem` is the reason why Ray could not be asked."""
 
     provider: str
     head: HeadStatus | None
@@ -32,16 +32,16 @@ class Roster:
         return next((node for node in nodes if node.instance_id == worker.worker_id), None)
 
     def named(self, name: str) -> Worker:
-        """The worker that `name` means: an id, `worker-N`, or N. Raises `NotRunningError`."""
+        """The worker of that name: an id, `worker-N`, or N. Raises `NotRunningError`."""
         for worker in self.workers:
             if name in {worker.worker_id, f"worker-{worker.index}", str(worker.index)}:
                 return worker
         known = ", ".join(f"worker-{worker.index}" for worker in self.workers) or "none"
-        raise NotRunningError(f"there is no worker '{name}'; running: {known}")
+        raise NotRunningError(f"got worker {name!r}, wanted one of: {known}")
 
 
-def look(host: Host, cluster: RayCluster, settings: OperatorSettings) -> Roster:
-    """Ask the engine and Ray."""
+def look(host: Host, cluster: RayCluster, settings: OperatorSettings) -> Inventory:
+    """Ask the provider and Ray."""
     head = cluster.head()
     state, problem = _ray_state(host, head)
     workers = join_views(
@@ -52,12 +52,12 @@ def look(host: Host, cluster: RayCluster, settings: OperatorSettings) -> Roster:
         now=time.time(),
         join_timeout=settings.join_timeout,
     )
-    return Roster(cluster.provider.name, head, workers, state, problem)
+    return Inventory(cluster.provider.name, head, workers, state, problem)
 
 
 def _ray_state(host: Host, head: HeadStatus | None) -> tuple[ClusterState | None, str]:
     if head is None or not head.running:
-        return None, f"the head is down{': ' + head.detail if head else ''}"
+        return None, f"the head is not running{': ' + head.detail if head else ''}"
     try:
         return host.read_state(head), ""
     except WatcherError as error:

@@ -1,4 +1,4 @@
-"""Workers added and removed by hand: start, wait until Ray has them, let them go."""
+"""Launch workers by hand, wait until they have joined, stop them."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ if TYPE_CHECKING:
     from scaler.model.ports import WorkerProvider
 
 POLL_SECONDS = 0.2
-RETRIES = 3  # of a launch whose index someone else took meanwhile
-AT_ONCE = 8  # workers stopped at the same time
-STOP_GRACE_SECONDS = 5.0  # the whole cluster ends: there is no other node to drain to
+RETRIES = 3  # of a launch whose index was taken meanwhile
+AT_ONCE = 8  # workers stopped in parallel
+STOP_GRACE_SECONDS = 5.0  # the whole cluster stops: no other node can take over
 LOG_LINES = 10  # of a worker that ended before it joined
 
 
 def launch(provider: WorkerProvider, worker_type: WorkerType, count: int) -> list[Instance]:
-    """Start `count` workers, without waiting for Ray. Raises `LaunchFailedError`; earlier ones then stay."""
+    """Start `count` workers, without waiting for Ray. Raises `LaunchFailedError`; workers launched before stay."""
     return [_launch_one(provider, worker_type) for _ in range(count)]
 
 
 def _launch_one(provider: WorkerProvider, worker_type: WorkerType) -> Instance:
-    """Take the lowest free index; where a scaler or another command is quicker, or a stranger has it, the next."""
+    """Take the lowest free index; if a scaler, another command or a foreign container has it, the next."""
     refused: set[int] = set()
     while True:
         index = lowest_free_index({instance.index for instance in provider.list()} | refused)
@@ -45,7 +45,7 @@ def _launch_one(provider: WorkerProvider, worker_type: WorkerType) -> Instance:
 
 
 def remove_ended(provider: WorkerProvider) -> None:
-    """Clear away workers that ended: those of a cluster that died."""
+    """Remove workers that have ended, left from a cluster that died."""
     for worker in provider.list():
         if worker.status is InstanceStatus.EXITED:
             provider.remove(worker.worker_id, 0)
@@ -54,9 +54,9 @@ def remove_ended(provider: WorkerProvider) -> None:
 def await_joined(
     host: Host, cluster: RayCluster, head: HeadStatus, workers: Sequence[Instance], timeout: float
 ) -> None:
-    """Wait until Ray has all `workers`.
+    """Wait until all `workers` have joined Ray.
 
-    Raises `TimedOutError` after `timeout` seconds, `WatcherError` with its last lines where one ends before.
+    Raises `TimedOutError` after `timeout` seconds, `WatcherError` with the last lines of a worker that ends before.
     """
     deadline = time.monotonic() + timeout
     missing = {worker.worker_id for worker in workers}
@@ -68,10 +68,10 @@ def await_joined(
 
 
 def stop_everything(cluster: RayCluster) -> int:
-    """Stop every worker, then the head; how many workers there were.
+    """Stop every worker, then the head; returns the number of workers.
 
-    In this order a worker says goodbye in a second; one whose head is gone would wait for it in vain.
-    What cannot be stopped is told (raised) after all else is.
+    In this order a worker ends in a second; without its head it would wait for a reply. An error is raised after
+    everything else has been stopped.
     """
     workers = [instance.worker_id for instance in cluster.provider.list()]
     with ThreadPoolExecutor(AT_ONCE) as threads:
@@ -87,7 +87,7 @@ def _in_ray(host: Host, head: HeadStatus) -> set[str]:
     try:
         return {node.instance_id for node in host.read_state(head).alive}
     except NotRunningError:
-        return set()  # a head that has just started knows no node for a moment; the deadline bounds this
+        return set()  # a new head knows no node for a moment; the deadline bounds this
 
 
 def _require_up(provider: WorkerProvider, wanted: set[str]) -> None:
@@ -95,6 +95,6 @@ def _require_up(provider: WorkerProvider, wanted: set[str]) -> None:
     for worker_id in sorted(wanted):
         instance = instances.get(worker_id)
         if instance is None or instance.status is InstanceStatus.EXITED:
-            detail = instance.detail if instance else "it is gone"
+            detail = instance.detail if instance else "it no longer exists"
             lines = list(provider.logs(worker_id, tail=LOG_LINES, follow=False)) if instance else []
             raise WatcherError("\n".join([f"{worker_id} ended before it joined Ray: {detail}", *lines]))

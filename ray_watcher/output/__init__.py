@@ -1,1 +1,1 @@
-"""What the command line prints: tables, plots, plans, explanations."""
+"""Output of the command line: tables, plots, plans, explanations."""

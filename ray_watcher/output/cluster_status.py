@@ -11,7 +11,7 @@ from ray_watcher_common.state import shape_text
 
 if TYPE_CHECKING:
     from ray_watcher.cluster.base import HeadStatus
-    from ray_watcher.operations.inventory import Roster
+    from ray_watcher.operations.inventory import Inventory
     from ray_watcher_common.state import ClusterState, Node
     from scaler.model.workers import Worker
 
@@ -19,7 +19,7 @@ STATUS_VERSION = 1
 
 
 def totals(state: ClusterState) -> dict[str, dict[str, float]]:
-    """Used and total of each resource over the living nodes; Ray's marker resources (`node:...`) left out."""
+    """Used and total amount of each resource on living nodes, without Ray's markers (`node:...`)."""
     names = {name for node in state.alive for name in node.total if not name.startswith("node:")}
     return {
         name: {
@@ -31,7 +31,7 @@ def totals(state: ClusterState) -> dict[str, dict[str, float]]:
 
 
 def demand(state: ClusterState) -> list[dict[str, Any]]:
-    """What waits, by kind and shape."""
+    """Pending requests by kind and shape."""
     tasks = [{"kind": "task", "shape": shape_text(d.shape), "count": d.count} for d in state.demands]
     gangs = [
         {"kind": "gang", "shape": shape_text(b.shape), "count": b.count} for gang in state.gangs for b in gang.bundles
@@ -39,7 +39,7 @@ def demand(state: ClusterState) -> list[dict[str, Any]]:
     return tasks + gangs
 
 
-def cluster_document(cluster: str, seen: Roster) -> dict[str, Any]:
+def cluster_document(cluster: str, seen: Inventory) -> dict[str, Any]:
     """What `status-ray --json` prints."""
     state = seen.state
     return {
@@ -59,13 +59,16 @@ def _head_document(head: HeadStatus) -> dict[str, Any]:
     return {name: value for name, value in asdict(head).items() if name != "token"}
 
 
-def show_cluster(cluster: str, seen: Roster) -> None:
+def show_cluster(cluster: str, seen: Inventory) -> None:
     """Print it for people."""
     head = seen.head
     terminal.facts(
         [
             ("cluster", f"{cluster} ({seen.provider})"),
-            ("head", f"{'up' if head.running else 'down'} ({head.detail}) at {head.gcs_address}" if head else "none"),
+            (
+                "head",
+                f"{'running' if head.running else 'down'} ({head.detail}) at {head.gcs_address}" if head else "none",
+            ),
             ("dashboard", head.dashboard_url if head else "none"),
             ("workers", str(len(seen.workers))),
         ]
@@ -90,14 +93,14 @@ def _show_resources(state: ClusterState) -> None:
 
 
 def _show_demand(state: ClusterState) -> None:
-    if waiting := demand(state):
-        terminal.heading(f"Waiting for room: {state.pending}")
-        terminal.table(["kind", "shape", "count"], [[d["kind"], d["shape"], str(d["count"])] for d in waiting])
+    if pending := demand(state):
+        terminal.heading(f"Pending requests: {state.pending}")
+        terminal.table(["kind", "shape", "count"], [[d["kind"], d["shape"], str(d["count"])] for d in pending])
     else:
         terminal.heading("No pending requests")
 
 
-def _row(seen: Roster, worker: Worker) -> list[str]:
+def _row(seen: Inventory, worker: Worker) -> list[str]:
     node = seen.node(worker)
     return [
         worker.worker_id,
@@ -114,7 +117,7 @@ def _used(node: Node | None, resource: str) -> str:
     return f"{node.used(resource):g}/{node.total.get(resource, 0.0):g}" if node else "-"
 
 
-def _worker_document(seen: Roster, worker: Worker) -> dict[str, Any]:
+def _worker_document(seen: Inventory, worker: Worker) -> dict[str, Any]:
     node = seen.node(worker)
     return {
         "worker_id": worker.worker_id,

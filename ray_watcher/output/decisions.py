@@ -1,4 +1,4 @@
-"""The scaler's decisions, as its status API gives them, in few words. Pure."""
+"""The scaler's decisions from its status API, in short form. Pure."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Part:
-    """One thing that a decision does, holds back or finds impossible."""
+    """One action, held action or infeasible request of a decision."""
 
-    what: str  # `launch 2 workers`, `drain worker-1-3fa9c0`, `hold 3`, `impossible 1`
+    what: str  # `launch 2 workers`, `drain worker-1-3fa9c0`, `hold 3`, `infeasible 1`
     cause: str
     reason: str
 
 
 def parts(decision: Mapping[str, Any]) -> list[Part]:
-    """All of a decision; its actions first, those of one kind and cause together."""
+    """All parts of a decision: actions first, grouped by kind and cause."""
     held = [Part(f"hold {entry['count']}", entry["cause"], entry["reason"]) for entry in decision["held"]]
-    impossible = [
-        Part(f"impossible {entry['count']}", entry["cause"], entry["reason"]) for entry in decision["infeasible"]
+    infeasible = [
+        Part(f"infeasible {entry['count']}", entry["cause"], entry["reason"]) for entry in decision["infeasible"]
     ]
-    return [*_actions(decision["actions"]), *held, *impossible]
+    return [*_actions(decision["actions"]), *held, *infeasible]
 
 
 def _actions(actions: Iterable[Mapping[str, Any]]) -> Iterator[Part]:

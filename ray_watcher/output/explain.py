@@ -1,4 +1,4 @@
-"""Why the pool is as it is, from the scaler's status: sentences for people, a document for scripts. Pure."""
+"""Pending work and worker state from the scaler's status: sentences for people, a document for scripts. Pure."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 EXPLAIN_VERSION = 1
-NAMES_SHOWN = 4  # of workers that share one reason
+NAMES_SHOWN = 4  # workers listed by name for one reason
 FAILURE_SHOWN_SECONDS = 600.0
-BEGUN_ANEW_SHOWN_SECONDS = 3600.0
+JOURNAL_RESET_SHOWN_SECONDS = 3600.0
 PARTS = ("time", "cluster", "summary", "waiting", "workers", "limits", "cooldown", "paused", "alerts", "snapshot")
 MORE_PARTS = ("alertmanager", "anomalies", "journal", "standby")
-VERBS = {"leaving": "goes", "joining": "comes"}  # all others stay
+WORKER_STATES = {"leaving": "draining", "joining": "joining"}  # by cause; all other workers stay
 
 
 def document(status: Mapping[str, Any]) -> dict[str, Any]:
-    """What `explain --json` prints. Raises `KeyError` where the scaler is of a version that does not explain."""
+    """What `explain --json` prints. Raises `KeyError` if the scaler has another version."""
     return {"version": EXPLAIN_VERSION, **{part: status[part] for part in (*PARTS, *MORE_PARTS)}, **_held(status)}
 
 
@@ -28,12 +28,12 @@ def _held(status: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def sections(status: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
-    """Title and sentences of each section, the most important first. Raises `KeyError`, likewise."""
+    """Title and sentences of each section, the most important first. Raises `KeyError` as well."""
     return [
         ("", [*_standby(status), *status["summary"], *_journal(status), *_last_failure(status)]),
-        ("What waits", list(_waiting(status["waiting"]))),
-        ("Workers", list(_workers(status["workers"])) or ["There are none."]),
-        ("Out of the ordinary", list(_anomalies(status["anomalies"]))),
+        ("Pending work", list(_pending(status["waiting"]))),
+        ("Workers", list(_workers(status["workers"])) or ["No workers."]),
+        ("Anomalies", list(_anomalies(status["anomalies"]))),
         ("Limits and cooldowns", list(_limits(status))),
         ("Alerts", [*_alerts(status["alerts"], status["time"]), f"{status['alertmanager']['text']}."]),
         ("Snapshot", [_snapshot(status["snapshot"])]),
@@ -51,19 +51,19 @@ def show(status: Mapping[str, Any]) -> None:
 
 def _standby(status: Mapping[str, Any]) -> Iterator[str]:
     if status["standby"]:
-        yield f"This scaler stands by: {status['standby']} acts for the cluster, ask that one."
+        yield f"This scaler is on standby; {status['standby']} is the leader, ask it instead."
 
 
 def _journal(status: Mapping[str, Any]) -> Iterator[str]:
-    """A journal that had to be begun anew, for as long as that is news."""
+    """A journal that had to be recreated, for an hour after it happened."""
     begun = status["journal"]["begun_anew"]
-    if begun and status["time"] - begun["at"] < BEGUN_ANEW_SHOWN_SECONDS:
+    if begun and status["time"] - begun["at"] < JOURNAL_RESET_SHOWN_SECONDS:
         age = terminal.duration(max(0.0, status["time"] - begun["at"]))
-        yield f"The journal was begun anew {age} ago, what was before is lost: {begun['problem']}."
+        yield f"The journal was recreated {age} ago, its earlier content is lost: {begun['problem']}."
 
 
 def _anomalies(anomalies: Iterable[Mapping[str, Any]]) -> Iterator[str]:
-    """One sentence for all of one case."""
+    """One sentence per case."""
     groups: dict[tuple[str, str], list[str]] = {}
     for anomaly in anomalies:
         groups.setdefault((anomaly["case"], anomaly["rule"]), []).append(anomaly["name"])
@@ -72,7 +72,7 @@ def _anomalies(anomalies: Iterable[Mapping[str, Any]]) -> Iterator[str]:
 
 
 def _last_failure(status: Mapping[str, Any]) -> Iterator[str]:
-    """The last launch or drain, where it failed a short while ago."""
+    """The last launch, drain or removal, if it failed recently."""
     for kind in ("launch", "drain", "remove"):
         last = next((a for a in status["actions"] if a["action"] == kind and a["outcome"]), None)
         if last and last["outcome"] == "failed":
@@ -81,24 +81,21 @@ def _last_failure(status: Mapping[str, Any]) -> Iterator[str]:
                 yield f"The last {kind} failed {terminal.duration(age)} ago ({last['worker_id']}): {last['detail']}."
 
 
-def _waiting(waiting: Iterable[Mapping[str, Any]]) -> Iterator[str]:
-    for shape in waiting:
+def _pending(pending: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    for shape in pending:
         name = f"{shape['count']} x {shape['shape']}"
-        told = shape["why"] if shape["why"].startswith(f"{name} ") else f"{name}: {shape['why']}"
-        yield f"{told}. [{shape['cause']}]"
+        text = shape["why"] if shape["why"].startswith(f"{name} ") else f"{name}: {shape['why']}"
+        yield f"{text}. [{shape['cause']}]"
 
 
 def _workers(workers: Iterable[Mapping[str, Any]]) -> Iterator[str]:
-    """One sentence for all workers of one reason, in the order of the first of each."""
+    """One sentence for all workers with the same reason."""
     groups: dict[tuple[str, str], list[str]] = {}
     for worker in workers:
         groups.setdefault((worker["cause"], worker["why"]), []).append(worker["worker_id"])
     for (cause, why), names in groups.items():
-        verb = VERBS.get(cause, "stays")
-        yield f"{_named(names)} {verb if len(names) == 1 else PLURALS[verb]}: {why}. [{cause}]"
-
-
-PLURALS = {"stays": "stay", "goes": "go", "comes": "come"}
+        state = WORKER_STATES.get(cause, "")
+        yield f"{_named(names)}: {why if not state or why.startswith(state) else f'{state}, {why}'}. [{cause}]"
 
 
 def _named(names: Sequence[str]) -> str:
@@ -108,11 +105,11 @@ def _named(names: Sequence[str]) -> str:
 
 def _limits(status: Mapping[str, Any]) -> Iterator[str]:
     limits = status["limits"]
-    yield f"There may be {limits['min_workers']} to {terminal.count(limits['max_workers'], 'worker')}."
+    yield f"Workers: {limits['min_workers']} to {limits['max_workers']}."
     for way in ("up", "down"):
         cooldown = status["cooldown"][way]
-        left = f"{cooldown['remaining_seconds']:.0f} s left" if cooldown["remaining_seconds"] > 0 else "not running"
-        yield f"The cooldown for scaling {way} ({cooldown['seconds']:g} s): {left}."
+        left = f"{cooldown['remaining_seconds']:.0f} s left" if cooldown["remaining_seconds"] > 0 else "not active"
+        yield f"Cooldown for scaling {way} ({cooldown['seconds']:g} s): {left}."
 
 
 def _alerts(alerts: Sequence[Mapping[str, Any]], now: float) -> Iterator[str]:
@@ -126,13 +123,13 @@ def _alerts(alerts: Sequence[Mapping[str, Any]], now: float) -> Iterator[str]:
 
 def _alert(alert: Mapping[str, Any], now: float) -> str:
     kind = f" of type {alert['worker_type']}" if alert["worker_type"] else ""
-    step = f" by {alert['step']} whatever waits" if alert["step"] else ""
-    said = f": {alert['summary']}" if alert["summary"] else ""
+    step = f" by {alert['step']}, regardless of pending work" if alert["step"] else ""
+    summary = f": {alert['summary']}" if alert["summary"] else ""
     age = terminal.duration(max(0.0, now - alert["starts_at"]))
-    return f"{alert['name']} has permitted scaling {alert['direction']}{kind}{step} for {age}{said}."
+    return f"{alert['name']} has permitted scaling {alert['direction']}{kind}{step} for {age}{summary}."
 
 
 def _snapshot(snapshot: Mapping[str, Any]) -> str:
     if not snapshot["usable"]:
-        return f"There is none: {snapshot['problem']}."
-    return f"It is from {snapshot['source']} and {terminal.duration(snapshot['age_seconds'])} old."
+        return f"No usable snapshot: {snapshot['problem']}."
+    return f"Source {snapshot['source']}, {terminal.duration(snapshot['age_seconds'])} old."

@@ -42,15 +42,15 @@ def _seconds(value: float | None) -> str:
 
 
 def charts(history: Mapping[str, Any], width: int) -> list[str]:
-    """Workers and pending requests over time; one line where there is nothing to draw."""
+    """Workers and pending requests over time; one line if there is nothing to draw."""
     samples, since, until = history["samples"], history["since"], history["until"]
     if not samples:
-        return ["No samples of workers and demand in this time."]
+        return ["No samples in this time span."]
     since = max(since, samples[0]["at"])
     if until <= since:
-        return ["All samples of workers and demand are of one moment."]
+        return ["All samples have the same time."]
     lines = []
-    for key, title in (("workers", "Workers"), ("pending", "Requests that wait (· not known)")):
+    for key, title in (("workers", "Workers"), ("pending", "Pending requests (· unknown)")):
         series = [(sample["at"], sample[key]) for sample in samples]
         lines += [*plot.chart(title, series, since, until, width=width, height=CHART_HEIGHT), ""]
     return lines[:-1]
@@ -61,9 +61,9 @@ def show(history: Mapping[str, Any], *, with_plot: bool, width: int) -> None:
     if found := rows(history):
         terminal.table(HEADERS, found)
     else:
-        terminal.say("Nothing was done or held back in this time.")
+        terminal.say("No actions in this time span.")
     if history["truncated"]:
-        terminal.note("there is more: use --limit, --since, or filters")
+        terminal.note("output truncated; use --limit, --since or a filter")
     if with_plot:
         for line in ("", *charts(history, width)):
             terminal.say(line)

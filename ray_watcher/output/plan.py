@@ -18,7 +18,7 @@ PLAN_VERSION = 1
 
 @dataclass(frozen=True)
 class DryRun:
-    """A plan and what it was made of; `notes` say what was assumed."""
+    """A plan and its inputs; `notes` list assumptions."""
 
     observation: Observation
     policy: Policy
@@ -62,7 +62,7 @@ def document(run: DryRun) -> dict[str, Any]:
 
 
 def _grouped(plan: Plan) -> Iterator[dict[str, Any]]:
-    """Launches of one type and cause together; a drain or removal names its worker."""
+    """Launches grouped by type and cause; a drain or removal names its worker."""
     groups: dict[object, list[Action]] = {}
     for action in plan.actions:
         groups.setdefault((action.kind, action.worker_type, action.worker_id, action.cause, action.reason), []).append(
@@ -81,31 +81,33 @@ def _grouped(plan: Plan) -> Iterator[dict[str, Any]]:
 
 
 def headlines(run: DryRun) -> list[str]:
-    """What the plan rests on, in sentences."""
-    told = document(run)
-    state, policy = told["state"], told["policy"]
-    pending = "an unknown number of requests waits" if state["pending"] is None else _waiting(state["pending"])
-    permits = [f"{way}: {', '.join(sorted(set(told['alerts'][way])))}" for way in ("up", "down") if told["alerts"][way]]
-    workers, most = terminal.count(state["workers"], "worker"), terminal.count(policy["max_workers"], "worker")
+    """The inputs of the plan, in sentences."""
+    found = document(run)
+    state, policy = found["state"], found["policy"]
+    pending = "pending requests unknown" if state["pending"] is None else _pending(state["pending"])
+    permits = [
+        f"{way}: {', '.join(sorted(set(found['alerts'][way])))}" for way in ("up", "down") if found["alerts"][way]
+    ]
+    workers, limit = terminal.count(state["workers"], "worker"), terminal.count(policy["max_workers"], "worker")
     return [
         f"State from {state['from']}: {pending}; {workers} (source {state['source']}).",
-        f"Policy from {policy['from']}: at most {most} of {', '.join(policy['worker_types'])}.",
-        f"Alerts from {told['alerts']['from']} permit {'; '.join(permits) or 'nothing'}.",
-        *told["notes"],
+        f"Policy from {policy['from']}: at most {limit} of type {', '.join(policy['worker_types'])}.",
+        f"Alerts from {found['alerts']['from']} permit {'; '.join(permits) or 'nothing'}.",
+        *found["notes"],
     ]
 
 
-def _waiting(pending: int) -> str:
-    return f"{terminal.count(pending, 'request')} wait{'s' if pending == 1 else ''}" if pending else "nothing waits"
+def _pending(pending: int) -> str:
+    return terminal.count(pending, "pending request") if pending else "no pending requests"
 
 
 def rows(run: DryRun) -> list[list[str]]:
-    """What is done, held back and impossible: `what`, `cause`, `reason`."""
-    told = document(run)
-    actions = [[_what(action), action["cause"], action["reason"]] for action in told["actions"]]
-    held = [[f"hold {entry['count']}", entry["cause"], entry["reason"]] for entry in told["held"]]
-    impossible = [[f"impossible {entry['count']}", entry["cause"], entry["reason"]] for entry in told["infeasible"]]
-    return [*actions, *held, *impossible]
+    """Actions, held actions and infeasible requests: `what`, `cause`, `reason`."""
+    found = document(run)
+    actions = [[_what(action), action["cause"], action["reason"]] for action in found["actions"]]
+    held = [[f"hold {entry['count']}", entry["cause"], entry["reason"]] for entry in found["held"]]
+    infeasible = [[f"infeasible {entry['count']}", entry["cause"], entry["reason"]] for entry in found["infeasible"]]
+    return [*actions, *held, *infeasible]
 
 
 def _what(action: dict[str, Any]) -> str:
@@ -122,4 +124,4 @@ def show(run: DryRun) -> None:
     if found := rows(run):
         terminal.table(["what", "cause", "reason"], found)
     else:
-        terminal.say("Nothing to do, nothing held back.")
+        terminal.say("No action and nothing held.")

@@ -1,7 +1,7 @@
-"""What commands print: coloured tables on a terminal, aligned plain lines or JSON in a pipe.
+"""Output of all commands: coloured tables on a terminal, aligned plain lines or JSON in a pipe.
 
-All output passes through here, and much of it was written by others (alerts, labels, containers, tasks): what a
-terminal would act on is shown as text, see `ray_watcher_common.shown`.
+All output passes through this file. Text from alerts, labels, containers and tasks is escaped, so that a terminal
+never acts on it; see `ray_watcher_common.shown`.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ STYLES = {
 
 
 def on_terminal() -> bool:
-    """Whether a person watches standard output."""
+    """Whether standard output is a terminal."""
     return sys.stdout.isatty()
 
 
@@ -92,12 +92,12 @@ def _json(value: Any, indent: int | None = None) -> str:
 
 
 def styled(cell: str) -> Text:
-    """A cell, coloured if its word is a state."""
+    """A cell, coloured if it names a state."""
     return Text(shown(cell), style=STYLES.get(cell, ""))
 
 
 def rich_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
-    """The table as rich draws it; the last column takes what room is left."""
+    """The table as rich draws it; the last column takes the remaining width."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
     for number, header in enumerate(headers, start=1):
         table.add_column(header, no_wrap=number < len(headers), overflow="fold")
@@ -116,7 +116,7 @@ def plain_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print a table in the form that suits who reads it."""
+    """Print a table for a terminal or for a pipe."""
     if on_terminal():
         Console().print(rich_table(headers, rows))
     else:
@@ -124,7 +124,7 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 
 def duration(seconds: float) -> str:
-    """Seconds as people say them: `4.2 s`, `3 min 10 s`, `2 h 5 min`."""
+    """Seconds for people: `4.2 s`, `3 min 10 s`, `2 h 5 min`."""
     if seconds < 60:  # noqa: PLR2004  # a minute
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
@@ -138,7 +138,7 @@ def count(number: int, noun: str) -> str:
 
 
 def amount(value: float, resource: str = "") -> str:
-    """An amount of a resource: bytes with their unit, all else as a short number."""
+    """An amount of a resource: bytes with a unit, anything else as a short number."""
     if "memory" not in resource:
         return f"{value:g}"
     for unit in ("B", "KB", "MB"):

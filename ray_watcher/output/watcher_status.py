@@ -1,4 +1,4 @@
-"""What the watcher does and why: gathered from supervisord, Prometheus, the scaler and the logs."""
+"""State of the watcher, gathered from supervisord, Prometheus, the scaler and the logs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SHOWN_DECISIONS = 5
 
 
 def document(stack: Stack, log_lines: int) -> dict[str, Any]:
-    """What `watcher-status --json` prints. `scaler` and `alerts` are None where the program does not answer.
+    """What `watcher-status --json` prints. `scaler` and `alerts` are None if the program does not answer.
 
     Raises `NotRunningError`.
     """
@@ -35,7 +35,7 @@ def document(stack: Stack, log_lines: int) -> dict[str, Any]:
 
 
 def document_of_containers(stack: Stack, found: Sequence[ProgramContainer], log_lines: int) -> dict[str, Any]:
-    """The same where `docker compose` runs the programs. Raises `WatcherError`."""
+    """The same for programs that Docker Compose runs. Raises `WatcherError`."""
     listens: dict[str, Any] = {program.name: program.listens for program in found if program.name in stack.listens}
     logs = {program.name: list(program.lines(tail=log_lines, follow=False)) for program in found}
     there = replace(stack, addresses=replace(stack.addresses, **listens))
@@ -61,7 +61,7 @@ def _document(
 
 
 def scaler_status(stack: Stack) -> dict[str, Any]:
-    """The scaler's own account. Raises `UnreachableError`."""
+    """The scaler's status document. Raises `UnreachableError`."""
     status: dict[str, Any] = get_json(f"{stack.url('scaler')}/api/v1/status")
     return status
 
@@ -84,9 +84,8 @@ def alerts(stack: Stack) -> list[dict[str, Any]]:
 def show(status: Mapping[str, Any]) -> None:
     """Print it for people."""
     now = time.time()
-    terminal.say(
-        f"watcher of cluster '{status['cluster']}': {'up' if status['running'] else 'not all programs are up'}"
-    )
+    state = "running" if status["running"] else "not all programs are running"
+    terminal.say(f"watcher of cluster '{status['cluster']}': {state}")
     terminal.heading("Programs")
     terminal.table(
         ["program", "state", "pid", "up", "address"],
@@ -96,7 +95,7 @@ def show(status: Mapping[str, Any]) -> None:
     if status["scaler"]:
         _show_scaler(status["scaler"], now)
     else:
-        terminal.warn("the scaler does not answer")
+        terminal.warn("scaler not responding")
     for program, lines in status["logs"].items():
         if lines:
             terminal.heading(f"Log of {program} (last {len(lines)} lines)")
@@ -107,12 +106,12 @@ def show(status: Mapping[str, Any]) -> None:
 def _show_alerts(found: list[dict[str, Any]] | None) -> None:
     terminal.heading("Alerts")
     if found is None:
-        terminal.warn("Prometheus does not answer")
+        terminal.warn("Prometheus not responding")
     elif found:
         rows = [[alert["name"], alert["state"], alert["scale"] or "-", alert["summary"]] for alert in found]
         terminal.table(["alert", "state", "permits", "summary"], rows)
     else:
-        terminal.say("none pending or firing")
+        terminal.say("No pending or firing alerts.")
 
 
 def _show_scaler(scaler: Mapping[str, Any], now: float) -> None:
@@ -120,13 +119,13 @@ def _show_scaler(scaler: Mapping[str, Any], now: float) -> None:
     terminal.heading("Scaler")
     terminal.facts(
         [
-            ("workers", f"{len(scaler['workers'])} (from {limits['min_workers']} to {limits['max_workers']})"),
+            ("workers", f"{len(scaler['workers'])} (limits: {limits['min_workers']} to {limits['max_workers']})"),
             ("snapshot", _snapshot(snapshot)),
             ("cooldown", ", ".join(_cooldowns(scaler["cooldown"])) or "none"),
             ("last scale-up", ", ".join(_stages(scaler["last_scale_up"])) or "none since the scaler started"),
             *((f"scaling {way}", pause["text"]) for way, pause in scaler["paused"].items() if pause),
             *([("alertmanager", scaler["alertmanager"]["text"])] if scaler["alertmanager"]["problems"] else []),
-            *([("standby", f"{scaler['standby']} acts")] if scaler["standby"] else []),
+            *([("standby", f"leader is {scaler['standby']}")] if scaler["standby"] else []),
             *([("journal", scaler["journal"]["problem"])] if scaler["journal"]["problem"] else []),
         ]
     )
@@ -138,7 +137,7 @@ def _show_scaler(scaler: Mapping[str, Any], now: float) -> None:
     if rows:
         terminal.table(["ago", "trigger", "what", "cause", "reason"], rows)
     else:
-        terminal.say("none yet")
+        terminal.say("No decisions yet.")
 
 
 def decision_rows(decision: Mapping[str, Any], now: float) -> list[list[str]]:
@@ -149,10 +148,8 @@ def decision_rows(decision: Mapping[str, Any], now: float) -> list[list[str]]:
 
 def _snapshot(snapshot: Mapping[str, Any]) -> str:
     if not snapshot["usable"]:
-        return f"not usable: {snapshot['problem']}"
-    return (
-        f"{snapshot['pending']} requests wait for room (from {snapshot['source']}, {snapshot['age_seconds']:.1f} s old)"
-    )
+        return f"unusable: {snapshot['problem']}"
+    return f"{snapshot['pending']} pending requests (source {snapshot['source']}, {snapshot['age_seconds']:.1f} s old)"
 
 
 def _cooldowns(cooldown: Mapping[str, Any]) -> Iterable[str]:
@@ -160,7 +157,7 @@ def _cooldowns(cooldown: Mapping[str, Any]) -> Iterable[str]:
 
 
 def _stages(took: Mapping[str, float]) -> Iterable[str]:
-    """In their order, which JSON objects do not keep."""
+    """In their order, which JSON does not guarantee."""
     return (f"{stage.replace('_', ' ')} {took[stage]:.2f} s" for stage in (*STAGES, DEMAND_TO_WORKER) if stage in took)
 
 

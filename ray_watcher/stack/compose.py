@@ -1,6 +1,6 @@
-"""The watcher's programs where `docker compose` runs them: found by their labels, wherever the Compose file is.
+"""The watcher's programs as containers of Docker Compose, found by their labels.
 
-`ray-watcher.program` names one, `ray-watcher.listen` says where it answers on this machine.
+`ray-watcher.program` is the program's name, `ray-watcher.listen` its address on this machine.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ STOP_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class ProgramContainer:
-    """One program."""
+    """One program in a container."""
 
     engine: Engine
     container: Container
@@ -45,11 +45,11 @@ class ProgramContainer:
 
     @property
     def running(self) -> bool:
-        """Whether it is up."""
+        """Whether it is running."""
         return self.container.running(time.time())
 
     def token(self) -> str | None:
-        """What it wants of whoever tells it to do something. Raises `WatcherError`."""
+        """The token that its API requires. Raises `WatcherError`."""
         path = self.container.labels.get(TOKEN_PATH_LABEL)
         try:
             return self.engine.read(self.container.id, path) if path else None
@@ -57,7 +57,7 @@ class ProgramContainer:
             raise WatcherError(str(error)) from error
 
     def state(self) -> ProgramState:
-        """The same in supervisord's words."""
+        """Its state in supervisord's terms."""
         word = "RUNNING" if self.running else "EXITED"
         detail = f"container {self.container.name}: {self.container.status}"
         return ProgramState(self.name, word, None, self.container.created_at, detail)
@@ -78,7 +78,7 @@ class ProgramContainer:
 
 
 def find(cluster: str) -> Sequence[ProgramContainer]:
-    """Those of the cluster, ended ones too. Raises `WatcherError`."""
+    """The program containers of the cluster, including ended ones. Raises `WatcherError`."""
     engine = Engine()
     try:
         listed = engine.containers([f"{CLUSTER_LABEL}={cluster}", PROGRAM_LABEL])

@@ -1,4 +1,4 @@
-"""Start and stop a stack: all of its programs ready, or nothing of it left. Every wait is bounded."""
+"""Start and stop a stack: either all programs are ready, or all are stopped. Every wait is bounded."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ if TYPE_CHECKING:
     from ray_watcher.stack.stack import Stack
     from ray_watcher.stack.supervisord import Program
 
-READY_TIMEOUT_SECONDS = 30.0  # all four are up in about 3 s on 2 idle cores
-STOP_SECONDS = 20.0  # all are told at once, and killed after their own 10 s
+READY_TIMEOUT_SECONDS = 30.0  # the four programs need about 3 s on 2 idle cores
+STOP_SECONDS = 20.0  # all get SIGTERM at once, and are killed after 10 s
 ORPHAN_GRACE_SECONDS = 5.0  # for programs whose supervisord was killed
 POLL_SECONDS = 0.1
-ALREADY = "the watcher is running already; stop it with: ray-watcher stop-watcher"
+ALREADY = "the watcher is already running; stop it with: ray-watcher stop-watcher"
 CULPRIT_LINES = 12  # of the log of a program that did not start
-GONE = frozenset({"STOPPED", "BACKOFF", "EXITED", "FATAL", "UNKNOWN"})  # not on the way to RUNNING
+GONE = frozenset({"STOPPED", "BACKOFF", "EXITED", "FATAL", "UNKNOWN"})  # not becoming RUNNING
 LISTEN_VARIABLES = {
     "exporter": variable("exporter_listen"),
     "prometheus": variable("prometheus_listen"),
@@ -43,15 +43,15 @@ LISTEN_VARIABLES = {
 
 
 def start(stack: Stack, programs: Sequence[Program]) -> None:
-    """Start `programs` and wait until each answers; on any error, or Ctrl-C, all that was started is stopped.
+    """Start `programs` and wait until each answers; on any error, or Ctrl-C, stop all of them.
 
-    Raises `AlreadyRunningError`, `PortTakenError`, `TimedOutError`, or `WatcherError` with the last lines of
+    Raises `AlreadyRunningError`, `PortTakenError`, `TimedOutError`, or `WatcherError` with the last log lines of
     the program that ended.
     """
     with _alone(stack):
         if stack.supervisor.state().running:
             raise AlreadyRunningError(ALREADY)
-        _end(stack)  # the programs of a supervisord that was killed: they hold the ports
+        _end(stack)  # programs of a killed supervisord still hold the ports
         _require_free_ports(stack)
         logs = {program.name: Log(stack.log(program.name), size(stack.log(program.name))) for program in programs}
         try:
@@ -63,7 +63,7 @@ def start(stack: Stack, programs: Sequence[Program]) -> None:
 
 
 def stop(stack: Stack) -> None:
-    """Stop supervisord and all it runs. Raises `NotRunningError` where nothing of it is there."""
+    """Stop supervisord and all its programs. Raises `NotRunningError` if none is running."""
     with _alone(stack):
         if not stack.supervisor.members():
             raise NotRunningError("the watcher is not running")
@@ -71,7 +71,7 @@ def stop(stack: Stack) -> None:
 
 
 def _end(stack: Stack) -> None:
-    """Supervisord stops its programs by itself on SIGTERM; where it is gone, they are asked one by one."""
+    """Supervisord stops its programs on SIGTERM; if it is dead, they are stopped one by one."""
     if not stack.supervisor.state().running:
         orphans = stack.supervisor.members()
         processes.terminate(orphans)
@@ -83,12 +83,12 @@ def _end(stack: Stack) -> None:
 
 @contextlib.contextmanager
 def _alone(stack: Stack) -> Iterator[None]:
-    """Two commands at once would each see half of what the other does."""
+    """Exclude a second command: each would see half of what the other does."""
     with contextlib.ExitStack() as held:
         try:
             held.enter_context(exclusive(stack.directory / "lock", timeout_seconds=0))
         except TimeoutError:
-            raise AlreadyRunningError("another command is starting or stopping this watcher at the moment") from None
+            raise AlreadyRunningError("another command is starting or stopping this watcher") from None
         yield
 
 
@@ -96,8 +96,8 @@ def _require_free_ports(stack: Stack) -> None:
     for program, address in stack.listens.items():
         if holder := processes.port_taken(*split_host_port(address)):
             raise PortTakenError(
-                f"{program} needs {address}, which {holder} holds; "
-                f"stop that, or set {LISTEN_VARIABLES[program]} to another HOST:PORT"
+                f"{program} needs {address}, which is held by {holder}; "
+                f"stop that process, or set {LISTEN_VARIABLES[program]} to another HOST:PORT"
             )
 
 
@@ -112,28 +112,28 @@ def _launch(stack: Stack, programs: Sequence[Program]) -> None:
 
 @dataclass(frozen=True)
 class Log:
-    """The log of a program, which goes on from earlier runs at `begin`."""
+    """The log of a program; this run starts at byte `begin`."""
 
     path: Path
     begin: int
 
     def after(self, message: str) -> str:
-        """The message, and this run's last lines."""
+        """The message, and the last lines of this run."""
         return "\n".join([message, f"last lines of {self.path}:", *last_lines(self.path, CULPRIT_LINES, self.begin)])
 
 
 def _await_ready(stack: Stack, programs: Sequence[Program], logs: Mapping[str, Log]) -> None:
-    """All answer, and have been up for the second after which supervisord calls them RUNNING."""
+    """Wait until all answer and supervisord reports them RUNNING (up for one second)."""
     deadline = time.monotonic() + READY_TIMEOUT_SECONDS
-    while waiting := _not_ready(stack, programs, logs):
+    while missing := _not_ready(stack, programs, logs):
         if time.monotonic() > deadline:
-            names = ", ".join(program.name for program in waiting)
-            raise TimedOutError(logs[waiting[0].name].after(f"{names} not ready after {READY_TIMEOUT_SECONDS:g} s"))
+            names = ", ".join(program.name for program in missing)
+            raise TimedOutError(logs[missing[0].name].after(f"{names} not ready after {READY_TIMEOUT_SECONDS:g} s"))
         time.sleep(POLL_SECONDS)
 
 
 def _not_ready(stack: Stack, programs: Sequence[Program], logs: Mapping[str, Log]) -> list[Program]:
-    """Raises `WatcherError` where one of them, or supervisord itself, has ended."""
+    """Raises `WatcherError` if one of them, or supervisord, has ended."""
     if not stack.supervisor.state().running:
         raise WatcherError(
             "\n".join(["supervisord ended; its last lines:", *stack.supervisor.lines(tail=CULPRIT_LINES)])
@@ -141,7 +141,7 @@ def _not_ready(stack: Stack, programs: Sequence[Program], logs: Mapping[str, Log
     try:
         states = {program.name: program for program in supervisord.states(stack.directory)}
     except SilentError:
-        return list(programs)  # it has not opened its socket yet; the deadline bounds this
+        return list(programs)  # its socket is not open yet; the deadline bounds this
     for program in states.values():
         if program.state in GONE:
             raise WatcherError(logs[program.name].after(f"{program.name} did not start: {program.detail}"))

@@ -155,7 +155,7 @@ def write_monitoring(directory: Path, addresses: Addresses, shipped: Path = SHIP
     """Write `prometheus.yml` and `alertmanager.yml` for `addresses` into `directory`, replacing older ones.
 
     Rules, templates and other files that they name are used where they are. Raises `MissingError` if the shipped files
-    are not beside the package, `UnusableFileError` if one is no YAML.
+    are missing, `UnusableFileError` if one is not YAML.
     """
     if not (shipped / "prometheus.yml").is_file():
         raise MissingError(f"no prometheus.yml in {shipped}; the installation is incomplete, install ray-watcher again")
@@ -180,7 +180,7 @@ def rendered(source: Path, shown: str, addresses: Addresses) -> str:
 
 
 def prometheus_command(directory: Path, addresses: Addresses, data: Path, log_level: str = "info") -> list[str]:
-    """The command line of Prometheus on what `write_monitoring` wrote. Raises `MissingError` where it is not here."""
+    """The command line of Prometheus on what `write_monitoring` wrote. Raises `MissingError` if it is not installed."""
     return [
         _program("prometheus", package="prometheus"),
         f"--config.file={directory / 'prometheus.yml'}",
@@ -194,7 +194,7 @@ def prometheus_command(directory: Path, addresses: Addresses, data: Path, log_le
 
 
 def alertmanager_command(directory: Path, addresses: Addresses, data: Path, log_level: str = "info") -> list[str]:
-    """The command line of Alertmanager, likewise; it stands alone, without gossip."""
+    """The command line of Alertmanager, without clustering. Raises `MissingError` if it is not installed."""
     return [
         _program("prometheus-alertmanager", "alertmanager", package="prometheus-alertmanager"),
         f"--config.file={directory / 'alertmanager.yml'}",

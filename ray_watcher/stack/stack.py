@@ -1,7 +1,7 @@
 """The watcher's four programs as one value: exporter, Prometheus, Alertmanager and scaler.
 
-A `Stack` is only addresses, a directory and an environment, so that a second one (the demo's) can run beside
-a user's. `stack_control` starts and stops it.
+A `Stack` consists of addresses, a directory and an environment, so that a second one (the demo's) can run at the
+same time. `control` starts and stops it.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-TOKEN_FILE = "token"  # noqa: S105  # its name, not what it holds
-MADE_TOKEN_FILE = "webhook-token"  # noqa: S105  # likewise: one that nobody gave, made on the first start
+TOKEN_FILE = "token"  # noqa: S105  # a file name, not a secret
+MADE_TOKEN_FILE = "webhook-token"  # noqa: S105  # a file name; holds the token made on the first start if none is set
 START_IT = "start it with: ray-watcher start-watcher"
 
 
 @dataclass(frozen=True)
 class Stack:
-    """Where the four programs listen, keep their files, and the settings they are given."""
+    """Addresses, directory and settings of the four programs."""
 
     directory: Path
     addresses: monitoring.Addresses = field(default_factory=monitoring.Addresses)
@@ -36,7 +36,7 @@ class Stack:
 
     @property
     def listens(self) -> dict[str, str]:
-        """`HOST:PORT` by program, in the order in which they start."""
+        """`HOST:PORT` by program, in starting order."""
         return {
             "exporter": self.addresses.exporter,
             "prometheus": self.addresses.prometheus,
@@ -46,16 +46,16 @@ class Stack:
 
     @property
     def supervisor(self) -> Detached:
-        """The supervisord that keeps them running."""
+        """The supervisord that keeps the programs running."""
         return Detached(self.directory / "supervisord")
 
     @property
     def token_file(self) -> Path:
-        """Where Alertmanager reads a token of the environment; there while the stack is up."""
+        """The file from which Alertmanager reads a token of the environment; exists while the stack runs."""
         return self.directory / TOKEN_FILE
 
     def token(self) -> str | None:
-        """What the scaler wants of whoever tells it to do something; None where nothing was written yet."""
+        """The token that the scaler's API requires; None if none was written yet."""
         file = self.addresses.token_file
         return file.read_text(encoding="utf-8").strip() if file and file.exists() else None
 
@@ -69,11 +69,11 @@ class Stack:
 
 
 def stack_of(settings: OperatorSettings, **environment: str) -> Stack:
-    """The stack that the settings describe; `environment` is added to what its programs are given."""
+    """The stack that the settings describe; `environment` is added to that of its programs."""
     directory = settings.state_dir.expanduser().resolve()
     watcher = directory / "watcher" / settings.cluster
     token_file = settings.token_file or watcher / (TOKEN_FILE if settings.token else MADE_TOKEN_FILE)
-    told = {
+    passed = {
         variable("state_dir"): str(directory),
         variable("exporter_url"): f"http://{settings.exporter_listen}",
         variable("alertmanager_url"): settings.alertmanager_url or f"http://{settings.alertmanager_listen}",
@@ -92,14 +92,14 @@ def stack_of(settings: OperatorSettings, **environment: str) -> Stack:
             token_file=token_file,
             ray_token_file=None if settings.ray_auth_mode == "disabled" else settings.ray_token_file,
         ),
-        environment={**as_environment(settings), **told, variable("token_file"): str(token_file), **environment},
+        environment={**as_environment(settings), **passed, variable("token_file"): str(token_file), **environment},
     )
 
 
 def programs_of(stack: Stack) -> tuple[Program, ...]:
-    """The four programs, in the order in which they start; writes what Prometheus and Alertmanager read.
+    """The four programs, in starting order; writes the configuration of Prometheus and Alertmanager.
 
-    Raises `MissingError` where one of them is not on this machine.
+    Raises `MissingError` if one of them is not installed.
     """
     directory = stack.directory / "monitoring"
     monitoring.write_monitoring(directory, stack.addresses)
@@ -116,9 +116,9 @@ def programs_of(stack: Stack) -> tuple[Program, ...]:
 
 
 def write_token(stack: Stack) -> None:
-    """The webhook's token in a file for our eyes only, which scaler and Alertmanager read.
+    """Write the webhook's token to a private file, which scaler and Alertmanager read.
 
-    It holds the token of the environment; without one, a token made on the first start, and kept.
+    It is the token of the environment; without one, a token made on the first start and kept.
     """
     if (token := stack.environment.get(variable("token"))) and stack.addresses.token_file == stack.token_file:
         secret_files.write(stack.token_file, token)

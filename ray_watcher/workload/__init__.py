@@ -1,1 +1,1 @@
-"""Real Ray tasks for the cluster: the job, and the driver that runs inside of it."""
+"""Real Ray tasks for the cluster: the job, and the driver that runs in it."""

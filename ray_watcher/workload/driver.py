@@ -1,11 +1,10 @@
-"""The load driver: it runs inside the cluster, as a Ray job, so that its Ray and Python always match.
+"""The load driver. It runs in the cluster as a Ray job, so that its Ray and Python versions always match.
 
-Its text is sent to the cluster (see `load`), hence nothing but the standard library and Ray. Arguments: tasks,
-CPUs and GPUs of each, seconds each holds them. It prints JSON lines, all times in unix seconds, and exits 1 if a
-task failed:
+Its source is sent to the cluster (see `job`), so it imports only the standard library and Ray. Arguments: number of
+tasks, CPUs, GPUs and seconds per task. It prints JSON lines, all times in unix seconds, and exits 1 if a task failed:
 
     {"event": "submitted", "at": ..., "tasks": 12}
-    {"event": "progress", "at": ..., "finished": 3, "failed": 0, "tasks": 12}       whenever that changes
+    {"event": "progress", "at": ..., "finished": 3, "failed": 0, "tasks": 12}       on every change
     {"event": "node", "node_id": "...", "instance_id": "worker-1-...", "first_start": ..., "tasks": 4}
     {"event": "done", "at": ..., "finished": 12, "failed": 0, "tasks": 12}
 
@@ -26,21 +25,21 @@ import ray
 LOOK_SECONDS = 0.5
 
 
-def tell(event: str, **facts: object) -> None:
+def emit(event: str, **facts: object) -> None:
     """Print one event."""
     sys.stdout.write(json.dumps({"event": event, **facts}) + "\n")
     sys.stdout.flush()
 
 
 def hold(seconds: float) -> tuple[str, str, float]:
-    """One task: hold the resources, burn nothing; says where and when it started."""
+    """One task: hold the resources without using them; returns node, worker id and start time."""
     started = time.time()
     time.sleep(seconds)
     return ray.get_runtime_context().get_node_id(), os.environ.get("RAY_CLOUD_INSTANCE_ID", ""), started
 
 
 class Tally:
-    """What the finished tasks told."""
+    """Counts of finished tasks."""
 
     def __init__(self, tasks: int) -> None:
         self.tasks = tasks
@@ -50,11 +49,11 @@ class Tally:
 
     @property
     def finished(self) -> int:
-        """Tasks that ended well."""
+        """Tasks that succeeded."""
         return sum(self.by_node.values())
 
     def add(self, result: ray.ObjectRef[tuple[str, str, float]]) -> None:
-        """Count one task that ended."""
+        """Count one ended task."""
         try:
             node_id, instance_id, started = ray.get(result)
         except ray.exceptions.RayError:
@@ -70,22 +69,22 @@ class Tally:
 
 
 def main(tasks: int, num_cpus: float, num_gpus: float, seconds: float) -> int:
-    """Submit, wait, tell; the exit code."""
+    """Submit the tasks, wait for them and print events; returns the exit code."""
     ray.init(log_to_driver=False, logging_level=logging.WARNING)
     task = ray.remote(hold).options(num_cpus=num_cpus, num_gpus=num_gpus)
     submitted_at = time.time()
-    waiting = [task.remote(seconds) for _ in range(tasks)]
-    tell("submitted", at=submitted_at, tasks=tasks)
+    pending = [task.remote(seconds) for _ in range(tasks)]
+    emit("submitted", at=submitted_at, tasks=tasks)
     tally = Tally(tasks)
-    while waiting:
-        ended, waiting = ray.wait(waiting, num_returns=len(waiting), timeout=LOOK_SECONDS)
+    while pending:
+        ended, pending = ray.wait(pending, num_returns=len(pending), timeout=LOOK_SECONDS)
         for result in ended:
             tally.add(result)
         if ended:
-            tell("progress", **tally.facts())
+            emit("progress", **tally.facts())
     for node, count in tally.by_node.items():
-        tell("node", node_id=node[0], instance_id=node[1], first_start=tally.first_start[node], tasks=count)
-    tell("done", **tally.facts())
+        emit("node", node_id=node[0], instance_id=node[1], first_start=tally.first_start[node], tasks=count)
+    emit("done", **tally.facts())
     return 1 if tally.failed else 0
 
 

@@ -1,7 +1,7 @@
-"""Submit the load driver as a Ray job over the dashboard's HTTP API, and follow what it tells.
+"""Submit the load driver as a Ray job over the dashboard's HTTP API, and follow its events.
 
 The API is Ray's Jobs REST API: POST /api/jobs/, GET /api/jobs/ID, GET /api/jobs/ID/logs, POST /api/jobs/ID/stop.
-No Ray import and no `ray://` here: those need the cluster's exact Ray and Python version.
+It uses neither Ray nor `ray://`, which need the cluster's exact Ray and Python version.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ray_watcher_common.ray_auth import NO_TOKEN, RayToken
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-CONNECT_SECONDS, SUBMIT_SECONDS = 3.0, 60.0  # a submission answers once the job's supervisor actor is placed
+CONNECT_SECONDS, SUBMIT_SECONDS = 3.0, 60.0  # a submission returns when the job's supervisor actor is placed
 POLL_SECONDS = 0.5
 ENDED = frozenset({"SUCCEEDED", "FAILED", "STOPPED"})  # ray.dashboard.modules.job.common.JobStatus
 REFUSED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})  # no token, or a wrong one
@@ -33,7 +33,7 @@ Event = dict[str, Any]
 
 @dataclass(frozen=True)
 class Load:
-    """`tasks` tasks that each hold CPUs and GPUs for `seconds`."""
+    """`tasks` tasks, each holding CPUs and GPUs for `seconds`."""
 
     tasks: int = 10
     num_cpus: float = 1
@@ -42,7 +42,7 @@ class Load:
 
     @property
     def entrypoint(self) -> str:
-        """The shell command that runs the driver inside the cluster."""
+        """The shell command that runs the driver in the cluster."""
         text = (resources.files("ray_watcher.workload") / "driver.py").read_text(encoding="utf-8")
         figures = (self.tasks, self.num_cpus, self.num_gpus, self.seconds)
         return shlex.join(["python", "-c", text, *(str(figure) for figure in figures)])
@@ -57,16 +57,16 @@ class Job:
     token: RayToken = NO_TOKEN
 
     def status(self) -> tuple[str, str]:
-        """Ray's word for the job's state, and its message."""
+        """The job's state in Ray's terms, and its message."""
         document = self._call("GET", "", wanted="status")
         return document["status"], document.get("message") or ""
 
     def log(self) -> str:
-        """All that the driver printed so far."""
+        """The driver's output so far."""
         return str(self._call("GET", "/logs", wanted="logs")["logs"])
 
     def stop(self) -> None:
-        """End the job and its tasks."""
+        """Stop the job and its tasks."""
         self._call("POST", "/stop", wanted="stopped")
 
     def _call(self, method: str, path: str, *, wanted: str) -> dict[str, Any]:
@@ -81,25 +81,27 @@ def submit(api: str, load: Load, token: RayToken = NO_TOKEN) -> Job:
 
 
 def events(log: str) -> list[Event]:
-    """The driver's events among all lines of the job's log; a line that is not whole yet is left out."""
+    """The driver's events in the job's log, without an incomplete last line."""
     return [event for line in log.splitlines() if (event := _event(line))]
 
 
 def follow(job: Job, timeout: float) -> Iterator[Event]:
-    """Each event as it comes, until the job ends.
+    """Each new event, until the job ends.
 
-    Raises `TimedOutError` after `timeout` seconds, `WatcherError` where tasks or the driver failed.
+    Raises `TimedOutError` after `timeout` seconds, `WatcherError` if tasks or the driver failed.
     """
-    deadline, told = time.monotonic() + timeout, 0
+    deadline, yielded = time.monotonic() + timeout, 0
     while True:
         status, message = job.status()
-        known = events(job.log())  # read after the status: an ended job's log is complete
-        yield from known[told:]
-        told = len(known)
+        known = events(job.log())  # after the status, so that an ended job's log is complete
+        yield from known[yielded:]
+        yielded = len(known)
         if status in ENDED:
             return _judge(job, status, message, known)
         if time.monotonic() > deadline:
-            raise TimedOutError(f"the load is not done after {timeout:g} s; it goes on as job {job.submission_id}")
+            raise TimedOutError(
+                f"the tasks are not finished after {timeout:g} s; they continue as job {job.submission_id}"
+            )
         time.sleep(POLL_SECONDS)
 
 
@@ -109,7 +111,7 @@ def _judge(job: Job, status: str, message: str, known: list[Event]) -> None:
     if done := next((event for event in known if event["event"] == "done"), None):
         raise WatcherError(f"{done['failed']} of {done['tasks']} tasks failed")
     tail = "\n".join(job.log().splitlines()[-LOG_TAIL_LINES:])
-    raise WatcherError(f"the load's driver ended as {status}: {message}\n{tail}")
+    raise WatcherError(f"the load driver ended with {status}: {message}\n{tail}")
 
 
 def _event(line: str) -> Event | None:
@@ -123,27 +125,29 @@ def _event(line: str) -> Event | None:
 
 
 def _call(method: str, url: str, token: RayToken, body: Event | None = None, *, wanted: str) -> dict[str, Any]:
-    """Ray's reply, a JSON object that has `wanted`."""
+    """Ray's reply, a JSON object with the key `wanted`."""
     try:
         with requests.Session() as session:
-            session.trust_env = False  # a proxy of the environment is not meant for the cluster
+            session.trust_env = False  # the cluster is never behind a proxy
             reply = session.request(
                 method, url, json=body, timeout=(CONNECT_SECONDS, SUBMIT_SECONDS), headers=token.headers()
             )
     except requests.ConnectionError:
         raise NotRunningError(
-            f"Ray's dashboard does not answer at {url}; start it with: ray-watcher start-ray"
+            f"Ray's dashboard is not responding at {url}; start Ray with: ray-watcher start-ray"
         ) from None
     except requests.Timeout:
         raise TimedOutError(f"Ray's dashboard did not answer {method} {url} within {SUBMIT_SECONDS:g} s") from None
     if reply.status_code in REFUSED:
         raise WatcherError(f"Ray refused {method} {url}: {reply.text.strip()[-200:]}; set RAY_AUTH_TOKEN_PATH")
-    if not reply.ok and "html" not in reply.headers.get("Content-Type", ""):  # Ray refuses in plain text
+    if not reply.ok and "html" not in reply.headers.get("Content-Type", ""):  # Ray's errors are plain text
         raise WatcherError(f"Ray refused {method} {url}: HTTP {reply.status_code}: {reply.text.strip()[-500:]}")
     try:
         document = reply.json()
     except ValueError:
         document = None
     if not isinstance(document, dict) or wanted not in document:
-        raise WatcherError(f"{url} is no Ray dashboard: got {reply.text.strip()[:80]!r}, wanted JSON with {wanted!r}")
+        raise WatcherError(
+            f"{url} is not a Ray dashboard: got {reply.text.strip()[:80]!r}, wanted JSON with {wanted!r}"
+        )
     return document

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ray_watcher.cluster.base import HeadStatus
-from ray_watcher.operations.inventory import Roster
+from ray_watcher.operations.inventory import Inventory
 from ray_watcher.output.cluster_status import cluster_document
 from ray_watcher_common.ray_auth import RayToken
 from scaler.providers.docker import TOKEN_PATH, DockerProvider
@@ -85,5 +85,5 @@ def test_a_secret_is_not_shown_by_what_carries_it(docker_world: DockerWorld) -> 
     head = HeadStatus(running=True, detail="", started_at=0, gcs_address="", dashboard_url="", token=TOKEN)
     spec = docker_provider(docker_world)._spec(request())  # noqa: SLF001
 
-    document = cluster_document("one", Roster("docker", head, (), None))
+    document = cluster_document("one", Inventory("docker", head, (), None))
     assert TOKEN not in json.dumps(document) + repr((head, spec, RayToken(TOKEN), TYPE))

@@ -146,7 +146,7 @@ def test_a_head_that_never_answers_is_given_up_and_leaves_nothing(
     cluster: ProcessCluster, options: HeadOptions, ray: Callable[[str], None], tmp_path: Path
 ) -> None:
     ray("#!/bin/sh\necho starting; exec sleep 300\n")
-    with pytest.raises(TimedOutError, match=r"GCS does not answer after 0\.3 s"):
+    with pytest.raises(TimedOutError, match=r"GCS .* 0\.3 s"):
         cluster.start_head(options, timeout_seconds=0.3)
     assert leftovers(tmp_path) == []
 
@@ -198,6 +198,6 @@ def test_a_torn_record_is_told_by_its_file(cluster: ProcessCluster, tmp_path: Pa
     record.parent.mkdir(parents=True)
     record.write_text("")
 
-    with pytest.raises(WatcherError, match=r"record\.json is no head's record .*; remove .*head/one"):
+    with pytest.raises(WatcherError, match=r"record\.json .*; remove .*head/one"):
         cluster.head()
     record.unlink()

@@ -73,15 +73,14 @@ def test_the_status_lists_them_and_says_who_does_not_answer(world: World) -> Non
 def test_one_that_compose_runs_is_running_already(world: World) -> None:
     result = world.run("start-watcher")
 
-    assert (result.exit_code, "running already; stop it with: ray-watcher stop-watcher" in result.stderr) == (3, True)
+    assert (result.exit_code, "ray-watcher stop-watcher" in result.stderr) == (3, True)
 
 
 def test_people_see_the_same(world: World) -> None:
     shown = world.run("watcher-status")
 
-    assert "not all programs are up" in shown.stdout
     assert "grafana" in shown.stdout
-    assert "the scaler does not answer" in shown.stderr
+    assert "scaler" in shown.stderr
 
 
 def test_the_scalers_token_is_read_from_its_container(world: World) -> None:

@@ -61,7 +61,7 @@ def test_a_saved_state_is_planned_and_what_is_assumed_is_said() -> None:
     result = World().run("plan", "--state", str(STATE))
 
     assert (result.exit_code, result.stderr) == (0, "")
-    assert "the plan assumes that RayPendingTasks permits scaling up" in result.stdout
+    assert "RayPendingTasks" in result.stdout
     assert "no_worker_type_fits" in result.stdout
 
 
@@ -129,9 +129,9 @@ def test_without_a_file_the_plan_is_the_live_clusters_by_the_scalers_own_account
 def test_without_a_scaler_the_live_plan_says_what_it_does_not_know(monkeypatch: pytest.MonkeyPatch) -> None:
     with answering(state=json.loads(STATE.read_text())) as (address, _):
         at(monkeypatch, address)
-        result = World().run("plan")
+        document = json.loads(World().run("plan", "--format", "json").stdout)
 
-    assert (result.exit_code, "The scaler does not answer" in result.stdout) == (0, True)
+    assert (len(document["notes"]), document["policy"]["from"]) == (2, "the settings")
 
 
 def test_without_file_or_exporter_there_is_no_plan() -> None:
@@ -148,7 +148,6 @@ def test_explain_says_what_the_golden_file_says(monkeypatch: pytest.MonkeyPatch)
         at(monkeypatch, address)
         text, document = World().run("explain").stdout, World().run("explain", "--json").stdout
 
-    assert text.splitlines()[0] == "12 requests wait, some of them until the cooldown ends."
     assert text.strip() in (GOLDEN / "explain.txt").read_text()
     assert json.loads(document) == json.loads(json.dumps(explain.document(BURST.status())))
 
@@ -164,7 +163,7 @@ def test_explain_with_another_versions_scaler_says_so(monkeypatch: pytest.Monkey
         at(monkeypatch, address)
         result = World().run("explain")
 
-    assert (result.exit_code, "another version" in result.stderr) == (1, True)
+    assert (result.exit_code, result.stdout, "version" in result.stderr) == (1, "", True)
 
 
 def test_a_launch_that_failed_a_moment_ago_is_told_at_the_top() -> None:
@@ -172,7 +171,8 @@ def test_a_launch_that_failed_a_moment_ago_is_told_at_the_top() -> None:
     status = {**SITUATIONS["nothing waits"].status()}
     status["actions"] = [{**failed, "finished_at": status["time"] - 30}]
 
-    assert explain.sections(status)[0][1][-1] == ("The last launch failed 30.0 s ago (worker-1-00000a): host full.")
+    told = explain.sections(status)[0][1][-1]
+    assert all(part in told for part in ("30.0 s", "worker-1-00000a", "host full"))
 
 
 # --- history -----------------------------------------------------------------------------------------
@@ -225,7 +225,7 @@ def test_the_running_scaler_is_asked_with_the_filters(monkeypatch: pytest.Monkey
         at(monkeypatch, address)
         result = World().run("history", "--worker", "worker-3", "--cause", "cooldown", "--limit", "7")
 
-    assert "Nothing was done or held back" in result.stdout
+    assert (result.exit_code, len(result.stdout.splitlines())) == (0, 1)
     query = parse_qs(urlsplit(asked[0]).query)
     assert (query["worker"], query["cause"], query["limit"]) == (["worker-3"], ["cooldown"], ["7"])
 
@@ -233,7 +233,7 @@ def test_the_running_scaler_is_asked_with_the_filters(monkeypatch: pytest.Monkey
 def test_history_without_scaler_and_journal_is_not_running() -> None:
     result = World().run("history")
 
-    assert (result.exit_code, "there is no journal" in result.stderr) == (4, True)
+    assert (result.exit_code, "journal" in result.stderr) == (4, True)
 
 
 @pytest.mark.parametrize(

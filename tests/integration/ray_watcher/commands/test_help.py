@@ -76,7 +76,7 @@ def test_exit_codes_are_told_and_all_different() -> None:
         pytest.param(["start-ray", "--object-store-memory", "1MB"], "--object-store-memory", id="less-than-Ray-takes"),
         pytest.param(["start-ray", "--provider", "cloud"], "docker", id="unknown-provider"),
         pytest.param(["start-watcher", "--cooldown", "-1"], "--cooldown", id="negative-time"),
-        pytest.param(["pause", "--reason", "x", "--until", "25:99"], "wanted for example 18:30", id="no-time"),
+        pytest.param(["pause", "--reason", "x", "--until", "25:99"], "25:99", id="no-time"),
         pytest.param(["load", "--num-tasks", "0"], "--num-tasks", id="no-tasks"),
         pytest.param(["fly"], "fly", id="unknown-verb"),
     ],

@@ -43,7 +43,7 @@ def test_a_program_that_never_ran_has_no_log() -> None:
 
 def test_a_program_of_docker_compose_alone_is_told_as_such() -> None:
     result = World().run("logs-ray", "--service", "grafana")
-    assert (result.exit_code, "grafana runs with docker compose only" in result.stderr) == (4, True)
+    assert (result.exit_code, "grafana" in result.stderr) == (4, True)
 
 
 def test_an_unknown_service_is_wrong_usage_and_the_known_ones_are_told() -> None:

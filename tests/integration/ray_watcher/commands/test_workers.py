@@ -70,7 +70,7 @@ def test_a_worker_that_does_not_join_is_removed_again() -> None:
 def test_remove_worker_drains_through_ray_before_it_stops(name: str) -> None:
     world = World().with_head(workers=3)
     result = world.run("remove-worker", name)
-    assert (result.exit_code, result.stdout) == (0, "worker-2-000002 is removed\n")
+    assert (result.exit_code, "worker-2-000002" in result.stdout) == (0, True)
     assert world.drained == {worker_id(2)}
     assert world.worker_ids() == [worker_id(1), worker_id(3)]
 
@@ -85,7 +85,7 @@ def test_a_busy_worker_stays_and_the_reason_is_told() -> None:
     world = World(busy={worker_id(1)}).with_head(workers=1)
     result = world.run("remove-worker", "1")
     assert (result.exit_code, world.worker_ids()) == (1, [worker_id(1)])
-    assert "CPU 1 in use; Ray says: the node is no longer idle" in result.stderr
+    assert all(part in result.stderr for part in ("CPU 1 in use", "the node is no longer idle", "--force"))
 
 
 def test_all_busy_and_none_named_removes_none() -> None:
@@ -98,7 +98,7 @@ def test_force_stops_a_busy_worker_and_says_what_is_lost() -> None:
     world = World(busy={worker_id(1)}).with_head(workers=1)
     result = world.run("remove-worker", "1", "--force")
     assert (result.exit_code, world.worker_ids()) == (0, [])
-    assert "it was busy (CPU 1 in use)" in result.stderr
+    assert "CPU 1 in use" in result.stderr
 
 
 def test_where_ray_does_not_answer_only_force_removes() -> None:

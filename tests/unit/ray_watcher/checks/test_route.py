@@ -79,59 +79,59 @@ def test_a_good_route_is_let_be(text: str) -> None:
         pytest.param(
             "group_wait: 0s",
             "group_wait: 10s",
-            "6: warning: group_wait is 10s on the way to the scaler: a new alert",
+            "6: warning|group_wait|10s",
             id="a slow start",
         ),
-        pytest.param("group_wait: 0s", "group_wait: 61s", "6: error: group_wait is 61s", id="a start that stalls"),
+        pytest.param("group_wait: 0s", "group_wait: 61s", "6: error|group_wait|61s", id="a start that stalls"),
         pytest.param(
             "      group_wait: 0s\n",
             "",
-            "4: warning: group_wait is not set on the way to the scaler, which makes it 30s",
+            "4: warning|group_wait|30s",
             id="unset",
         ),
         pytest.param(
             "group_interval: 500ms",
             "group_interval: 11s",
-            "7: warning: group_interval is 11s on the way to the scaler: an alert that ends",
+            "7: warning|group_interval|11s",
             id="slow",
         ),
-        pytest.param("group_interval: 500ms", "group_interval: 1m1s", "7: error: group_interval is 1m1s", id="stalls"),
+        pytest.param("group_interval: 500ms", "group_interval: 1m1s", "7: error|group_interval|1m1s", id="stalls"),
         pytest.param(
             "group_wait: 0s",
             "group_wait: soon",
-            "6: error: group_wait: got 'soon', wanted a duration such as 500ms or 1m",
+            "6: error|group_wait|'soon'",
             id="no duration",
         ),
         pytest.param(
             "repeat_interval: 1m",
             "repeat_interval: x",
-            "8: error: repeat_interval: got 'x', wanted a duration",
+            "8: error|repeat_interval|'x'",
             id="no duration to repeat",
         ),
         pytest.param(
             "repeat_interval: 1m",
             "repeat_interval: 5m",
-            "8: error: repeat_interval is 5m",
+            "8: error|repeat_interval|5m|300 s|WATCHER_ALERT_EXPIRY",
             id="forgotten",
         ),
         pytest.param(
             "repeat_interval: 1m",
             "repeat_interval: 3m",
-            "8: warning: repeat_interval is 3m",
+            "8: warning|repeat_interval|3m|180 s|WATCHER_ALERT_EXPIRY",
             id="nearly forgotten",
         ),
         pytest.param(
             "      repeat_interval: 1m\n",
             "",
-            "4: error: repeat_interval is not set on the way to the scaler, which makes it 4h",
+            "4: error|repeat_interval|4h",
             id="never",
         ),
-        pytest.param("send_resolved: true", "send_resolved: no", "13: error: send_resolved is off", id="no end"),
-        pytest.param("send_resolved: true", "max_alerts: 3", "13: warning: max_alerts is 3", id="cut"),
+        pytest.param("send_resolved: true", "send_resolved: no", "13: error|send_resolved", id="no end"),
+        pytest.param("send_resolved: true", "max_alerts: 3", "13: warning|max_alerts|3", id="cut"),
         pytest.param(
             "9812/alerts",
             "9812/",
-            "12: error: url: got 'http://127.0.0.1:9812/', wanted one that ends in /alerts",
+            "12: error|url|'http://127.0.0.1:9812/'|/alerts",
             id="another path",
         ),
         pytest.param("9812/alerts", "9812/alerts/", "12: error: url: got", id="a slash too many"),
@@ -174,46 +174,45 @@ def test_a_good_route_is_let_be(text: str) -> None:
         pytest.param(
             '=~"up|down"',
             '="up"',
-            "2: error: Down: sent to receiver 'operators', which has no webhook; "
-            "wanted a route to the scaler that matches ray_scale",
+            "2: error: Down:|'operators'|ray_scale",
             id="one direction only",
         ),
         pytest.param(
             "['ray_scale=~\"up|down\"']",
             '[rayscale=~".+"]',
-            "2: error: Up, Down: sent to receiver 'operators'",
+            "2: error: Up, Down:|'operators'",
             id="a label that no rule has",
         ),
         pytest.param(
             "    - receiver: ray-watcher",
             "    - receiver: ray-watch",
-            "4: error: Up, Down: sent to receiver 'ray-watch', which is not defined",
+            "4: error: Up, Down:|'ray-watch'",
             id="no such receiver",
         ),
         pytest.param(
             "    - receiver: ray-watcher",
             "    - receiver: chat",
-            "17: error: url: got 'http://127.0.0.1:4000/chat', wanted the scaler's, which ends in /alerts; "
-            "Up, Down go nowhere else",
+            "17: error|url|'http://127.0.0.1:4000/chat'|/alerts|Up, Down",
             id="to another webhook",
         ),
         pytest.param(
             "    - receiver: ray-watcher",
             "    - receiver: chat\n    - receiver: ray-watcher",
-            "18: error: url: got 'http://127.0.0.1:4000/chat'",
+            "18: error|url|'http://127.0.0.1:4000/chat'",
             id="another takes them first",
         ),
     ],
 )
-def test_a_mistake_is_told_with_its_line(old: str, new: str, expected: str) -> None:
+def test_a_mistake_is_reported_with_its_line(old: str, new: str, expected: str) -> None:
     [line] = told(changed(old, new))
-    assert line.startswith(expected)
+    place, *names = expected.split("|")
+    assert (line.startswith(place), [name for name in names if name not in line]) == (True, [])
 
 
 def test_single_quotes_belong_to_the_value() -> None:
     lost, quoted = told(changed("['ray_scale=~\"up|down\"']", "[\"ray_scale=~'up|down'\"]"))
 
-    assert lost.startswith("2: error: Up, Down: sent to receiver 'operators'")
+    assert lost.startswith("2: error: Up, Down: ")
     assert quoted.startswith("5: warning: matcher")
 
 
@@ -293,32 +292,32 @@ def test_an_inhibit_rule_that_can_mute_a_scaling_alert_is_named(rule: str, muted
     assert [line.partition(", and")[0] for line in lines] == ([f"19: warning: can mute {muted}"] if muted else [])
 
 
-def test_a_setting_of_the_route_around_is_told_where_it_stands() -> None:
+def test_an_inherited_setting_is_reported_at_its_own_line() -> None:
     text = changed("      group_interval: 500ms\n", "").replace(
         "  receiver: operators\n", "  receiver: operators\n  group_interval: 2m\n", 1
     )
     [line] = told(text)
-    assert line.startswith("3: error: group_interval is 2m on the way")
+    assert line.startswith("3: error: group_interval")
 
 
 def test_alertmanager_repeats_only_at_a_tick_of_the_group() -> None:
     text = GOOD.replace("group_interval: 500ms", "group_interval: 50s").replace(
         "repeat_interval: 1m", "repeat_interval: 55s"
     )
-    assert any("every 100 s and has forgotten" in line for line in told(text, expiry=90))
+    assert any("every 100 s" in line for line in told(text, expiry=90))
 
 
 def test_without_rules_any_alert_with_a_direction_is_meant() -> None:
     text = changed('=~"up|down"', '="up"')
     document = yaml_lines.parse(text, "a.yml", as_text=True)
     [found] = route.route_findings(document, (), Scaler(LISTEN, 300))
-    assert found.message.startswith("any alert with ray_scale: down: sent to receiver 'operators'")
+    assert found.message.startswith("any alert with ray_scale: down: ")
 
 
 @pytest.mark.parametrize("text", ["[]", "receivers: []", "route: x", "route:\nreceivers: []"])
 def test_what_is_no_configuration_is_told(text: str) -> None:
     [line] = told(text)
-    assert line == "1: error: wanted Alertmanager's configuration: `route:` with keys and values"
+    assert line.startswith("1: error: wanted ")
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,7 @@ def test_each_plain_line_has_the_seconds_since_the_start() -> None:
     view.show(Scene(pending=3, tasks=12))
     assert [line.split(" s  ", 1)[1] for line in lines] == [
         "a Ray head starts",
-        "3 pending, 0 of 0 CPUs busy, 0 of 12 tasks done",
+        "3 pending, 0 of 0 CPUs busy, 0 of 12 tasks finished",
     ]
     assert all(float(line.split(" s  ")[0]) >= 0 for line in lines)
 
@@ -57,7 +57,7 @@ def test_each_plain_line_has_the_seconds_since_the_start() -> None:
 @pytest.mark.parametrize(
     ("events", "told"),
     [
-        pytest.param([SUBMITTED], "the driver did not say", id="no-end"),
+        pytest.param([SUBMITTED], "not all tasks finished", id="no-end"),
         pytest.param(
             [SUBMITTED, {"event": "done", "at": 9.0, "finished": 11, "failed": 1, "tasks": 12}],
             "not all tasks finished",
@@ -65,7 +65,7 @@ def test_each_plain_line_has_the_seconds_since_the_start() -> None:
         ),
         pytest.param(
             [SUBMITTED, {"event": "done", "at": 9.0, "finished": 12, "failed": 0, "tasks": 12}],
-            "missing: metric, alert, webhook, launch",
+            "metric, alert, webhook, launch",
             id="nothing-was-launched",
         ),
     ],
@@ -82,7 +82,7 @@ def test_two_demos_share_nothing() -> None:
         assert one.settings.cluster != other.settings.cluster
         assert one.settings.network == one.settings.cluster
         assert one.remains() == []
-        assert f"export WATCHER_STATE_DIR={one.directory}\n" in one.environment()
+        assert f"export WATCHER_STATE_DIR={one.directory}\n" in one.exports()
     finally:
         one.clear()
         other.clear()

@@ -78,7 +78,7 @@ def test_one_worker_is_told_by_name() -> None:
 def test_what_can_never_run_is_part_of_a_decision() -> None:
     shape = {"shape": "GPU:8", "count": 1, "cause": "no_worker_type_fits", "reason": "GPU:8 fits on no worker type"}
     assert [(part.what, part.cause) for part in parts(decision(infeasible=[shape]))] == [
-        ("impossible 1", "no_worker_type_fits")
+        ("infeasible 1", "no_worker_type_fits")
     ]
 
 
@@ -89,7 +89,7 @@ def test_what_can_never_run_is_part_of_a_decision() -> None:
         pytest.param(
             {"workers": [("w1", "ALLOCATED")]}, {"workers": [("w1", "RUNNING")]}, ["w1 RUNNING"], id="a-worker-joins"
         ),
-        pytest.param({"workers": [("w1", "RUNNING")]}, {}, ["w1 gone"], id="a-worker-is-removed"),
+        pytest.param({"workers": [("w1", "RUNNING")]}, {}, ["w1 removed"], id="a-worker-is-removed"),
         pytest.param({}, {"alerts": [("A", "firing", "up")]}, ["alert A firing"], id="an-alert-fires"),
         pytest.param({"alerts": [("A", "firing", "up")]}, {}, ["alert A resolved"], id="an-alert-ends"),
         pytest.param({"alerts": [("A", "firing", "up")]}, {"alerts": [("A", "firing", "up")]}, [], id="nothing-new"),
@@ -100,7 +100,7 @@ def test_changes_between_two_looks(before: dict[str, Any], after: dict[str, Any]
 
 
 def test_the_first_look_tells_its_figures() -> None:
-    assert changes(Scene(), look()) == ["6 pending, 2 of 3 CPUs busy, 0 of 0 tasks done"]
+    assert changes(Scene(), look()) == ["6 pending, 2 of 3 CPUs busy, 0 of 0 tasks finished"]
 
 
 def test_a_picture_that_has_the_figures_needs_no_line_for_them() -> None:

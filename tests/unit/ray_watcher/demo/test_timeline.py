@@ -77,7 +77,7 @@ def test_rows_are_in_the_order_of_time() -> None:
 def test_what_was_not_seen_stands_at_the_end_and_says_so() -> None:
     record = whole()
     record.alerts = {}
-    assert [row[0] for row in rows(stages(record)) if row[4] == "not seen"] == ["alert", "webhook"]
+    assert [row[0] for row in rows(stages(record)) if row[4] == "not observed"] == ["alert", "webhook"]
 
 
 def test_nothing_recorded_gives_a_table_all_the_same() -> None:
