@@ -46,7 +46,6 @@ class StandIn:
 STAND_INS = (
     StandIn("PROMETHEUS_IMAGE", "prometheus", "/usr/bin/prometheus", "/prometheus"),
     StandIn("ALERTMANAGER_IMAGE", "prometheus-alertmanager", "/usr/bin/prometheus-alertmanager", "/alertmanager"),
-    StandIn("SOCKET_PROXY_IMAGE", "haproxy", whole=True),
 )
 
 

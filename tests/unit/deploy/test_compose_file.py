@@ -14,6 +14,7 @@ import yaml
 from exporter.settings import ExporterSettings
 from ray_watcher.stack import monitoring
 from scaler.config.settings import ScalerSettings
+from scaler.socket_proxy.settings import SocketProxySettings
 from support.paths import ROOT
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 TEXT = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(TEXT)["services"]
 EXAMPLE = (ROOT / ".env.example").read_text(encoding="utf-8")
-COMPOSES_OWN = {"COMPOSE_PROJECT_NAME", "COMPOSE_PROFILES"}
+COMPOSES_OWN = {"COMPOSE_PROJECT_NAME"}
 DISTRIBUTIONS = {"google": "protobuf", "grpc": "grpcio", "yaml": "pyyaml", "pydantic_core": "pydantic-core"}
 
 
@@ -42,7 +43,8 @@ def test_the_example_explains_every_variable_and_no_other() -> None:
 
 
 def test_the_example_shows_the_defaults() -> None:
-    fields = chain(ScalerSettings.model_fields.values(), ExporterSettings.model_fields.values())
+    models = (ScalerSettings, ExporterSettings, SocketProxySettings)
+    fields = chain.from_iterable(model.model_fields.values() for model in models)
     ours = {str(field.validation_alias): field.default for field in fields}
     for name, value in explained().items():
         default = used().get(name) or str(int(ours[name]) if name == "WATCHER_OBJECT_STORE_MEMORY" else ours.get(name))
@@ -63,7 +65,7 @@ def test_a_service_has_limits_a_restart_policy_and_loopback_ports(service: str) 
     assert all(str(port).startswith("127.0.0.1:") for port in described.get("ports", []))
     assert described["restart"] == ("no" if service == "secrets" else "unless-stopped")
     assert described["cap_drop"] == ["ALL"]
-    assert service in {"secrets", "socket-proxy"} or "healthcheck" in described
+    assert service == "secrets" or "healthcheck" in described
 
 
 def test_prometheus_and_alertmanager_run_with_the_same_options_as_elsewhere(tmp_path: Path) -> None:
