@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from scaler.control.recovery import Recovery
-from scaler.control.view import View
+from scaler.control.view import Memory, View
 from scaler.explain.anomalies import anomalies
 from scaler.journal.samples import Sampler
 from scaler.model.alerts import permission
@@ -72,7 +72,6 @@ class Reconciler:
         self._sampler, self._stages = Sampler(journal), StageTracker()
         self._recovery = Recovery(journal, metrics)
         self._running: frozenset[str] = frozenset()
-        self._draining: dict[str, float] = {}  # since when each worker has been draining
         self._forgotten_at = 0.0
         self.begin()
 
@@ -81,6 +80,7 @@ class Reconciler:
         now = self._clock.now()
         self._last_seen = dict.fromkeys(self._journal.joined(), now)  # when each worker was last in Ray
         self.view = View(now, Observation(None, problem="not observed yet"), Plan())
+        self._memory = Memory().after(self.view.observation, self.view.plan, now)
         self._has_begun = True
 
     def reconcile(self, trigger: str) -> Plan:
@@ -99,12 +99,12 @@ class Reconciler:
         self._metrics.observe_stages(self._stages.see(observation, proposed, launched, now))
         odd = anomalies(observation, self._recovery.adopted)
         self.view = View(now, observation, proposed, self._stages.last, odd)
+        self._memory = self._memory.after(observation, proposed, now)
         self._sampler.see(observation, now)
         return proposed
 
     def observe(self, now: float) -> Observation:
         """All that a plan at `now` rests on. Raises `JournalError`."""
-        before = self.view
         snapshot, problem = self._read_snapshot()
         workers, provider_problem = self._list_workers(snapshot, now)
         blind = snapshot is None or not snapshot.demand_known
@@ -120,8 +120,8 @@ class Reconciler:
             launch_health=health_by_type(self._journal.launch_outcomes()),
             last_drain_failure=self._journal.last_failed(ActionKind.DRAIN),
             last_prepare_failure=self._journal.last_prepare_failure(),
-            demand_since=None if before.plan.demand_met else before.observation.demand_since or before.at,
-            blind_since=(before.observation.blind_since or now) if blind else None,
+            demand_since=self._memory.demand_since,
+            blind_since=(self._memory.blind_since or now) if blind else None,
             problem=problem,
             provider_problem=provider_problem,
             paused_up=pauses.get(Direction.UP),
@@ -142,7 +142,7 @@ class Reconciler:
         try:
             instances |= {instance.worker_id: instance for instance in self._provider.list()}
         except ProviderError as error:
-            return self.view.observation.workers, str(error)
+            return self._memory.workers, str(error)
         workers = join_views(
             (instance for instance in instances.values() if instance),
             snapshot,
@@ -158,9 +158,13 @@ class Reconciler:
 
     def _with_drains(self, workers: tuple[Worker, ...], now: float) -> tuple[Worker, ...]:
         """Each worker that drains with the time at which that was first seen."""
-        draining = [worker.worker_id for worker in workers if worker.state is WorkerState.DRAINING]
-        self._draining = {worker_id: self._draining.get(worker_id, now) for worker_id in draining}
-        return tuple(replace(worker, draining_since=self._draining.get(worker.worker_id)) for worker in workers)
+        since = self._memory.draining_since
+        return tuple(
+            replace(worker, draining_since=since.get(worker.worker_id, now))
+            if worker.state is WorkerState.DRAINING
+            else worker
+            for worker in workers
+        )
 
     def _remember(self, snapshot: ClusterState | None, workers: tuple[Worker, ...]) -> None:
         """Who is in Ray now; the first time is written down."""
@@ -224,6 +228,7 @@ class Reconciler:
         now = self._clock.now()
         blocked = replace(self.view.observation, journal_problem=str(error))
         self.view = replace(self.view, at=now, observation=blocked, plan=plan(blocked, self._policy, now))
+        self._memory = self._memory.after(blocked, self.view.plan, now)
         if isinstance(error, JournalCorruptError):
             try:
                 aside = self._journal.begin_anew(now, str(error))

@@ -1,4 +1,4 @@
-"""What the loop shares with the other threads: `Wakeup` wakes it, `View` holds the last reconcile."""
+"""What the loop shares with other threads (`Wakeup`, `View`), and what it passes to its next round (`Memory`)."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from scaler.explain.anomalies import Anomaly
     from scaler.model.decision import Observation, Plan
+    from scaler.model.workers import Worker
 
 
 class Wakeup:
@@ -45,3 +46,22 @@ class View:
     plan: Plan
     last_scale_up: Mapping[str, float] = field(default_factory=dict)
     anomalies: tuple[Anomaly, ...] = ()
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What a reconcile passes to the next one; times are unix seconds. It is lost with the process."""
+
+    workers: tuple[Worker, ...] = ()  # the last ones that the provider listed
+    demand_since: float | None = None  # since when demand has not been met; None: it is met
+    blind_since: float | None = None  # since when demand has not been known; None: it is known
+
+    @property
+    def draining_since(self) -> Mapping[str, float]:
+        """When each worker that was draining at the last reconcile was first seen to drain, by worker id."""
+        return {one.worker_id: one.draining_since for one in self.workers if one.draining_since is not None}
+
+    def after(self, observation: Observation, plan: Plan, now: float) -> Memory:
+        """The memory after a reconcile at `now` that made this plan of this observation."""
+        since = None if plan.demand_met else observation.demand_since or now
+        return Memory(observation.workers, since, observation.blind_since)
