@@ -154,12 +154,13 @@ def _report(found: list[Measured], series_at: dict[int, int]) -> Report:
     at_most = {one.way: one for one in found if one.tasks == most}
     ours, theirs = at_most[OURS], at_most[STATE_API]
     names = list(at_most)
+    what = f"A scrape with {most:,} pending tasks"
     return Report(
         name="exporter_tasks",
         title="Exporter: a scrape as tasks queue up",
         headlines=(
             Headline(
-                f"A scrape with {most:,} tasks waiting, end to end",
+                what,
                 ours.latency,
                 "ms",
                 STATE_API,
@@ -167,8 +168,8 @@ def _report(found: list[Measured], series_at: dict[int, int]) -> Report:
                 most=5,
                 least_ratio=300,
             ),
-            Headline("The same in processor time, both sides", ours.cpu, "ms", STATE_API, theirs.cpu, least_ratio=300),
-            *(Headline("The same end to end", ours.latency, "ms", name, at_most[name].latency) for name in names[2:]),
+            Headline(f"{what}, CPU time of both sides", ours.cpu, "ms", STATE_API, theirs.cpu, least_ratio=300),
+            *(Headline(what, ours.latency, "ms", name, at_most[name].latency) for name in names[2:]),
             Headline(
                 "Memory of the process that asks",
                 ours.asker_mib or 0.0,

@@ -174,7 +174,7 @@ def _headlines(case: Case, by: Mapping[str, Measured]) -> tuple[Headline, Headli
     ours, theirs = by[CHANGED], by[THEIRS]
     return (
         Headline(what, ours.per_second, "/s", PEER, theirs.per_second, more_is_better=True, least_ratio=1.0),
-        Headline(f"{what}, 99th percentile", ours.p99, "ms", PEER, theirs.p99, least_ratio=1.0),
+        Headline(f"{what}, p99", ours.p99, "ms", PEER, theirs.p99, least_ratio=1.0),
     )
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks import __main__ as whole
 from benchmarks import plots
-from benchmarks.pages import headline_table, number, readme_with
+from benchmarks.pages import SUMMARY, number, readme_with, summary_table
 from benchmarks.report import Chart, Headline, Record, Report, Table, record_from_json, to_json
 
 if TYPE_CHECKING:
@@ -24,6 +24,16 @@ REPORT = Report(
     tables=(Table("All", ("Tasks", "ms"), ((10, 2.0), (100_000, None))),),
     charts=(CHART,),
     notes=("A note.",),
+)
+SUMMARISED = Report(
+    name="idle",
+    title="Idle",
+    headlines=(
+        Headline("CPU, idle: scaler", 1.0, "%", "Ray", 4.0),
+        Headline("CPU, idle: exporter", 2.0, "%", "Ray", 4.0),
+        Headline("CPU, idle: all four programs", 8.0, "%", "Ray", 4.0),
+        Headline("CPU, idle: supervisord", 0.0, "%"),
+    ),
 )
 MACHINE = {"date": "2026-01-02", "processor": "2 cores", "memory": "4 GiB", "versions": "Python 3.11"}
 
@@ -65,12 +75,26 @@ def test_a_benchmark_that_ran_again_replaces_its_own_figures_only() -> None:
     assert Record(MACHINE, (REPORT, other)).with_reports(MACHINE, (again,)) == Record(MACHINE, (again, other))
 
 
-def test_readme_has_the_table_between_its_markers_and_nothing_else_changes() -> None:
-    record = Record(MACHINE, (REPORT,))
+def test_readme_has_the_figures_between_its_markers_and_nothing_else_changes() -> None:
+    record = Record(MACHINE, (SUMMARISED,))
     first = readme_with(f"before\n{whole.README.read_text(encoding='utf-8')}", record)
 
-    assert headline_table(record) in first
+    assert summary_table(record) in first
     assert readme_with(first, record) == first
+
+
+def test_a_figure_of_readme_shows_its_best_and_its_worst_comparison() -> None:
+    assert summary_table(Record(MACHINE, (REPORT, SUMMARISED))).splitlines()[2:] == [
+        "| CPU, idle | **4 ×** scaler 1 % (Ray: 4 %) | **0.5 ×** all four programs 8 % (Ray: 4 %) |"  # noqa: RUF001
+    ]
+
+
+def test_every_figure_of_readme_is_in_the_record_and_one_of_them_is_a_loss() -> None:
+    rows = summary_table(whole.recorded()).splitlines()[2:]
+    worst = [float(row.split("**")[3].split()[0]) for row in rows]
+
+    assert [row.split(" | ")[0].removeprefix("| ") for row in rows] == list(SUMMARY)
+    assert min(worst) < 1
 
 
 def test_every_benchmark_that_ran_is_still_one_of_them() -> None:
