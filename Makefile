@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all check unit chaos fuzz golden preview images ray-image env bench bench-smoke lock
+.PHONY: help setup demo test test-all check unit chaos fuzz golden preview docs images ray-image env bench bench-smoke lock
 VENV := .venv/bin
 BELOW = $(VENV)/pytest -m "not e2e" --numprocesses auto --maxprocesses 4 --dist loadfile
 
@@ -44,6 +44,10 @@ fuzz: ## a hundred thousand inputs for webhook, /state, policy and the command l
 
 golden: ## write the golden files and generated code anew
 	PYTHONPATH=tests:. $(VENV)/python -m support.regenerate
+
+docs: ## the documents as a site, in build/site
+	@scripts/setup
+	NO_MKDOCS_2_WARNING=1 $(VENV)/mkdocs build --strict
 
 preview: ## docs/dashboard-*.png from a real run (five minutes)
 	@scripts/setup demo
