@@ -45,8 +45,8 @@ def of_demos() -> set[str]:
         return found | {str(network["Name"]) for network in networks}
 
 
-def test_readme_has_the_demo_with_containers() -> None:
-    assert f"`{COMMANDS['docker']}`" in (ROOT / "README.md").read_text(encoding="utf-8")
+def test_the_first_steps_have_the_demo_with_containers() -> None:
+    assert f"`{COMMANDS['docker']}`" in (ROOT / "docs" / "first-steps.md").read_text(encoding="utf-8")
 
 
 def test_the_demo_runs_the_whole_loop_and_leaves_nothing(provider: str) -> None:

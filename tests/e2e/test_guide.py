@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
-START = block("README.md", "scripts/setup demo")
-LOAD, LOOK, END = block("README.md", ".venv/bin/ray-watcher load").splitlines()
+SETUP = block("README.md", "scripts/setup demo")
+START_RAY, START_WATCHER, LOAD, LOOK, END = block("README.md", ".venv/bin/ray-watcher start-ray").splitlines()
 PROGRAMS = ("exporter", "prometheus", "alertmanager", "scaler")
 DEADLINE_SECONDS = 60.0
 
@@ -67,7 +67,7 @@ def a_taken_port_is_told_and_nothing_is_left_behind(session: Operator) -> None:
 
 
 def the_three_steps_bring_up_cluster_and_watcher(session: Operator) -> None:
-    said = follow(START, session.environment)
+    said = follow(f"{SETUP}{START_RAY}\n{START_WATCHER}", session.environment)
 
     assert "a head and 2 workers" in said
     assert "up, for cluster" in said

@@ -33,8 +33,8 @@ def settings_page() -> str:
     ]
     return (
         f"# Settings\n\n{NOTE}\nAll programs read the environment; options of `ray-watcher` override it. An empty"
-        " variable counts as unset.\nA value that cannot be used ends the program with exit code 2 and a line that"
-        " names the variable, what it got and what it wants.\n\n| Variable | Default | Meaning |\n|---|---|---|\n"
+        " variable counts as unset.\nA value that cannot be used ends the program with exit code 2.\nThe error names"
+        " the variable, what it got and what it wants.\n\n| Variable | Default | Meaning |\n|---|---|---|\n"
         + "\n".join(rows)
         + "\n"
     )

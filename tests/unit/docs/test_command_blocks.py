@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import re
-
 import pytest
 
-from support.command_blocks import DOCUMENTS, ROOT, block, command_blocks, fences
+from support.command_blocks import DOCUMENTS, ROOT, command_blocks, fences
 
 WALK = (
     "tests/integration/prometheus/test_alerts_walk.py::"
@@ -19,9 +17,7 @@ STACK = "tests/e2e/test_compose.py::test_the_compose_file_lives_through_a_day"
 FOLLOWED = {
     ("README.md", "make demo"): "tests/e2e/test_demo.py::test_the_demo_runs_the_whole_loop_and_leaves_nothing",
     ("README.md", "scripts/setup demo"): GUIDE,
-    ("README.md", ".venv/bin/ray-watcher load"): GUIDE,
-    ("README.md", ".venv/bin/ray-watcher start-ray --serve-port"): "tests/unit/docs/test_command_blocks.py"
-    "::test_readmes_commands_for_serve_are_those_of_its_page",
+    ("README.md", ".venv/bin/ray-watcher start-ray"): GUIDE,
     ("docs/alerts.md", "export WATCHER_PENDING_THRESHOLD"): WALK,
     ("docs/alerts.md", "sed -i '/alert: RayAtMaxWorkers/"): WALK,
     ("docs/alerts.md", "promtool test rules prometheus/tests/health"): WALK,
@@ -37,8 +33,8 @@ FOLLOWED = {
 """Which test follows a block, by document and beginning."""
 
 CANNOT_BE_FOLLOWED = {
-    ("README.md", "make test"): "runs the tests themselves; test_docs.py sees to it that CI runs it",
-    ("README.md", "make env"): "pulls images, Grafana's among them, and there may be no registry; as below, without it",
+    ("README.md", "make test"): "runs the tests themselves; test_readme.py sees to it that CI runs it",
+    ("README.md", "pipx install"): "installs for the user who runs the tests",
     ("docs/compose.md", "make env "): "pulls images, Grafana's among them; the block without a registry is followed",
     ("docs/existing-monitoring.md", "sudo git clone"): "makes systemd services of this machine",
     ("docs/simulation.md", ".venv/bin/python -m benchmarks.simulation"): "takes minutes; benchmarks/test_simulation.py "
@@ -71,13 +67,3 @@ def test_the_test_that_follows_a_block_is_there_and_names_its_document(place: tu
 
     assert f"def {name}(" in source
     assert place[0].rpartition("/")[2] in source
-
-
-def test_readmes_commands_for_serve_are_those_of_its_page() -> None:
-    short = block("README.md", ".venv/bin/ray-watcher start-ray --serve-port").replace(".venv/bin/", "")
-    page = block("docs/serve.md", "ray-watcher start-ray --serve-port")
-
-    def commands(text: str) -> set[str]:
-        return {re.sub(r" +#.*", "", line) for line in text.splitlines()}
-
-    assert commands(short) <= commands(page)
