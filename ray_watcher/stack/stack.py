@@ -47,7 +47,7 @@ class Stack:
     @property
     def supervisor(self) -> Detached:
         """The supervisord that keeps the programs running."""
-        return Detached(self.directory / "supervisord")
+        return Detached(self.directory / supervisord.RUNS_IN)
 
     @property
     def token_file(self) -> Path:

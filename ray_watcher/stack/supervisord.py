@@ -1,6 +1,8 @@
-"""supervisord, seen from outside: its configuration as text, and its XML-RPC over a unix socket.
+"""supervisord from outside: its configuration as text, and calls of its XML-RPC interface over a unix socket.
 
-Facts are from the documentation of supervisor 4.3 (configuration file, XML-RPC API) and its `http.py`.
+supervisord expands `%` in the names of log files twice, and cuts lines at ` ;` and ` #`, so its configuration names
+files relative to the directory that it runs in: the user's directory may have any name. Facts are from the
+documentation and the code (`options.py`, `xmlrpc.py`) of supervisor 4.3.
 """
 
 from __future__ import annotations
@@ -8,9 +10,9 @@ from __future__ import annotations
 import hashlib
 import http.client
 import os
+import re
 import shlex
 import shutil
-import socket
 import xmlrpc.client
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 LONGEST_SOCKET_PATH = 90  # Linux takes 107 bytes, and supervisord binds to PATH.<pid> before it renames
 SOCKET = "supervisor.sock"
 RPC_TIMEOUT_SECONDS = 5.0
+RUNS_IN = "supervisord"  # its own directory, within that of the stack
+COMMENT = re.compile(r"(?<=\s)(?=[;#])")  # where its configuration parser sees a comment begin
 LOG_BYTES, LOG_BACKUPS = 10_000_000, 3  # for each program
 
 
@@ -37,17 +41,17 @@ class Program:
 
 @dataclass(frozen=True)
 class ProgramState:
-    """A program as supervisord sees it; `state` is one of supervisord's own words."""
+    """A program as supervisord sees it; `state` is one of supervisord's own."""
 
     name: str
     state: str
     pid: int | None
-    started_at: float  # unix seconds, 0 where it never ran
+    started_at: float  # unix seconds, 0 if it has never run
     detail: str
 
 
 def socket_path(directory: Path) -> Path:
-    """Where supervisord listens for this directory: inside it, or under /tmp where that path is too long."""
+    """Where supervisord listens for this directory: inside it, or under /tmp if that path is too long."""
     inside = directory / SOCKET
     if len(os.fsencode(inside)) <= LONGEST_SOCKET_PATH:
         return inside
@@ -56,9 +60,9 @@ def socket_path(directory: Path) -> Path:
 
 
 def prepare_socket(directory: Path) -> None:
-    """Make the socket's directory; beside other people's files it is ours alone.
+    """Make the socket's directory; under /tmp no one else may use it.
 
-    Raises `PermissionError` where someone else has made it.
+    Raises `PermissionError` if someone else has made it.
     """
     parent = socket_path(directory).parent
     parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -67,7 +71,7 @@ def prepare_socket(directory: Path) -> None:
 
 
 def remove_socket(directory: Path) -> None:
-    """Remove the socket, and its directory where that was made for it alone."""
+    """Remove the socket, and its directory if that was made for it alone."""
     socket_path(directory).unlink(missing_ok=True)
     if socket_path(directory).parent != directory:
         shutil.rmtree(socket_path(directory).parent, ignore_errors=True)
@@ -79,19 +83,21 @@ def log_path(directory: Path, program: str) -> Path:
 
 
 def render(programs: Sequence[Program], directory: Path) -> str:
-    """The text of supervisord.conf. One group: its programs start in this order, and are told to stop all at once."""
+    """The text of supervisord.conf, for a supervisord that runs in `RUNS_IN` of `directory`.
+
+    One group: its programs start in this order, and stop all at once.
+    """
     return "\n".join(
         [
-            *_section("unix_http_server", file=socket_path(directory), chmod="0700"),
+            *_section("unix_http_server", file=_as_seen(socket_path(directory), directory), chmod="0700"),
             *_section(
                 "supervisord",
-                logfile=log_path(directory, "supervisord"),
+                logfile=_as_seen(log_path(directory, "supervisord"), directory),
                 logfile_maxbytes=LOG_BYTES,
                 logfile_backups=1,
-                pidfile=directory / "supervisord.pid",
-                directory=directory,
+                pidfile=_as_seen(directory / "supervisord.pid", directory),
                 identifier="ray-watcher",
-                **({"user": 0} if os.getuid() == 0 else {}),  # said aloud, or it warns that it runs as root
+                **({"user": 0} if os.getuid() == 0 else {}),  # or it warns that it runs as root
             ),
             *_section(
                 "rpcinterface:supervisor",
@@ -103,19 +109,24 @@ def render(programs: Sequence[Program], directory: Path) -> str:
     )
 
 
+def _as_seen(file: Path, directory: Path) -> str:
+    """`file` as a path for supervisord; absolute only outside `directory`."""
+    return f"../{file.relative_to(directory)}" if file.is_relative_to(directory) else str(file)
+
+
 def _program(program: Program, directory: Path, place: int) -> list[str]:
     return _section(
         f"program:{program.name}",
-        command=shlex.join(program.command),
+        command=COMMENT.sub("''", shlex.join(program.command)),  # an empty string within quotes changes nothing
         priority=place + 1,
         autostart="true",
         autorestart="true",
         startsecs=1,
-        startretries=1000,  # a second longer each time: what fails for an hour is still tried
+        startretries=1000,  # a second longer each time: after an hour of failures it is still tried
         stopsignal="TERM",
         stopwaitsecs=program.stop_seconds,
         redirect_stderr="true",
-        stdout_logfile=log_path(directory, program.name),
+        stdout_logfile=_as_seen(log_path(directory, program.name), directory),
         stdout_logfile_maxbytes=LOG_BYTES,
         stdout_logfile_backups=LOG_BACKUPS,
     )
@@ -125,28 +136,25 @@ def _section(title: str, **entries: object) -> list[str]:
     return [f"[{title}]", *(f"{key}={str(value).replace('%', '%%')}" for key, value in entries.items()), ""]
 
 
-class _Connection(http.client.HTTPConnection):
-    """HTTP over a unix socket; every wait is bounded."""
+def _transport(path: Path) -> Any:
+    """Supervisor's own transport, of which each wait is bounded: a frozen supervisord does not answer."""
+    from supervisor.xmlrpc import SupervisorTransport
 
-    def __init__(self, path: Path) -> None:
-        super().__init__("localhost", timeout=RPC_TIMEOUT_SECONDS)
-        self._path = path
+    transport = SupervisorTransport(serverurl=f"unix://{path}")
+    connection = transport._get_connection  # noqa: SLF001  # it has no way to set a timeout
 
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(str(self._path))
+    def bounded() -> http.client.HTTPConnection:
+        made: http.client.HTTPConnection = connection()
+        try:
+            made.connect()
+        except OSError:
+            made.close()
+            raise
+        made.sock.settimeout(RPC_TIMEOUT_SECONDS)
+        return made
 
-
-class _Transport(xmlrpc.client.Transport):
-    def __init__(self, path: Path) -> None:
-        super().__init__()
-        self._path = path
-
-    def make_connection(self, host: Any) -> http.client.HTTPConnection:
-        connection = _Connection(self._path)
-        self._connection = host, connection  # the base class closes what stands here
-        return connection
+    transport._get_connection = bounded  # noqa: SLF001
+    return transport
 
 
 class SilentError(Exception):
@@ -155,7 +163,7 @@ class SilentError(Exception):
 
 def call(directory: Path, method: str) -> Any:
     """One XML-RPC call. Raises `SilentError`."""
-    proxy = xmlrpc.client.ServerProxy("http://localhost", transport=_Transport(socket_path(directory)))
+    proxy = xmlrpc.client.ServerProxy("http://localhost", transport=_transport(socket_path(directory)))
     try:
         with proxy:
             return getattr(proxy, f"supervisor.{method}")()

@@ -102,16 +102,16 @@ def test_a_demo_forgets_the_users_settings_but_the_image() -> None:
 def test_supervisord_is_told_every_program_in_order_and_awkward_paths_survive() -> None:
     programs = [
         Program("exporter", ("python", "-m", "exporter"), "http://x"),
-        Program("prometheus", ("prometheus", "--config.file=/a b/100%/p.yml"), "http://y", stop_seconds=7),
+        Program("prometheus", ("prometheus", "--config.file=/a b/100%/c ; #d/p.yml"), "http://y", stop_seconds=7),
     ]
-    config = configparser.RawConfigParser()
+    config = configparser.RawConfigParser(inline_comment_prefixes=(";", "#"))  # as supervisor's own
     config.read_string(render(programs, Path("/state")))
     assert config["program:exporter"]["priority"] < config["program:prometheus"]["priority"]
     command = config["program:prometheus"]["command"].replace("%%", "%")
     assert shlex.split(command) == list(programs[1].command)
     assert config["program:prometheus"]["stopwaitsecs"] == "7"
     assert config["program:exporter"]["autorestart"] == "true"
-    assert config["program:exporter"]["stdout_logfile"] == "/state/exporter.log"
+    assert config["program:exporter"]["stdout_logfile"] == "../exporter.log"
 
 
 @pytest.mark.parametrize("depth", [1, 40], ids=["short", "long"])

@@ -9,6 +9,7 @@ import signal
 import socket
 import sys
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import psutil
@@ -17,7 +18,7 @@ import pytest
 from ray_watcher.errors import NotRunningError
 from ray_watcher.fetch import answers
 from ray_watcher.settings import OperatorSettings
-from ray_watcher.stack import control
+from ray_watcher.stack import control, supervisord
 from ray_watcher.stack.stack import Stack, stack_of
 from ray_watcher.stack.supervisord import Program
 from ray_watcher_common.locks import exclusive
@@ -96,6 +97,45 @@ def test_the_watchers_life(stack: Stack, world: World) -> None:
     assert world.run("stop-watcher").exit_code == 0
     assert stack.supervisor.members() == []
     assert world.run("stop-watcher").exit_code == 4
+
+
+@pytest.mark.parametrize("name", ["st 50%", "st_50%s", "st ;x", "st #x", "it's %(here)s"])
+def test_a_state_directory_may_have_any_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv("WATCHER_STATE_DIR", str(tmp_path / name))
+    monkeypatch.setenv("MY_DB_PASSWORD", "hunter2")
+    for variable, port in zip(LISTEN_VARIABLES, own_ports(4), strict=True):
+        monkeypatch.setenv(variable, f"127.0.0.1:{port}")
+    made = stack_of(load(OperatorSettings))
+    programs = [replace(one, command=(*one.command, f"--path={made.directory}/x")) for one in small_programs(made)]
+    world = World(programs=lambda _stack: programs).with_head()
+    try:
+        started = world.run("start-watcher")
+        commands = [process.cmdline() for process in made.supervisor.members()]
+    finally:
+        with contextlib.suppress(NotRunningError):
+            control.stop(made)
+
+    assert (started.exit_code, started.stderr.count("hunter2")) == (0, 0)
+    assert [list(one.command) in commands for one in programs] == [True] * len(programs)
+    assert all(made.log(one.name).exists() for one in programs)
+
+
+def test_a_supervisord_that_does_not_answer_is_waited_for_in_vain_for_seconds(
+    stack: Stack, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervisord, "RPC_TIMEOUT_SECONDS", 0.2)
+    world.run("start-watcher")
+    frozen = [process for process in stack.supervisor.members() if "supervisor.supervisord" in process.cmdline()]
+    for process in frozen:
+        process.suspend()
+    try:
+        with pytest.raises(supervisord.SilentError):
+            supervisord.states(stack.directory)
+    finally:
+        for process in frozen:
+            process.resume()
+
+    assert frozen
 
 
 def test_the_programs_are_told_the_options_and_where_ray_is(stack: Stack, world: World) -> None:
