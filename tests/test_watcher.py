@@ -114,4 +114,4 @@ def test_a_worker_is_added_by_hand_and_taken_away_again(live: Live) -> None:
     known = [worker["worker_id"] for worker in json.loads(live.run("status-ray", "--json"))["workers"]]
     removed = ray_watcher("remove-worker", worker_id, environment=live.environment)
     assert worker_id in known
-    assert removed.returncode == 0 or "there is no worker" in removed.stderr  # the scaler may have been quicker
+    assert removed.returncode in {0, 4}  # the scaler may have been quicker

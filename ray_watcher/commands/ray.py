@@ -110,13 +110,17 @@ def stop_ray(host: Host, /, **given: Any) -> None:
     try:
         cluster = host.running_cluster(settings)
     except NotRunningError:
-        if _is_elsewhere(host, settings) or not stop_if_running(host, settings):
-            raise
+        _require_nowhere(host, settings)
+        stop_if_running(host, settings)
+        terminal.say(f"no Ray cluster '{settings.cluster}' is running")
         return
     stop_if_running(host, settings)
     terminal.note("stopping workers and Ray head; a busy one can take 30 s")
     workers = stop_everything(cluster)
-    terminal.say(f"stopped Ray head and {terminal.count(workers, 'worker')} ({cluster.provider.name})")
+    terminal.say(
+        f"stopped cluster '{settings.cluster}' ({cluster.provider.name}): "
+        f"Ray head and {terminal.count(workers, 'worker')}"
+    )
 
 
 def _require_loopback(settings: OperatorSettings) -> None:
@@ -167,12 +171,15 @@ def _with_image(host: Host, settings: OperatorSettings, cluster: RayCluster) -> 
     return host.cluster("docker", settings.model_copy(update={"image": image}))
 
 
-def _is_elsewhere(host: Host, settings: OperatorSettings) -> bool:
-    """Whether the cluster runs on another provider than the chosen one; its watcher then stays."""
+def _require_nowhere(host: Host, settings: OperatorSettings) -> None:
+    """Raises `NotRunningError` if the cluster runs on another provider than the chosen one; its watcher then stays."""
     if settings.provider == "auto":
-        return False  # all providers were asked already
+        return  # all providers were asked already
     try:
-        host.running_cluster(settings.model_copy(update={"provider": "auto"}))
+        found = host.running_cluster(settings.model_copy(update={"provider": "auto"}))
     except NotRunningError:
-        return False
-    return True
+        return
+    raise NotRunningError(
+        f"cluster '{settings.cluster}' is not running on {settings.provider}, but on {found.provider.name}; "
+        "leave --provider away"
+    )

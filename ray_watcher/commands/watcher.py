@@ -93,16 +93,18 @@ def stop_watcher(host: Host) -> None:
     \b
     Example:  ray-watcher stop-watcher
     """  # noqa: D301  # \b is click's
-    if not _stop(host, load(OperatorSettings)):
-        raise NotRunningError("the watcher is not running")
-    terminal.say("stopped watcher; Ray and its workers keep running")
+    settings = load(OperatorSettings)
+    if _stop(host, settings):
+        terminal.say(f"stopped the watcher of cluster '{settings.cluster}'; Ray and its workers keep running")
+    else:
+        terminal.say(f"the watcher of cluster '{settings.cluster}' is not running")
 
 
 def stop_if_running(host: Host, settings: OperatorSettings) -> bool:
     """Stop the watcher of these settings, if it is running; whether it was."""
     stopped = _stop(host, settings)
     if stopped:
-        terminal.say("stopped watcher")
+        terminal.say(f"stopped the watcher of cluster '{settings.cluster}'")
     return stopped
 
 

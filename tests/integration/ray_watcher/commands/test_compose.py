@@ -100,6 +100,7 @@ def test_what_runs_is_stopped_senders_before_receivers(verb: str, world: World, 
     assert engine.stopped == ["scaler", "exporter"]
 
 
-def test_what_has_ended_is_not_running(world: World) -> None:
+def test_what_has_ended_is_not_stopped_again(world: World, engine: LogsAndStops) -> None:
     world.compose = world.compose[-1:]
-    assert world.run("stop-watcher").exit_code == 4
+    assert world.run("stop-watcher").exit_code == 0
+    assert not engine.stopped

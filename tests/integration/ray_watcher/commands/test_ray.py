@@ -186,8 +186,8 @@ def test_a_dead_engine_is_told_with_what_is_missing() -> None:
     assert (result.exit_code, result.stderr) == (5, "error: the Docker Engine does not answer\n")
 
 
-@pytest.mark.parametrize("verb", ["status-ray", "stop-ray", "add-worker", "remove-worker", "logs-ray"])
-def test_a_verb_that_needs_a_cluster_says_where_there_is_none(verb: str) -> None:
+@pytest.mark.parametrize("verb", ["status-ray", "add-worker", "remove-worker", "logs-ray"])
+def test_a_verb_that_needs_a_cluster_says_so_if_there_is_none(verb: str) -> None:
     result = World().run(verb)
     assert (result.exit_code, result.stdout) == (4, "")
     assert "ray-watcher start-ray" in result.stderr
@@ -237,6 +237,11 @@ def test_stop_ray_leaves_neither_head_nor_workers() -> None:
     result = world.run("stop-ray")
     assert (result.exit_code, world.process.options, world.worker_ids()) == (0, None, [])
     assert "3 workers" in result.stdout
+
+
+def test_stopping_again_is_no_error() -> None:
+    result = World().run("stop-ray")
+    assert (result.exit_code, result.stderr, len(result.stdout.splitlines())) == (0, "", 1)
 
 
 def test_stop_ray_also_clears_workers_whose_head_is_gone() -> None:
