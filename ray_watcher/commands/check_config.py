@@ -80,7 +80,7 @@ def check_config(
 
 def _show(report: Report) -> None:
     for found in report.findings:
-        terminal.say(f"{found.place}: {found.severity.value}: {found.message}")
+        terminal.sentence(f"{found.place}: {found.severity.value}: {found.message}")
     types = ", ".join(report.worker_types) or "none"
     terminal.facts(
         [

@@ -74,7 +74,7 @@ def _show_end(environment: Environment, rows: list[list[str]], *, keep: bool) ->
     file = environment.directory / "environment"
     file.write_text(environment.exports(), encoding="utf-8")
     terminal.heading("Still running")
-    terminal.facts(still_up(environment, file))
+    terminal.commands(still_up(environment, file))
 
 
 def still_up(environment: Environment, file: Path) -> list[tuple[str, str]]:

@@ -65,7 +65,7 @@ def pause(host: Host, /, direction: str, reason: str, span: float | None, until:
         span = _seconds_until(until, datetime.now().astimezone())
     answer = _post(host, "pause", asked | ({} if span is None else {"seconds": span}))
     for line in lines(answer["paused"], time.time()):
-        terminal.say(line)
+        terminal.sentence(line)
 
 
 @click.command()
@@ -83,7 +83,7 @@ def resume(host: Host, /, direction: str) -> None:
     ended = " and ".join(answer["resumed"])
     terminal.say(f"resumed: scaling {ended}" if ended else "not paused")
     for line in lines(answer["paused"], time.time()):
-        terminal.say(line)
+        terminal.sentence(line)
 
 
 def lines(paused: Mapping[str, Mapping[str, Any] | None], now: float) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -92,7 +93,7 @@ def status_ray(host: Host, /, *, as_json: bool, **given: Any) -> None:
     if as_json:
         terminal.document(cluster_status.cluster_document(settings.cluster, seen))
     else:
-        cluster_status.show_cluster(settings.cluster, seen)
+        cluster_status.show_cluster(settings.cluster, seen, time.time())
 
 
 @click.command()

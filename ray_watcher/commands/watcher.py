@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -80,7 +81,7 @@ def watcher_status(host: Host, /, tail: int, *, as_json: bool) -> None:
     if as_json:
         terminal.document(status)
     else:
-        show(status)
+        show(status, time.time())
 
 
 @click.command()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -59,8 +58,8 @@ def _head_document(head: HeadStatus) -> dict[str, Any]:
     return {name: value for name, value in asdict(head).items() if name != "token"}
 
 
-def show_cluster(cluster: str, seen: Inventory) -> None:
-    """Print it for people."""
+def show_cluster(cluster: str, seen: Inventory, now: float) -> None:
+    """Print it for people at `now` (unix seconds)."""
     head = seen.head
     terminal.facts(
         [
@@ -77,7 +76,9 @@ def show_cluster(cluster: str, seen: Inventory) -> None:
         terminal.warn(seen.problem)
     if seen.workers:
         terminal.heading("Workers")
-        terminal.table(["worker", "state", "CPU", "GPU", "idle", "up", "detail"], [_row(seen, w) for w in seen.workers])
+        terminal.table(
+            ["worker", "state", "CPU", "GPU", "idle", "up", "detail"], [_row(seen, w, now) for w in seen.workers]
+        )
     if seen.state:
         _show_resources(seen.state)
         _show_demand(seen.state)
@@ -100,7 +101,7 @@ def _show_demand(state: ClusterState) -> None:
         terminal.heading("No pending requests")
 
 
-def _row(seen: Inventory, worker: Worker) -> list[str]:
+def _row(seen: Inventory, worker: Worker, now: float) -> list[str]:
     node = seen.node(worker)
     return [
         worker.worker_id,
@@ -108,7 +109,7 @@ def _row(seen: Inventory, worker: Worker) -> list[str]:
         _used(node, "CPU"),
         _used(node, "GPU"),
         terminal.duration(node.idle_seconds) if node and node.idle_seconds else "-",
-        terminal.duration(max(0.0, time.time() - worker.created_at)),
+        terminal.duration(max(0.0, now - worker.created_at)),
         worker.detail,
     ]
 

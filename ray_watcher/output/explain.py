@@ -46,7 +46,7 @@ def show(status: Mapping[str, Any]) -> None:
         if title and sentences:
             terminal.heading(title)
         for sentence in sentences:
-            terminal.say(f"  {sentence}" if title else sentence)
+            terminal.sentence(sentence, "  " if title else "")
 
 
 def _standby(status: Mapping[str, Any]) -> Iterator[str]:

@@ -10,14 +10,14 @@ from ray_watcher.output import plot, terminal
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-HEADERS = ("time", "action", "worker", "cause", "outcome", "took s", "joined s", "reason")
+COLUMNS = ("action", "worker", "cause", "outcome", "took", "joined", "reason")
 CHART_HEIGHT = 6
 DAY_SECONDS = 24 * 3600.0
 
 
 def rows(history: Mapping[str, Any]) -> list[list[str]]:
     """One row for each entry, newest first; times are local."""
-    form = "%H:%M:%S" if history["until"] - history["since"] < DAY_SECONDS else "%m-%d %H:%M:%S"
+    form = "%H:%M:%S" if history["until"] - history["since"] < DAY_SECONDS else "%Y-%m-%d %H:%M:%S"
     return [_row(entry, form) for entry in history["entries"]]
 
 
@@ -38,7 +38,7 @@ def _row(entry: Mapping[str, Any], form: str) -> list[str]:
 
 
 def _seconds(value: float | None) -> str:
-    return "-" if value is None else f"{value:.1f}"
+    return "-" if value is None else f"{value:.1f} s"
 
 
 def charts(history: Mapping[str, Any], width: int) -> list[str]:
@@ -59,7 +59,8 @@ def charts(history: Mapping[str, Any], width: int) -> list[str]:
 def show(history: Mapping[str, Any], *, with_plot: bool, width: int) -> None:
     """Print it for people."""
     if found := rows(history):
-        terminal.table(HEADERS, found)
+        zone = time.strftime("%Z", time.localtime(history["until"]))
+        terminal.table((f"time {zone}", *COLUMNS), found)
     else:
         terminal.say("No actions in this time span.")
     if history["truncated"]:

@@ -119,7 +119,7 @@ def _what(action: dict[str, Any]) -> str:
 def show(run: DryRun) -> None:
     """Print it for people."""
     for line in headlines(run):
-        terminal.say(line)
+        terminal.sentence(line)
     terminal.say()
     if found := rows(run):
         terminal.table(["what", "cause", "reason"], found)

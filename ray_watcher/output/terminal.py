@@ -7,15 +7,15 @@ never acts on it; see `ray_watcher_common.shown`.
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import sys
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich import box
-from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
+from ray_watcher.output import layout
 from ray_watcher_common.shown import shown, shown_in_colour, without_colour
 
 if TYPE_CHECKING:
@@ -66,15 +66,26 @@ def _block(message: str) -> str:
 
 
 def facts(pairs: Sequence[tuple[str, str]]) -> None:
-    """Print names and values, aligned, one pair a line."""
-    width = max(len(name) for name, _ in pairs)
+    """Print names and values, aligned, one pair a line; long values are wrapped to the width of the terminal."""
+    longest, columns = max(len(name) for name, _ in pairs), width()
     for name, value in pairs:
-        click.echo(f"{click.style(name.ljust(width), bold=True)}  {shown(value)}")
+        room = columns and columns - longest - len(layout.GAP)
+        first, *more = layout.wrapped(shown(value), room) or [""]
+        click.echo(f"{_bold(name.ljust(longest))}{layout.GAP}{first}")
+        for line in more:
+            click.echo(f"{' ' * longest}{layout.GAP}{line}")
+
+
+def commands(pairs: Sequence[tuple[str, str]]) -> None:
+    """The same for values that are copied, such as shell commands: never wrapped."""
+    longest = max(len(name) for name, _ in pairs)
+    for name, value in pairs:
+        click.echo(f"{_bold(name.ljust(longest))}{layout.GAP}{shown(value)}")
 
 
 def heading(title: str) -> None:
     """Print the title of the following section."""
-    click.echo(f"\n{click.style(shown(title), bold=True)}")
+    click.echo(f"\n{_bold(shown(title))}")
 
 
 def document(value: Any) -> None:
@@ -96,31 +107,31 @@ def styled(cell: str) -> Text:
     return Text(shown(cell), style=STYLES.get(cell, ""))
 
 
-def rich_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
-    """The table as rich draws it; the last column takes the remaining width."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
-    for number, header in enumerate(headers, start=1):
-        table.add_column(header, no_wrap=number < len(headers), overflow="fold")
-    for row in rows:
-        table.add_row(*(styled(cell) for cell in row))
-    return table
-
-
-def plain_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """The table as aligned columns, two blanks apart, without trailing blanks."""
-    lines = [[header.upper() for header in headers], *([shown(cell) for cell in row] for row in rows)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(headers))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
-    )
-
-
 def table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print a table for a terminal or for a pipe."""
-    if on_terminal():
-        Console().print(rich_table(headers, rows))
-    else:
-        click.echo(plain_table(headers, rows))
+    """Print a table, folded to the width of the terminal; in a pipe, one line per row."""
+    safe = [[shown(cell) for cell in row] for row in rows]
+    for line in layout.table(headers, safe, width(), _painted, _bold):
+        click.echo(line)
+
+
+def sentence(text: str, indent: str = "") -> None:
+    """Print a sentence, wrapped at blanks to the width of the terminal; in a pipe, on one line."""
+    for line in layout.paragraph(shown(text), width(), indent):
+        click.echo(line)
+
+
+def width() -> int | None:
+    """Columns of the terminal; None in a pipe."""
+    return shutil.get_terminal_size().columns if on_terminal() else None
+
+
+def _bold(text: str) -> str:
+    return click.style(text, bold=True)
+
+
+def _painted(cell: str) -> str:
+    style = "" if os.environ.get("NO_COLOR") else STYLES.get(cell, "")
+    return click.style(cell, fg=style.split()[-1], bold=style == BAD) if style else cell
 
 
 def duration(seconds: float) -> str:

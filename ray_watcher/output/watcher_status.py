@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -81,9 +80,8 @@ def alerts(stack: Stack) -> list[dict[str, Any]]:
     ]
 
 
-def show(status: Mapping[str, Any]) -> None:
-    """Print it for people."""
-    now = time.time()
+def show(status: Mapping[str, Any], now: float) -> None:
+    """Print it for people at `now` (unix seconds)."""
     state = "running" if status["running"] else "not all programs are running"
     terminal.say(f"watcher of cluster '{status['cluster']}': {state}")
     terminal.heading("Programs")

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from ray_watcher import dry_run
-from ray_watcher.output import explain, plan, terminal
+from ray_watcher.output import explain, layout, plan
 from support.builders import policy, worker_type
 from support.paths import TESTS
 from support.situations import SITUATIONS
@@ -26,8 +26,8 @@ def saved_plan() -> plan.DryRun:
 
 def plan_text(run: plan.DryRun) -> str:
     """What `plan` prints into a pipe."""
-    table = terminal.plain_table(["what", "cause", "reason"], plan.rows(run))
-    return "\n".join([*plan.headlines(run), "", table, ""])
+    table = layout.table(["what", "cause", "reason"], plan.rows(run), None, str, str)
+    return "\n".join([*plan.headlines(run), "", *table, ""])
 
 
 def explain_text(name: str) -> str:

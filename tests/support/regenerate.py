@@ -13,6 +13,7 @@ from support import (
     exporter_golden,
     generated_code,
     reference_docs,
+    terminal_golden,
 )
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ def files() -> dict[Path, str]:
         **compose_golden.files(),
         **explained_golden.files(),
         **reference_docs.files(),
+        **terminal_golden.files(),
         **_dashboards(),
         **benchmarks.files(benchmarks.recorded()),
     }

@@ -12,7 +12,7 @@ import pytest
 
 import ray_watcher.settings
 from ray_watcher.demo.environment import forget_settings
-from ray_watcher.output import terminal
+from ray_watcher.output import layout, terminal
 from ray_watcher.settings import OperatorSettings, as_environment, head_options
 from ray_watcher.stack.stack import stack_of
 from ray_watcher.stack.supervisord import LONGEST_SOCKET_PATH, Program, render, socket_path
@@ -166,4 +166,5 @@ def test_amounts_have_their_unit(value: float, resource: str, expected: str) -> 
 
 
 def test_a_plain_table_is_aligned_and_has_no_trailing_blanks() -> None:
-    assert terminal.plain_table(["a", "bb"], [["long", "x"], ["y", ""]]) == "A     BB\nlong  x\ny"
+    lines = layout.table(["a", "bb"], [["long", "x"], ["y", ""]], None, str, str)
+    assert lines == ["A     BB", "long  x", "y"]

@@ -198,8 +198,18 @@ def test_without_a_scaler_the_journal_is_read(journal_file: Path) -> None:
 
     assert (result.exit_code, str(journal_file) in result.stderr) == (0, True)
     header, row = result.stdout.splitlines()
-    assert header.split() == ["TIME", "ACTION", "WORKER", "CAUSE", "OUTCOME", "TOOK", "S", "JOINED", "S", "REASON"]
-    assert row.split()[1:7] == ["launch", "worker-1-00000a", "pending_demand", "done", "1.0", "5.0"]
+    assert header.split() == [
+        "TIME",
+        time.strftime("%Z"),
+        "ACTION",
+        "WORKER",
+        "CAUSE",
+        "OUTCOME",
+        "TOOK",
+        "JOINED",
+        "REASON",
+    ]
+    assert row.split()[1:9] == ["launch", "worker-1-00000a", "pending_demand", "done", "1.0", "s", "5.0", "s"]
 
 
 @pytest.mark.usefixtures("journal_file")

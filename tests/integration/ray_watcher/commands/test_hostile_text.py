@@ -247,7 +247,15 @@ def test_every_verb_was_tried() -> None:
 
 # --- what all verbs print with -------------------------------------------------------------------------
 
-WRITERS = [terminal.say, terminal.log_line, terminal.error, terminal.warn, terminal.note, terminal.heading]
+WRITERS = [
+    terminal.say,
+    terminal.sentence,
+    terminal.log_line,
+    terminal.error,
+    terminal.warn,
+    terminal.note,
+    terminal.heading,
+]
 
 
 @pytest.mark.parametrize("write", WRITERS, ids=lambda write: str(write.__name__))
@@ -258,6 +266,7 @@ def test_each_way_to_print_a_line(write: Callable[[str], None], capfd: pytest.Ca
 
 def test_facts_tables_and_documents(capfd: pytest.CaptureFixture[str]) -> None:
     terminal.facts([("name", HOSTILE)])
+    terminal.commands([("name", HOSTILE)])
     terminal.table(["a", "b"], [["x", HOSTILE]])
     terminal.document({HOSTILE: HOSTILE})
     terminal.one_line(HOSTILE)
@@ -268,9 +277,9 @@ def test_every_way_to_print_is_tried_here() -> None:
     writes = {
         name
         for name, function in inspect.getmembers(terminal, inspect.isfunction)
-        if re.search(r"click\.echo|Console\(", inspect.getsource(function))
+        if re.search(r"click\.echo", inspect.getsource(function))
     }
-    assert writes == {write.__name__ for write in WRITERS} | {"facts", "table", "document", "one_line"}
+    assert writes == {write.__name__ for write in WRITERS} | {"facts", "commands", "table", "document", "one_line"}
 
 
 def test_the_demos_views(capfd: pytest.CaptureFixture[str]) -> None:
