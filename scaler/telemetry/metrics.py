@@ -1,4 +1,4 @@
-"""The scaler's own metrics. `CATALOG` is the one place of their names, types, helps and labels."""
+"""The scaler's metrics. `CATALOG` is the only definition of their names, types, help texts and labels."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Metric:
-    """One family."""
+    """One metric family."""
 
     kind: str
     help: str
@@ -33,61 +33,74 @@ class Metric:
 
 
 CATALOG: dict[str, Metric] = {
-    "rayscaler_workers": Metric("gauge", "Workers by state of their life and worker type.", ("state", "worker_type")),
-    "rayscaler_max_workers": Metric("gauge", "Most workers there may be."),
-    "rayscaler_min_workers": Metric("gauge", "Fewest workers there may be, over all worker types."),
-    "rayscaler_warm_workers": Metric("gauge", "Workers that are to be kept warm.", ("worker_type",)),
+    "rayscaler_workers": Metric(
+        "gauge", "Number of workers by lifecycle state and worker type.", ("state", "worker_type")
+    ),
+    "rayscaler_max_workers": Metric("gauge", "Maximum number of workers."),
+    "rayscaler_min_workers": Metric("gauge", "Minimum number of workers, over all worker types."),
+    "rayscaler_warm_workers": Metric("gauge", "Configured number of warm workers by worker type.", ("worker_type",)),
     "rayscaler_cooldown_remaining_seconds": Metric(
-        "gauge", "Seconds until the next event in this direction is allowed.", ("direction",)
+        "gauge", "Seconds left of the cooldown in this direction.", ("direction",)
     ),
     "rayscaler_breaker_state": Metric(
-        "gauge", "1 for the state of the breaker that stops launches which fail.", ("worker_type", "state")
+        "gauge", "1 for the current state of the circuit breaker that stops failing launches.", ("worker_type", "state")
     ),
     "rayscaler_launch_failures_in_a_row": Metric(
-        "gauge", "Rounds of launches that failed since a worker of the type last joined.", ("worker_type",)
+        "gauge", "Consecutive rounds of failed launches since a worker of this type last joined.", ("worker_type",)
     ),
     "rayscaler_launch_backoff_remaining_seconds": Metric(
-        "gauge", "Seconds until the next launch of the type is tried after failures.", ("worker_type",)
+        "gauge", "Seconds until the next launch of this type after failures.", ("worker_type",)
     ),
-    "rayscaler_alerts_active": Metric("gauge", "Alerts that permit this direction now.", ("direction",)),
-    "rayscaler_held": Metric("gauge", "Workers or requests held back by the last plan, by cause.", ("cause",)),
-    "rayscaler_infeasible_requests": Metric("gauge", "Requests that no worker type can hold."),
-    "rayscaler_snapshot_usable": Metric("gauge", "1 if the last plan rested on a fresh snapshot of the cluster."),
-    "rayscaler_snapshot_age_seconds": Metric("gauge", "Age of the snapshot that the last plan rested on."),
+    "rayscaler_alerts_active": Metric(
+        "gauge", "Number of active alerts that permit scaling in this direction.", ("direction",)
+    ),
+    "rayscaler_held": Metric("gauge", "Number of workers or requests held by the last plan, by cause.", ("cause",)),
+    "rayscaler_infeasible_requests": Metric("gauge", "Number of pending requests that fit on no worker type."),
+    "rayscaler_snapshot_usable": Metric("gauge", "1 if the last plan was based on a fresh snapshot of the cluster."),
+    "rayscaler_snapshot_age_seconds": Metric("gauge", "Age in seconds of the snapshot of the last plan."),
     "rayscaler_actions_total": Metric(
-        "counter", "Launches, drains and removals that ended, by cause and outcome.", ("action", "cause", "outcome")
+        "counter", "Number of finished actions by cause and outcome.", ("action", "cause", "outcome")
     ),
-    "rayscaler_webhooks_total": Metric("counter", "Notifications by HTTP status of the reply.", ("code",)),
+    "rayscaler_webhooks_total": Metric(
+        "counter", "Number of webhook notifications by HTTP status of the reply.", ("code",)
+    ),
     "rayscaler_webhook_alerts_total": Metric(
-        "counter", "Alerts in accepted notifications; ignored ones carry no usable ray_scale label.", ("status",)
+        "counter", "Number of alerts in accepted notifications; ignored: no usable label ray_scale.", ("status",)
     ),
-    "rayscaler_reconcile_duration_seconds": Metric("histogram", "Time from observation to actions started."),
-    "rayscaler_reconcile_errors_total": Metric("counter", "Reconciles that failed and were tried again."),
+    "rayscaler_reconcile_duration_seconds": Metric(
+        "histogram", "Duration of a reconcile in seconds, from observation to started actions."
+    ),
+    "rayscaler_reconcile_errors_total": Metric("counter", "Number of failed reconciles, which are retried."),
     "rayscaler_stage_duration_seconds": Metric(
         "histogram",
-        "Stages of a scale-up for demand: alert (demand seen to firing), webhook (to received), decision (to launch),"
-        " launch (to container or process up), join (to in Ray), demand_drop (first join to pending demand falling).",
+        "Duration in seconds of the stages of a scale-up: alert (demand observed to firing), webhook (to received),"
+        " decision (to launch), launch (to running), join (to in Ray), demand_drop (first join to falling demand).",
         ("stage",),
     ),
     "rayscaler_demand_to_worker_seconds": Metric(
-        "histogram", "From the first sight of pending demand to the first new worker in Ray, once for each scale-up."
+        "histogram", "Seconds from pending demand to the first new worker in Ray, once per scale-up."
     ),
     "rayscaler_provider_call_duration_seconds": Metric(
-        "histogram", "Time of calls to the Docker engine or the host.", ("operation",)
+        "histogram", "Duration in seconds of calls to the Docker Engine or the host.", ("operation",)
     ),
-    "rayscaler_paused": Metric("gauge", "1 while the operator holds this direction.", ("direction",)),
+    "rayscaler_paused": Metric("gauge", "1 if scaling in this direction is paused.", ("direction",)),
     "rayscaler_anomalies": Metric(
-        "gauge", "Workers and nodes that are out of the ordinary, by case (docs/reconciling.md).", ("case",)
+        "gauge", "Number of workers and nodes with an anomaly, by case (docs/reconciling.md).", ("case",)
     ),
-    "rayscaler_leader": Metric("gauge", "1 in the scaler that acts, 0 in one that stands by."),
-    "rayscaler_journal_usable": Metric("gauge", "0 while nothing can be written down; then nothing is done."),
+    "rayscaler_leader": Metric("gauge", "1 if this instance is the leader, 0 if it is on standby."),
+    "rayscaler_journal_usable": Metric(
+        "gauge", "1 if the journal can be written, 0 if not; without it no action is taken."
+    ),
     "rayscaler_alertmanager_up": Metric(
-        "gauge", "1 if an Alertmanager answered when alerts were last re-read; 0 too without ALERTMANAGER_URL."
+        "gauge",
+        "1 if an Alertmanager answered the last resync of alerts, 0 if none did or none is configured.",
     ),
     "rayscaler_webhook_duplicates_total": Metric(
-        "counter", "Alerts in accepted notifications that were known already: sent again, or by an HA peer."
+        "counter", "Number of alerts in accepted notifications that were known already (repeated, or from an HA peer)."
     ),
-    "rayscaler_provider_errors_total": Metric("counter", "Calls to the engine or host that failed.", ("operation",)),
+    "rayscaler_provider_errors_total": Metric(
+        "counter", "Number of failed calls to the Docker Engine or the host.", ("operation",)
+    ),
 }
 
 OUTCOMES = ("done", "failed")
@@ -99,7 +112,7 @@ _Made = TypeVar("_Made", Counter, Gauge, Histogram)
 
 
 class ScalerMetrics:
-    """Counters and histograms, each series there from the start so that rates see the first event."""
+    """Counters and histograms. All series exist from the start, so that rates include the first event."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -138,17 +151,17 @@ class ScalerMetrics:
             self.provider_errors.labels(operation)
 
     def action_ended(self, kind: ActionKind, cause: Cause, outcome: str) -> None:
-        """Count an action that landed."""
+        """Count a finished action."""
         self.actions.labels(kind.value, cause.value, outcome).inc()
 
     def observe_stages(self, measured: Iterable[Measured]) -> None:
-        """Account for stages of a scale-up, in seconds."""
+        """Record durations of scale-up stages, in seconds."""
         for stage, seconds in measured:
             (self.demand_to_worker if stage == DEMAND_TO_WORKER else self.stages.labels(stage)).observe(seconds)
 
 
 class MeteredProvider:
-    """A provider whose calls are timed and whose failures are counted."""
+    """A provider with timed calls and counted failures."""
 
     def __init__(self, provider: WorkerProvider, metrics: ScalerMetrics) -> None:
         self._provider, self._metrics = provider, metrics
