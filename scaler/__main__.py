@@ -1,4 +1,4 @@
-"""`python -m scaler`: the loop and its HTTP side, configured by the environment alone."""
+"""`python -m scaler`: the reconcile loop and the HTTP server, configured by environment variables."""
 
 from __future__ import annotations
 
@@ -62,11 +62,11 @@ class SystemClock:
 def run(settings: ScalerSettings) -> None:
     """Serve and reconcile until SIGTERM. Raises `SettingsError`, `ScalerError`, `AddressInUseError`.
 
-    Where another scaler acts for the cluster, this one stands by: it serves, stores alerts, and takes over when the
-    other one ends.
+    If another scaler leads the cluster, this one is on standby: it serves, stores alerts, and takes over when the
+    leader ends.
     """
     token = settings.bearer_token()
-    listening = bind(settings.listen)  # before anything is touched: who does not get the address changes nothing
+    listening = bind(settings.listen)  # first: without the address nothing may be changed
     lease = Lease(settings.journal_file.with_suffix(".lock"))
     lease.take()
     clock, wakeup, metrics, policy = SystemClock(), Wakeup(), ScalerMetrics(), policy_from(settings)
@@ -116,30 +116,30 @@ def run(settings: ScalerSettings) -> None:
     stop = threading.Event()
 
     def lead() -> None:
-        """Wait for the lease where another scaler has it, then act until the end."""
+        """Wait for the lease if another scaler holds it, then lead until the end."""
         if not lease.held:
-            log.info("standing by", acts=lease.holder)
+            log.info("standing by", leader=lease.holder)
             lease.wait()
-            log.info("taking over")
+            log.info("became leader")
         metrics.registry.register(ViewCollector(lambda: reconciler.view, policy, clock))
-        resync.read()  # before anything is decided: the journal may be of long ago
+        resync.read()  # before the first decision: the alerts in the journal may be old
         threading.Thread(target=resync.run, args=(stop, settings.check_interval), name="resync", daemon=True).start()
         reconciler.run(stop, settings.check_interval, lease.keep)
         if not lease.held:
-            log.error("the lease's file was deleted, and another scaler was quicker; ending", acts=lease.holder)
-            os.kill(os.getpid(), signal.SIGTERM)  # whoever restarts it gets one that stands by
+            log.error("lost leadership, shutting down", leader=lease.holder, reason="the lease file was deleted")
+            os.kill(os.getpid(), signal.SIGTERM)  # after a restart by its supervisor it is on standby
 
     threading.Thread(target=lead, name="reconcile", daemon=True).start()
-    log.info("scaler listens", address=settings.listen, provider=provider.name, max_workers=policy.max_workers)
+    log.info("listening", address=settings.listen, provider=provider.name, max_workers=policy.max_workers)
     serve(create_app(api), listening)
     stop.set()
     wakeup.wake("stop")
     runner.wait(ENDING_SECONDS)
-    log.info("scaler ends; workers stay")
+    log.info("scaler stopped, workers left running")
 
 
 def _journal(path: Path, lease: Lease, clock: Clock) -> Journal:
-    """The journal; where its file is damaged, a new one, if this scaler is the one that acts. Raises `JournalError`."""
+    """The journal; if its file is damaged and this scaler leads, a new one. Raises `JournalError`."""
     try:
         journal = Journal(path)
         journal.check()
@@ -147,14 +147,14 @@ def _journal(path: Path, lease: Lease, clock: Clock) -> Journal:
         if not lease.held:
             raise
         now = clock.now()
-        log.error("the journal is damaged and begins anew; it is kept", kept=str(set_aside(path, now)))  # noqa: TRY400
+        log.error("damaged journal replaced", kept=str(set_aside(path, now)))  # noqa: TRY400
         journal = Journal(path)
-        journal.note_beginning(now, str(error))
+        journal.note_replacement(now, str(error))
     return journal
 
 
 def main() -> None:
-    """Run; a mistake in the settings ends with one clear line and exit code 2."""
+    """Run; invalid settings end with one line and exit code 2."""
     accept_none("scaler", "Scale a Ray cluster by its Prometheus alerts.", ScalerSettings)
     logs.configure("scaler")
     try:

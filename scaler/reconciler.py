@@ -43,7 +43,7 @@ log = structlog.get_logger()
 
 REST_SECONDS = 0.1  # minimum between reconciles: one reconcile serves all wake-ups meanwhile, even a flood of webhooks
 BUSY_INTERVAL_SECONDS = 0.5  # between reconciles while an alert is active or a worker is on its way
-REPEATED_SECONDS = 30.0  # what is said again so soon, of two causes that take turns too, is no news
+REPEATED_SECONDS = 30.0  # repeated causes, two that alternate too, are not journaled again so soon
 FORGET_EVERY_SECONDS = 3600.0
 JOURNAL_KEPT_SECONDS = 30 * 24 * 3600.0
 MOVING = JOINING | {WorkerState.DRAINING, WorkerState.TERMINATING}
@@ -52,7 +52,7 @@ MOVING = JOINING | {WorkerState.DRAINING, WorkerState.TERMINATING}
 class Reconciler:
     """Brings the worker pool to what demand asks for and alerts permit."""
 
-    def __init__(  # noqa: PLR0913  # the ports, each once
+    def __init__(  # noqa: PLR0913  # one argument for each port
         self,
         *,
         reader: ClusterReader,
@@ -76,7 +76,7 @@ class Reconciler:
         self.begin()
 
     def begin(self) -> None:
-        """Start from what the journal says: this process may have stood by while another one wrote it."""
+        """Start from the journal's state, which another process may have written while this one was on standby."""
         now = self._clock.now()
         self._last_seen = dict.fromkeys(self._journal.joined(), now)  # when each worker was last in Ray
         self.view = View(now, Observation(None, problem="not observed yet"), Plan())
@@ -86,7 +86,7 @@ class Reconciler:
     def reconcile(self, trigger: str) -> Plan:
         """Bring the worker pool to what demand asks for, once.
 
-        Raises `JournalError`: what cannot be written down is not done.
+        Raises `JournalError`: no action is taken that cannot be journaled.
         """
         now = self._clock.now()
         if self._journal.problem:
@@ -104,7 +104,7 @@ class Reconciler:
         return proposed
 
     def observe(self, now: float) -> Observation:
-        """All that a plan at `now` rests on. Raises `JournalError`."""
+        """All inputs of a plan at `now`. Raises `JournalError`."""
         snapshot, problem = self._read_snapshot()
         workers, provider_problem = self._list_workers(snapshot, now)
         blind = snapshot is None or not snapshot.demand_known
@@ -135,7 +135,7 @@ class Reconciler:
             return None, str(error)
 
     def _list_workers(self, snapshot: ClusterState | None, now: float) -> tuple[tuple[Worker, ...], str]:
-        """The workers, or those that were last seen and why the provider does not tell."""
+        """The workers and ""; or, if the provider fails, the last known workers and the problem."""
         running = self._runner.running()  # first: an action that ends meanwhile is in the provider's list too
         self._running = frozenset(running)
         instances = {id_: action.placeholder for id_, action in running.items() if action.placeholder}
@@ -157,7 +157,7 @@ class Reconciler:
         return workers, ""
 
     def _with_drains(self, workers: tuple[Worker, ...], now: float) -> tuple[Worker, ...]:
-        """Each worker that drains with the time at which that was first seen."""
+        """The workers, each draining one with the time at which its drain was first observed."""
         since = self._memory.draining_since
         return tuple(
             replace(worker, draining_since=since.get(worker.worker_id, now))
@@ -167,7 +167,7 @@ class Reconciler:
         )
 
     def _remember(self, snapshot: ClusterState | None, workers: tuple[Worker, ...]) -> None:
-        """Who is in Ray now; the first time is written down."""
+        """Remember which workers are in Ray; the first time is journaled."""
         if snapshot is None:
             return
         seen = [worker.worker_id for worker in workers if worker.node]
@@ -176,7 +176,7 @@ class Reconciler:
         self._last_seen.update(dict.fromkeys(seen, snapshot.observed_at))
 
     def _record(self, trigger: str, proposed: Plan, now: float) -> int:
-        """Journal a decision that does something or says something new; returns its id (0: nothing new)."""
+        """Journal a decision with actions or with new causes; returns its id (0: nothing new)."""
         says = (
             frozenset(held.cause for held in proposed.held),
             frozenset(misfit.shape for misfit in proposed.infeasible),
@@ -206,7 +206,7 @@ class Reconciler:
             self._wakeup.wait(min(max(self._interval(), 0.0 if done else BUSY_INTERVAL_SECONDS), check_interval))
 
     def _reconcile_safely(self, trigger: str) -> bool:
-        """Reconcile; whether nothing came up that nobody thought of."""
+        """Reconcile; returns whether no unexpected error occurred."""
         with self._metrics.reconcile_duration.time():
             try:
                 if not self._has_begun:
@@ -217,24 +217,24 @@ class Reconciler:
                 self._hold_everything(error)
             except Exception:
                 self._metrics.reconcile_errors.inc()
-                log.exception("reconcile failed; trying again")
+                log.exception("reconcile failed")
                 return False
         return True
 
     def _hold_everything(self, error: JournalError) -> None:
-        """Nothing is done without a journal; one whose file is damaged is begun anew, for the next time."""
+        """Take no action without a journal; replace a damaged file, for the next reconcile."""
         self._metrics.reconcile_errors.inc()
-        log.error("nothing is done without a journal", problem=str(error))
+        log.error("journal not usable, actions suspended", problem=str(error))
         now = self._clock.now()
         blocked = replace(self.view.observation, journal_problem=str(error))
         self.view = replace(self.view, at=now, observation=blocked, plan=plan(blocked, self._policy, now))
         self._memory = self._memory.after(blocked, self.view.plan, now)
         if isinstance(error, JournalCorruptError):
             try:
-                aside = self._journal.begin_anew(now, str(error))
-                log.warning("the journal begins anew; the damaged file is kept", kept=str(aside))
+                aside = self._journal.replace_file(now, str(error))
+                log.warning("damaged journal replaced", kept=str(aside))
             except JournalError as problem:
-                log.error("the damaged journal cannot be set aside", problem=str(problem))  # noqa: TRY400  # known
+                log.error("damaged journal not replaced", problem=str(problem))  # noqa: TRY400  # known
 
     def _forget_the_old(self) -> None:
         now = self._clock.now()
@@ -246,6 +246,6 @@ class Reconciler:
         """Seconds until the next reconcile if nothing wakes the loop."""
         observation, held = self.view.observation, self.view.plan.held
         if any(one.cause is Cause.DEMAND_SETTLING for one in held):
-            return 0.0  # people wait, and the rest between reconciles is rest enough
+            return 0.0  # work is pending, and REST_SECONDS limits the rate
         moving = any(worker.state in MOVING for worker in observation.workers)
         return BUSY_INTERVAL_SECONDS if moving or observation.up or observation.down else math.inf

@@ -16,7 +16,7 @@ from ray_watcher.output import history as output
 from ray_watcher.output import terminal
 from ray_watcher.settings import OperatorSettings
 from ray_watcher_common.settings import load
-from scaler.journal.history import MOST_ENTRIES, Question, read_file
+from scaler.journal.history import MAX_ENTRIES, Question, read_file
 from scaler.model.decision import Cause
 from scaler.model.workers import ActionKind
 
@@ -71,7 +71,7 @@ class WorkerName(click.ParamType[str]):
 @click.option("--worker", type=WorkerName(), metavar="worker-N", help="Show only this worker.")
 @click.option(
     "--limit",
-    type=click.IntRange(1, MOST_ENTRIES),
+    type=click.IntRange(1, MAX_ENTRIES),
     default=50,
     show_default=True,
     metavar="N",

@@ -56,7 +56,7 @@ def _standby(status: Mapping[str, Any]) -> Iterator[str]:
 
 def _journal(status: Mapping[str, Any]) -> Iterator[str]:
     """A journal that had to be recreated, for an hour after it happened."""
-    begun = status["journal"]["begun_anew"]
+    begun = status["journal"]["replaced"]
     if begun and status["time"] - begun["at"] < JOURNAL_RESET_SHOWN_SECONDS:
         age = terminal.duration(max(0.0, status["time"] - begun["at"]))
         yield f"The journal was recreated {age} ago, its earlier content is lost: {begun['problem']}."

@@ -1,1 +1,1 @@
-"""What was received, decided and done, in SQLite."""
+"""Received alerts, decisions and actions, in SQLite."""

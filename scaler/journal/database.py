@@ -1,7 +1,7 @@
-"""The journal's file: opened, known again, and set aside where it is damaged.
+"""The journal's file: opened, reopened if replaced, and set aside if damaged.
 
-Two scalers may have one file open (one leads, one stands by), and a file may be replaced or deleted under a
-running program: SQLite would go on writing into what nobody will ever read.
+Two scalers may have one file open (leader and standby), and the file may be replaced or deleted while it is open:
+SQLite would continue to write to a file that nobody can read.
 """
 
 from __future__ import annotations
@@ -20,13 +20,16 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 BUSY_TIMEOUT_SECONDS, BUSY_POLL_SECONDS = 5.0, 0.01
-LOCKED = "database is locked"  # SQLITE_BUSY in SQLite's own words
-COMPANIONS = ("", "-wal", "-shm")  # what SQLite keeps beside a file in WAL mode
-DAMAGED = ("malformed", "not a database")  # SQLITE_CORRUPT, SQLITE_NOTADB in SQLite's own words
+LOCKED = "database is locked"  # SQLite's message for SQLITE_BUSY
+COMPANIONS = ("", "-wal", "-shm")  # suffixes of a file and its companions in WAL mode
+DAMAGED = ("malformed", "not a database")  # SQLite's messages for SQLITE_CORRUPT and SQLITE_NOTADB
 
 
 def open_file(path: Path | None) -> sqlite3.Connection:
-    """The journal at `path` (None: in memory), brought to this version. Raises what SQLite raises, `JournalError`."""
+    """Open the journal at `path` (None: in memory) and migrate it.
+
+    Raises `sqlite3.Error`, `OSError`, and `JournalError` if a newer program wrote the file.
+    """
     if path:
         path.parent.mkdir(parents=True, exist_ok=True)
     db = sqlite3.connect(path or ":memory:", check_same_thread=False, timeout=BUSY_TIMEOUT_SECONDS)
@@ -42,12 +45,12 @@ def open_file(path: Path | None) -> sqlite3.Connection:
 
 
 def _log_ahead(db: sqlite3.Connection) -> None:
-    """WAL mode; SQLite itself does not wait for who opens or closes the file at the same moment."""
+    """Switch to WAL mode; unlike other statements, this does not wait for processes that open or close the file."""
     deadline = time.monotonic() + BUSY_TIMEOUT_SECONDS
     while True:
         try:
             db.execute("PRAGMA journal_mode = WAL")
-        except sqlite3.OperationalError as error:  # noqa: PERF203  # to be tried again
+        except sqlite3.OperationalError as error:  # noqa: PERF203  # retried
             if LOCKED not in str(error) or time.monotonic() > deadline:
                 raise
             time.sleep(BUSY_POLL_SECONDS)
@@ -56,7 +59,7 @@ def _log_ahead(db: sqlite3.Connection) -> None:
 
 
 def identity(path: Path | None) -> tuple[int, int] | None:
-    """Which file `path` names now; None where there is none."""
+    """Device and inode of the file at `path`; None if there is none."""
     if path is None:
         return None
     try:
@@ -67,7 +70,7 @@ def identity(path: Path | None) -> tuple[int, int] | None:
 
 
 def translated(error: Exception, path: Path | None) -> JournalError:
-    """What a failure of SQLite or the file system means; a row that is no text, no JSON or no value is damage too."""
+    """The `JournalError` for a failure of SQLite or the file system; rows that cannot be decoded are damage too."""
     damaged = isinstance(error, (ValueError, TypeError, LookupError)) or (
         isinstance(error, sqlite3.DatabaseError) and any(word in str(error) for word in DAMAGED)
     )
@@ -75,27 +78,27 @@ def translated(error: Exception, path: Path | None) -> JournalError:
 
 
 def check(db: sqlite3.Connection) -> None:
-    """Look through the whole file, some ten milliseconds. Raises `sqlite3.DatabaseError` where it is damaged."""
+    """Check the whole file, in some ten milliseconds. Raises `sqlite3.DatabaseError` if it is damaged."""
     found = db.execute("PRAGMA quick_check(1)").fetchone()[0]
     if found != "ok":
         raise sqlite3.DatabaseError(f"database disk image is malformed: {' '.join(str(found).split())}")
 
 
 def set_aside(path: Path, at: float) -> Path:
-    """Rename a damaged file and its companions, which stay for whoever wants to look; returns the new name."""
+    """Rename a damaged file and its companions, which are kept for inspection; returns the new name."""
     aside = path.with_name(f"{path.name}.corrupt-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime(at))}")
     for companion in COMPANIONS:
-        beside = path.with_name(path.name + companion)
-        if beside.exists():
-            beside.rename(aside.with_name(aside.name + companion))
+        part = path.with_name(path.name + companion)
+        if part.exists():
+            part.rename(aside.with_name(aside.name + companion))
     return aside
 
 
 class JournalFile:
     """The file at `path` (None: in memory, forgotten at the end). Safe to use from several threads and processes.
 
-    Every method raises `JournalError` where it cannot be read or written. `problem` says what failed last, ""
-    once something was written again.
+    Every method raises `JournalError` if the file cannot be read or written. `problem` is the last failure, "" after
+    the next successful write.
     """
 
     def __init__(self, path: Path | None) -> None:
@@ -119,9 +122,9 @@ class JournalFile:
         try:
             yield
         except (sqlite3.Error, OSError, ValueError, TypeError, LookupError) as error:
-            told = translated(error, self._path)
-            self.problem = str(told)
-            raise told from error
+            failure = translated(error, self._path)
+            self.problem = str(failure)
+            raise failure from error
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
@@ -131,17 +134,17 @@ class JournalFile:
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        """All that is written within, or nothing; no other process writes meanwhile."""
+        """A transaction: all writes in it, or none; other processes cannot write meanwhile."""
         with self._reading() as db:
             before = db.total_changes
             with db:
                 db.execute("BEGIN IMMEDIATE")
                 yield db
-            if db.total_changes > before:  # what changes no row asks nothing of the disk
+            if db.total_changes > before:  # a transaction without changes does not touch the disk
                 self.problem = ""
 
     def _follow(self) -> None:
-        """Open what `path` names now: the one that leads may have set the file aside, or someone deleted it."""
+        """Reopen `path` if it names another file now: the leader set it aside, or someone deleted it."""
         found = identity(self._path)
         if found == self._identity:
             return
@@ -154,32 +157,32 @@ class JournalFile:
     # --- health ---------------------------------------------------------------------------------------
 
     def check(self) -> None:
-        """Look through the whole file. Raises `JournalCorruptError` where it is damaged."""
+        """Check the whole file. Raises `JournalCorruptError` if it is damaged."""
         with self._reading() as db:
             check(db)
 
     def probe(self) -> None:
-        """Write a row and take it back, to learn whether writing works again; sets `problem`."""
+        """Write a row and delete it, to test whether writing works again; sets `problem`."""
         with self._transaction() as db:
             db.execute("INSERT INTO begun_anew VALUES (0, '')")
             db.execute("DELETE FROM begun_anew WHERE at = 0")
 
-    def begin_anew(self, at: float, problem: str) -> Path | None:
-        """Set the damaged file aside and begin an empty one, whose cooldowns count from `at`; where the old one is."""
+    def replace_file(self, at: float, problem: str) -> Path | None:
+        """Set the damaged file aside and start an empty one, whose cooldowns count from `at`; returns the old path."""
         with self._lock, self._errors():
-            aside = set_aside(self._path, at) if self._path else None  # first: what fails here can be tried again
+            aside = set_aside(self._path, at) if self._path else None  # first: a failure here can be retried
             self._db.close()
             self._open()
-        self.note_beginning(at, problem)
+        self.note_replacement(at, problem)
         return aside
 
-    def note_beginning(self, at: float, problem: str) -> None:
-        """Write down that this file stands in for a lost one since `at`."""
+    def note_replacement(self, at: float, problem: str) -> None:
+        """Record that this file replaces a lost one since `at`."""
         with self._transaction() as db:
             db.execute("INSERT INTO begun_anew VALUES (?, ?)", (at, problem))
 
-    def begun_anew(self) -> tuple[float, str] | None:
-        """When this file was begun in place of a lost one, and what was wrong with that; None: it was not."""
+    def replaced(self) -> tuple[float, str] | None:
+        """When this file replaced a lost one, and why; None if it did not."""
         with self._reading() as db:
             row = db.execute("SELECT at, problem FROM begun_anew ORDER BY at DESC LIMIT 1").fetchone()
         return None if row is None else (float(row["at"]), str(row["problem"]))

@@ -1,4 +1,4 @@
-"""What was done, held back and impossible, and how the pool went, read from a journal's tables."""
+"""Past actions, held and infeasible requests, and the size of the pool, read from a journal's tables."""
 
 from __future__ import annotations
 
@@ -21,28 +21,28 @@ if TYPE_CHECKING:
 HISTORY_VERSION = 1
 DEFAULT_SPAN_SECONDS = 3600.0
 DEFAULT_ENTRIES = 100
-MOST_ENTRIES = 1000
-MOST_SAMPLES = 500
-MOST_DECISIONS_READ = 20_000  # of those that a filter leaves out; bounds the time of a question
+MAX_ENTRIES = 1000
+MAX_SAMPLES = 500
+MAX_DECISIONS_READ = 20_000  # limits the time of a query whose filter matches little
 SAMPLES_SINCE_VERSION = 2
 
 
 @dataclass(frozen=True)
 class Question:
-    """Which part of the history; None: all. `worker` is an id or `worker-N`; `since` is in unix seconds."""
+    """A filter of the history; None: no filter. `worker` is an id or `worker-N`; `since` is in unix seconds."""
 
     since: float
-    limit: int = MOST_ENTRIES
+    limit: int = MAX_ENTRIES
     action: str | None = None
     cause: str | None = None
     worker: str | None = None
 
 
 def question(asked: Mapping[str, str], now: float) -> Question:
-    """The question that a URL's parameters ask; by default the last hour's. Raises `ValueError`, which says why."""
+    """The filter in the parameters of a URL; by default the last hour. Raises `ValueError` with the reason."""
     since, limit = asked.get("since") or str(now - DEFAULT_SPAN_SECONDS), asked.get("limit") or str(DEFAULT_ENTRIES)
-    if not limit.isascii() or not limit.isdigit() or not 1 <= int(limit) <= MOST_ENTRIES:
-        raise ValueError(f"limit: got {limit!r}, wanted 1 to {MOST_ENTRIES}")
+    if not limit.isascii() or not limit.isdigit() or not 1 <= int(limit) <= MAX_ENTRIES:
+        raise ValueError(f"limit: got {limit!r}, wanted 1 to {MAX_ENTRIES}")
     try:
         moment = float(since)
     except ValueError:
@@ -55,7 +55,7 @@ def question(asked: Mapping[str, str], now: float) -> Question:
 
 @dataclass(frozen=True)
 class Entry:
-    """One action, or one thing held back or impossible; times in unix seconds, durations in seconds."""
+    """One action, or one held or infeasible item; times in unix seconds, durations in seconds."""
 
     at: float
     action: str  # of `ActionKind`, or hold, impossible
@@ -64,14 +64,14 @@ class Entry:
     cause: str
     reason: str
     decision_id: int
-    outcome: str | None = None  # None for an action in progress, and for what is no action
+    outcome: str | None = None  # None for an action in progress, and for what is not an action
     took_seconds: float | None = None
     joined_after_seconds: float | None = None
     detail: str = ""
 
 
 def read(db: sqlite3.Connection, question: Question, now: float) -> dict[str, Any]:
-    """The answer as a document: `entries` newest first, `samples` oldest first; `truncated`: there is more."""
+    """The history as a document: `entries` newest first, `samples` oldest first; `truncated`: more entries exist."""
     entries = sorted([*_actions(db, question), *_not_done(db, question)], key=lambda entry: entry.at, reverse=True)
     return {
         "version": HISTORY_VERSION,
@@ -84,12 +84,12 @@ def read(db: sqlite3.Connection, question: Question, now: float) -> dict[str, An
 
 
 def read_file(path: Path, question: Question, now: float) -> dict[str, Any]:
-    """The same from the journal at `path`, which is only read. Raises `JournalError`."""
+    """The same from the journal at `path`, opened read-only. Raises `JournalError`."""
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as db:
             db.row_factory = sqlite3.Row
             if version_of(db, path) == 0:
-                raise JournalError(f"{path} is no journal")
+                raise JournalError(f"{path} is not a journal")
             return read(db, question, now)
     except sqlite3.Error as error:
         raise JournalError(f"journal {path}: {error}") from error
@@ -112,7 +112,7 @@ def _actions(db: sqlite3.Connection, question: Question) -> Iterator[Entry]:
 
 
 def _exactly(worker: str | None) -> str:
-    """The name without what GLOB would take for a pattern."""
+    """The name without the special characters of GLOB."""
     return re.sub(r"[^a-z0-9-]", "", worker or "")
 
 
@@ -137,12 +137,12 @@ def _between(start: float, end: float | None) -> float | None:
 
 
 def _not_done(db: sqlite3.Connection, question: Question) -> Iterator[Entry]:
-    """What decisions held back or found impossible, newest first, one more than asked for."""
+    """Held and infeasible items of decisions, newest first, at most one more than the limit."""
     if question.action in [kind.value for kind in ActionKind]:
         return
     found = 0
     query = "SELECT id, at, plan FROM decisions WHERE at >= ? ORDER BY id DESC LIMIT ?"
-    for row in db.execute(query, (question.since, MOST_DECISIONS_READ)):
+    for row in db.execute(query, (question.since, MAX_DECISIONS_READ)):
         for entry in _parts(row["id"], row["at"], json.loads(row["plan"])):
             if _asked_for(entry, question):
                 yield entry
@@ -170,14 +170,14 @@ def _has_samples(db: sqlite3.Connection) -> bool:
 
 
 def _samples(db: sqlite3.Connection, since: float, now: float) -> list[dict[str, Any]]:
-    """At most `MOST_SAMPLES` and one: what was true at `since`, then the peak of each stretch of time."""
+    """At most `MAX_SAMPLES` + 1 samples: the state at `since`, then the peak of each interval."""
     before = db.execute(
         "SELECT workers, pending FROM samples WHERE at < ? ORDER BY at DESC LIMIT 1", (since,)
     ).fetchone()
-    stretch = max((now - since) / MOST_SAMPLES, 1e-3)
+    interval = max((now - since) / MAX_SAMPLES, 1e-3)
     rows = db.execute(
         "SELECT MIN(at) AS at, MAX(workers) AS workers, MAX(pending) AS pending FROM samples"
         " WHERE at BETWEEN ? AND ? GROUP BY CAST((at - ?) / ? AS INTEGER) ORDER BY at",
-        (since, now, since, stretch),
+        (since, now, since, interval),
     )
     return [*([{"at": since, **dict(before)}] if before else []), *map(dict, rows)]

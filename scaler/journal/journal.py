@@ -1,8 +1,8 @@
-"""What was heard, decided and done, in SQLite: it outlives the process.
+"""The journal: alerts, decisions and actions in SQLite, which survive a restart.
 
-Every action is written down before it happens and its outcome after; cooldowns and what has joined are derived
-from these records. A write is on disk when the call returns (`synchronous=FULL`), so an accepted alert is not
-lost to a crash.
+Every action is journaled before it starts and its outcome after it ends; cooldowns and joined workers are derived
+from these records. A write is on disk when the call returns (`synchronous=FULL`), so that a crash cannot lose an
+accepted alert.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ FROM (
          AND removal.kind = 'remove' AND removal.cause IN ('launch_failed', 'join_timed_out')
 )
 ORDER BY id DESC
-"""  # more than 200 launches ago is no news of how launches go
+"""  # older launches do not matter for the circuit breaker
 
 
 @dataclass(frozen=True)
@@ -63,29 +63,29 @@ class ActionRecord:
 
 @dataclass(frozen=True)
 class _Launch:
-    """A launch and what became of it (unix seconds)."""
+    """A launch and its result (times in unix seconds)."""
 
     worker_type: str
     decision_id: int
     started_at: float
     joined_at: float | None
-    failed_at: float | None  # it failed itself, or its worker was removed because it had not joined
+    failed_at: float | None  # the launch failed, or its worker was removed before it joined
     detail: str
 
 
 class Journal(AlertJournal):
-    """What the loop, the webhook and the operator write down, and what is derived from it; see `JournalFile`."""
+    """Records of the loop, the webhook and the operator, and values derived from them; see `JournalFile`."""
 
     # --- decisions and actions ------------------------------------------------------------------------
 
     def record_decision(self, trigger: str, plan: Plan, at: float) -> int:
-        """Write a decision down; returns its id."""
+        """Record a decision; returns its id."""
         with self._transaction() as db:
             values = (at, trigger, json.dumps(asdict(plan)))
             return _row_id(db.execute("INSERT INTO decisions (at, trigger, plan) VALUES (?, ?, ?)", values))
 
     def intend(self, decision_id: int, action: Action, worker_id: str, at: float) -> int:
-        """Write down that `action` is about to happen to `worker_id`; returns the action's id."""
+        """Record that `action` on `worker_id` is about to start; returns the action's id."""
         values = (
             decision_id,
             action.kind.value,
@@ -105,7 +105,7 @@ class Journal(AlertJournal):
             )
 
     def conclude(self, action_id: int, outcome: str, detail: str, at: float) -> None:
-        """Write down how an action ended."""
+        """Record the outcome of an action."""
         with self._transaction() as db:
             db.execute(
                 "UPDATE actions SET outcome = ?, detail = ?, finished_at = ? WHERE id = ?",
@@ -113,7 +113,7 @@ class Journal(AlertJournal):
             )
 
     def knows(self, worker_id: str) -> bool:
-        """Whether this worker was launched or prepared by us, or adopted."""
+        """Whether this worker was launched, prepared or adopted by this scaler."""
         query = (
             "SELECT 1 FROM actions WHERE worker_id = ?1 AND kind IN (?2, ?3)"
             " UNION SELECT 1 FROM adopted WHERE worker_id = ?1"
@@ -123,30 +123,30 @@ class Journal(AlertJournal):
             return db.execute(query, made).fetchone() is not None
 
     def adopt(self, worker_id: str, detail: str, at: float) -> None:
-        """Write down that there is a worker that no launch of ours made."""
+        """Record a worker that this scaler did not launch."""
         with self._transaction() as db:
             db.execute("INSERT OR IGNORE INTO adopted VALUES (?, ?, ?)", (worker_id, at, detail))
 
     def adopted(self) -> frozenset[str]:
-        """Ids of the workers that no launch of ours made."""
+        """Ids of the workers that this scaler did not launch."""
         with self._reading() as db:
             return frozenset(row["worker_id"] for row in db.execute("SELECT worker_id FROM adopted"))
 
     # --- pauses ---------------------------------------------------------------------------------------
 
     def pause(self, direction: Direction, pause: Pause) -> None:
-        """Hold a direction; a pause that there is already is replaced."""
+        """Pause a direction; replaces an existing pause."""
         with self._transaction() as db:
             values = {**asdict(pause), "direction": direction.value}
             db.execute("INSERT OR REPLACE INTO pauses VALUES (:direction, :reason, :by, :since, :until)", values)
 
     def resume(self, direction: Direction) -> bool:
-        """End a pause; whether there was one."""
+        """End a pause; returns whether there was one."""
         with self._transaction() as db:
             return db.execute("DELETE FROM pauses WHERE direction = ?", (direction.value,)).rowcount > 0
 
     def pauses(self, now: float) -> dict[Direction, Pause]:
-        """The pauses that hold at `now`."""
+        """The pauses in effect at `now`."""
         with self._reading() as db:
             rows = db.execute('SELECT direction, reason, "by", since, "until" FROM pauses').fetchall()
             found = {Direction(row["direction"]): Pause(*tuple(row)[1:]) for row in rows}
@@ -155,18 +155,18 @@ class Journal(AlertJournal):
     # --- more of actions ------------------------------------------------------------------------------
 
     def mark_joined(self, worker_ids: Iterable[str], at: float) -> None:
-        """Write down that these workers were seen in Ray; only the first time counts."""
+        """Record that these workers have joined Ray; only the first time counts."""
         with self._transaction() as db:
             db.executemany("INSERT OR IGNORE INTO joined VALUES (?, ?)", [(worker_id, at) for worker_id in worker_ids])
 
     def joined(self) -> frozenset[str]:
-        """Ids of the workers that were ever seen in Ray."""
+        """Ids of the workers that have ever joined Ray."""
         with self._reading() as db:
             rows = db.execute("SELECT worker_id FROM joined").fetchall()
         return frozenset(row["worker_id"] for row in rows)
 
     def forget(self, before: float) -> None:
-        """Drop what is older than `before` (unix seconds) and no longer needed."""
+        """Delete records older than `before` (unix seconds) that are no longer needed."""
         with self._transaction() as db:
             self._forget_alerts(db, before)
             db.execute("DELETE FROM joined WHERE at < ?", (before,))
@@ -178,34 +178,34 @@ class Journal(AlertJournal):
             db.execute("DELETE FROM decisions WHERE at < ? AND id NOT IN (SELECT decision_id FROM actions)", (before,))
 
     def record_sample(self, at: float, workers: int, pending: int | None) -> None:
-        """Write down how many workers there are and how much waits (None: not known)."""
+        """Record the number of workers and of pending requests (None: not known)."""
         with self._transaction() as db:
             db.execute("INSERT INTO samples VALUES (?, ?, ?)", (at, workers, pending))
 
     def history(self, question: history.Question, now: float) -> dict[str, Any]:
-        """What was done, held back and impossible, and how the pool went; see `history.read`."""
+        """Past actions, held and infeasible items, and the size of the pool; see `history.read`."""
         with self._reading() as db:
             return history.read(db, question, now)
 
     def last_started(self, kind: ActionKind) -> float | None:
-        """When an action of this kind was last begun (unix seconds); cooldowns count from it.
+        """When an action of this kind was last started (unix seconds); cooldowns count from it.
 
-        A journal that was begun anew does not know, and counts from its own beginning.
+        For a journal that replaced a lost one, at least the time of its replacement.
         """
         last = self._last("SELECT started_at FROM actions WHERE kind = ? ORDER BY id DESC LIMIT 1", kind.value)
         return self._beginning() if last is None else last
 
     def _beginning(self) -> float | None:
-        """Since when this file stands in for a lost one, whose actions nobody knows; None: it does not."""
-        return begun[0] if (begun := self.begun_anew()) else None
+        """When this file replaced a lost one, whose actions are unknown; None if it did not."""
+        return found[0] if (found := self.replaced()) else None
 
     def last_scale_up(self) -> float | None:
-        """When workers were last launched (unix seconds), by order of writing; launches that failed do not count."""
+        """When workers were last launched (unix seconds), in order of writing; failed launches do not count."""
         last = next((launch.started_at for launch in self._recent_launches() if launch.failed_at is None), None)
         return self._beginning() if last is None else last
 
     def launch_outcomes(self) -> list[LaunchOutcome]:
-        """How the recent launches ended; those that are under way are left out."""
+        """Results of the recent launches, without those in progress."""
         return [
             LaunchOutcome(launch.worker_type, launch.decision_id, at, launch.joined_at is not None, launch.detail)
             for launch in self._recent_launches()
@@ -217,7 +217,7 @@ class Journal(AlertJournal):
             return [_Launch(**dict(row)) for row in db.execute(RECENT_LAUNCHES)]
 
     def launched(self) -> dict[str, float]:
-        """When each of the last workers was launched (unix seconds), by its id."""
+        """Launch times of the last 200 workers (unix seconds), by worker id."""
         with self._reading() as db:
             rows = db.execute(
                 "SELECT worker_id, started_at FROM actions WHERE kind = ? ORDER BY id DESC LIMIT 200",
@@ -226,7 +226,7 @@ class Journal(AlertJournal):
         return {row["worker_id"]: row["started_at"] for row in rows}
 
     def last_prepare_failure(self) -> float | None:
-        """When a warm worker last could not be prepared, or one that had ended by itself was removed (unix seconds)."""
+        """When a warm worker last failed: its preparation, or its removal after it exited (unix seconds)."""
         query = (
             "SELECT coalesce(finished_at, started_at) FROM actions WHERE kind = ? AND outcome = ?"
             " OR kind = ? AND cause = ? AND worker_id IN (SELECT worker_id FROM actions WHERE kind = ?)"
@@ -241,7 +241,7 @@ class Journal(AlertJournal):
         return self._last(query, kind.value, FAILED)
 
     def _last(self, query: str, *values: str) -> float | None:
-        """The newest by order of writing: the clock may have been set back since."""
+        """The newest value in order of writing, because the clock may have been set back."""
         with self._reading() as db:
             row = db.execute(query, values).fetchone()
         return None if row is None else float(row[0])
@@ -259,7 +259,7 @@ class Journal(AlertJournal):
         return self._actions("ORDER BY id DESC LIMIT ?", limit)
 
     def open_actions(self) -> list[ActionRecord]:
-        """Those without an outcome, oldest first: in progress now, or left so by a process that ended."""
+        """Actions without an outcome, oldest first: in progress, or interrupted by the end of a process."""
         return self._actions("WHERE outcome IS NULL ORDER BY id")
 
     def _actions(self, which: str, *values: int) -> list[ActionRecord]:
@@ -276,5 +276,5 @@ class Journal(AlertJournal):
 
 def _row_id(cursor: sqlite3.Cursor) -> int:
     if cursor.lastrowid is None:
-        raise JournalError("the journal gave no id for a new row")
+        raise JournalError("the journal returned no id for a new row")
     return cursor.lastrowid

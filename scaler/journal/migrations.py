@@ -1,4 +1,4 @@
-"""The journal's tables, and how a file of an earlier version becomes one of this."""
+"""The journal's tables, and the migration of files of earlier versions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from scaler.model.errors import JournalError
 if TYPE_CHECKING:
     import sqlite3
 
-# One script for each version; a new version is a new script at the end, the others never change.
+# One script for each version. A new version appends a script; existing scripts never change.
 MIGRATIONS = (
     """
 CREATE TABLE alerts (
@@ -30,7 +30,7 @@ CREATE TABLE samples (at REAL NOT NULL, workers INTEGER NOT NULL, pending INTEGE
 CREATE INDEX samples_by_time ON samples (at);
 """,
     "CREATE INDEX actions_by_worker ON actions (worker_id);",
-    # An alert's key was groupKey|fingerprint, and is the fingerprint, by which Alertmanager's own list knows it too.
+    # An alert's key was groupKey|fingerprint; now it is the fingerprint, as in Alertmanager's list.
     """
 UPDATE OR REPLACE alerts SET key = replace(key, rtrim(key, replace(key, '|', '')), '');
 CREATE TABLE pauses (
@@ -45,17 +45,17 @@ SCHEMA_VERSION = len(MIGRATIONS)
 
 
 def version_of(db: sqlite3.Connection, path: object) -> int:
-    """The version of the file. Raises `JournalError` for one of a newer program."""
+    """The version of the file. Raises `JournalError` if a newer program wrote it."""
     version = int(db.execute("PRAGMA user_version").fetchone()[0])
     if version > SCHEMA_VERSION:
-        raise JournalError(f"{path} is of version {version}, this program knows up to {SCHEMA_VERSION}")
+        raise JournalError(f"{path} has version {version}, wanted at most {SCHEMA_VERSION} (a newer program wrote it)")
     return version
 
 
 def migrate(db: sqlite3.Connection, path: object) -> None:
-    """Bring the file to this version, whole or not at all; what it holds stays. Raises `JournalError`.
+    """Migrate the file to this version in one transaction; its content is kept. Raises `JournalError`.
 
-    Two scalers may start at once: the second waits for the first and finds the work done.
+    Two scalers may start at once: the second waits for the first and finds nothing to do.
     """
     if version_of(db, path) == SCHEMA_VERSION:
         return

@@ -1,4 +1,4 @@
-"""How many workers there were and how much waited, over time."""
+"""Number of workers and pending requests over time."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ if TYPE_CHECKING:
     from scaler.journal.journal import Journal
     from scaler.model.decision import Observation
 
-SAMPLE_SECONDS = 10.0  # at most one in so long: a day of ups and downs is some 8,000 rows
+SAMPLE_SECONDS = 10.0  # minimum between samples: at most some 8,000 rows a day
 
 
 class Sampler:
-    """Writes a sample where something has changed, at most every `SAMPLE_SECONDS`."""
+    """Writes a sample when a value has changed, at most every `SAMPLE_SECONDS`."""
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
@@ -20,7 +20,7 @@ class Sampler:
         self._at = 0.0
 
     def see(self, observation: Observation, now: float) -> None:
-        """Look at an observation made at `now` (unix seconds). Raises `JournalError`."""
+        """Record an observation made at `now` (unix seconds) if it is due. Raises `JournalError`."""
         snapshot = observation.snapshot
         pending = snapshot.pending if snapshot and snapshot.demand_known else None
         seen = (sum(worker.counts for worker in observation.workers), pending)

@@ -96,12 +96,12 @@ def _explained(view: View, policy: Policy, planner: Planner) -> Explanation:
 
 def _written_down(journal: Journal) -> dict[str, Any]:
     """What stands in the journal, and what is wrong with it."""
-    told: dict[str, Any] = {"decisions": [], "actions": [], "journal": {"problem": None, "begun_anew": None}}
+    told: dict[str, Any] = {"decisions": [], "actions": [], "journal": {"problem": None, "replaced": None}}
     try:
         told["decisions"] = [_decision(row) for row in journal.decisions(DECISIONS_SHOWN)]
         told["actions"] = [asdict(record) for record in journal.actions(ACTIONS_SHOWN)]
-        if begun := journal.begun_anew():
-            told["journal"]["begun_anew"] = {"at": begun[0], "problem": begun[1]}
+        if replaced := journal.replaced():
+            told["journal"]["replaced"] = {"at": replaced[0], "problem": replaced[1]}
         told["journal"]["problem"] = journal.problem or None
     except JournalError as error:
         told["journal"]["problem"] = str(error)

@@ -87,7 +87,7 @@ def test_one_whose_lease_was_deleted_and_taken_by_another_ends_before_it_decides
     first.process.send_signal(signal.SIGCONT)
 
     assert first.process.wait(20) == 0
-    assert "the lease's file was deleted, and another scaler was quicker" in first.log()
+    assert "lost leadership" in first.log()
     assert second.leader() == "1.0"
 
 
@@ -120,11 +120,11 @@ def test_a_damaged_journal_is_set_aside_at_the_start(start: Callable[..., Scaler
     eventually(lambda: scaler.get("/-/ready")[0] == 200)
 
     assert len(list(broken.parent.glob(f"{CLUSTER}.db.corrupt-*"))) == 1
-    begun = json.loads(scaler.get("/api/v1/status")[1])["journal"]["begun_anew"]
+    begun = json.loads(scaler.get("/api/v1/status")[1])["journal"]["replaced"]
     assert "not a database" in begun["problem"]
-    assert "the journal is damaged and begins anew" in scaler.log()
+    assert "damaged journal replaced" in scaler.log()
     journal = Journal(broken)
-    assert journal.begun_anew() == (begun["at"], begun["problem"])
+    assert journal.replaced() == (begun["at"], begun["problem"])
     journal.close()
 
 

@@ -145,7 +145,7 @@ def test_no_worker_is_removed_while_nothing_can_be_written(world: World, path: P
     assert world.provider.counts["remove"] == 1
 
 
-def test_a_file_damaged_under_the_loop_is_set_aside_and_begun_anew(world: World, path: Path) -> None:
+def test_a_file_damaged_under_the_loop_is_set_aside_and_replaced(world: World, path: Path) -> None:
     world.journal.absorb_alerts([alert()])
     world.see(waiting=2)
     damage(path)
@@ -162,7 +162,7 @@ def test_a_file_damaged_under_the_loop_is_set_aside_and_begun_anew(world: World,
     one_round(world)
     assert world.provider.counts["launch"] == 2
     assert len(list(path.parent.glob("journal.db.corrupt-19700112T134640Z"))) == 1
-    assert told(world)["journal"]["begun_anew"]["at"] == NOW
+    assert told(world)["journal"]["replaced"]["at"] == NOW
 
 
 def test_a_damaged_file_that_cannot_be_set_aside_at_once_is_later(
@@ -219,12 +219,12 @@ def test_what_is_set_aside_stays_whole(path: Path) -> None:
     kept.close()
 
 
-def test_a_journal_begun_anew_counts_cooldowns_from_its_beginning(path: Path) -> None:
+def test_a_journal_that_replaced_another_counts_cooldowns_from_then(path: Path) -> None:
     journal = Journal(path)
-    journal.begin_anew(NOW, "malformed")
+    journal.replace_file(NOW, "malformed")
 
     assert [journal.last_started(kind) for kind in (ActionKind.LAUNCH, ActionKind.DRAIN)] == [NOW, NOW]
-    assert journal.begun_anew() == (NOW, "malformed")
+    assert journal.replaced() == (NOW, "malformed")
     journal.close()
 
 
@@ -237,13 +237,13 @@ def test_a_file_deleted_under_the_loop_is_made_anew_and_nothing_written_into_the
 
     again = Journal(path)
     assert again.alerts() == [alert()]
-    assert again.begun_anew() is not None
+    assert again.replaced() is not None
     again.close()
 
 
 def test_who_stands_by_follows_a_file_that_the_other_one_set_aside(path: Path) -> None:
     leads, stands_by = Journal(path), Journal(path)
-    leads.begin_anew(NOW, "malformed")
+    leads.replace_file(NOW, "malformed")
 
     stands_by.absorb_alerts([alert()])
 

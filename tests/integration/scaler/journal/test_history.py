@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from scaler.journal import migrations
-from scaler.journal.history import MOST_ENTRIES, MOST_SAMPLES, Question, question, read_file
+from scaler.journal.history import MAX_ENTRIES, MAX_SAMPLES, Question, question, read_file
 from scaler.journal.journal import DONE, FAILED, Journal
 from scaler.journal.samples import Sampler
 from scaler.model.decision import Action, Cause, Held, Infeasible, Observation, Plan
@@ -108,7 +108,7 @@ def test_a_file_that_is_no_journal_is_told_by_name(tmp_path: Path, content: byte
     ("asked", "told"),
     [
         ({"limit": "0"}, "limit"),
-        ({"limit": str(MOST_ENTRIES + 1)}, "limit"),
+        ({"limit": str(MAX_ENTRIES + 1)}, "limit"),
         ({"limit": "many"}, "limit"),
         ({"since": "yesterday"}, "since"),
         ({"since": "nan"}, "since"),
@@ -154,11 +154,11 @@ def test_what_was_true_at_the_start_comes_with_the_samples(journal: Journal) -> 
 
 
 def test_samples_are_bounded_and_their_peaks_kept(journal: Journal) -> None:
-    for second in range(3 * MOST_SAMPLES):
+    for second in range(3 * MAX_SAMPLES):
         journal.record_sample(NOW - second, 1, 99 if second == 700 else 0)
 
-    found = samples(journal, NOW - 3 * MOST_SAMPLES)
-    assert len(found) <= MOST_SAMPLES + 2
+    found = samples(journal, NOW - 3 * MAX_SAMPLES)
+    assert len(found) <= MAX_SAMPLES + 2
     assert max(pending or 0 for _, _, pending in found) == 99
 
 
