@@ -1,1 +1,1 @@
-"""Between the loop and the world: actions in progress, recovery after a restart, the lease, the last view."""
+"""State of the loop: actions in progress, recovery after a restart, the leader lease, the last view."""

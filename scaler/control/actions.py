@@ -149,7 +149,7 @@ class ActionRunner:
         """The worker to launch: the warm one that the action names, else a new one."""
         kind = self._policy.worker_type(action.worker_type)
         if kind is None:
-            raise ScalerError(f"the plan names worker type {action.worker_type!r}, which the policy does not have")
+            raise ScalerError(f"worker type of the plan: got {action.worker_type!r}, wanted one of the policy")
         if action.worker_id:
             return LaunchRequest(action.worker_id, indexes[action.worker_id], kind)
         index = lowest_free_index(taken)
@@ -179,14 +179,14 @@ class ActionRunner:
         else:
             reply = self._drainer.drain_idle(action.node_id, action.reason)
             if not reply.accepted:
-                raise DrainRefusedError(f"Ray keeps it: {reply.message}")
+                raise DrainRefusedError(f"Ray refused the drain: {reply.message}")
 
     def _end(self, action_id: int, action: Action, worker_id: str, outcome: str, detail: str) -> None:
         self._metrics.action_ended(action.kind, action.cause, outcome)
         with self._lock:
             self._unwritten.append((action_id, outcome, detail, self._clock.now()))
         if problem := self._write_outcomes():
-            log.warning("outcome not written down yet", worker=worker_id, outcome=outcome, problem=problem)
+            log.warning("outcome not journaled", worker=worker_id, outcome=outcome, problem=problem)
         with self._lock:
             ended = self._running.pop(worker_id)
             if outcome == FAILED and action.kind is ActionKind.REMOVE:

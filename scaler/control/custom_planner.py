@@ -1,7 +1,7 @@
 """Custom scaling logic: `WATCHER_PLANNER=package.module:function` replaces or wraps the built-in `plan`.
 
-The function gets what `plan` gets and returns what `plan` returns; docs/custom-planner.md has an example. One that
-raises or returns nonsense is reported and the built-in plan is followed instead: nothing stops.
+The function takes and returns the same as `plan`; docs/custom-planner.md has an example. If it raises or returns an
+invalid plan, the problem is reported and the built-in plan is used instead.
 """
 
 from __future__ import annotations
@@ -27,41 +27,41 @@ Planner = Callable[[Observation, Policy, float], Plan]
 def load_planner(name: str | None) -> Planner:
     """The planner that `package.module:function` names, guarded; the built-in one for None.
 
-    Raises `SettingsError` where there is no such function or it does not take three arguments.
+    Raises `SettingsError` if there is no such function or it does not take three arguments.
     """
     return plan if name is None else guarded(_import(name), name)
 
 
 def guarded(custom: Planner, name: str) -> Planner:
-    """`custom`, with the built-in plan for whenever it fails; each problem is logged once."""
-    told: set[str] = set()
+    """`custom`, with the built-in plan as fallback; each problem is logged once."""
+    reported: set[str] = set()
 
     def planner(observation: Observation, policy: Policy, now: float) -> Plan:
         try:
             proposed = custom(observation, policy, now)
-            problem = nonsense(proposed, observation, policy)
-        except Exception as error:  # noqa: BLE001  # whatever a user's code raises
-            problem = f"it raised {type(error).__name__}: {error}"
+            problem = invalid(proposed, observation, policy)
+        except Exception as error:  # noqa: BLE001  # a user's code may raise anything
+            problem = f"raised {type(error).__name__}: {error}"
         if not problem:
             return proposed
-        if problem not in told:
-            told.add(problem)
-            log.warning("custom planner failed; the built-in plan is followed", planner=name, problem=problem)
+        if problem not in reported:
+            reported.add(problem)
+            log.warning("custom planner failed", planner=name, problem=problem)
         built_in = plan(observation, policy, now)
-        held = Held(Cause.CUSTOM_PLANNER_FAILED, 1, f"{name} is not followed: {problem}")
+        held = Held(Cause.CUSTOM_PLANNER_FAILED, 1, f"using the built-in plan instead of {name}: {problem}")
         return replace(built_in, held=(held, *built_in.held))
 
     return planner
 
 
-def nonsense(proposed: object, observation: Observation, policy: Policy) -> str:
-    """What is wrong with a plan, "" where nothing is: it must be one, of known workers, within max_workers."""
+def invalid(proposed: object, observation: Observation, policy: Policy) -> str:
+    """Why a plan is invalid, "" if it is valid: a `Plan` of known workers, within max_workers and pauses."""
     if not isinstance(proposed, Plan):
-        return f"it returned {type(proposed).__name__}, wanted scaler.model.decision.Plan"
+        return f"returned {type(proposed).__name__}, wanted scaler.model.decision.Plan"
     parts = ((proposed.actions, Action), (proposed.held, Held), (proposed.infeasible, Infeasible))
     for entries, kind in parts:
         if not isinstance(entries, tuple) or not all(isinstance(entry, kind) for entry in entries):
-            return f"its plan holds something other than a tuple of {kind.__name__}"
+            return f"the plan has something other than a tuple of {kind.__name__}"
     return (
         _unknown(proposed, observation, policy)
         or _too_many(proposed, observation, policy)
@@ -75,29 +75,29 @@ def _unknown(proposed: Plan, observation: Observation, policy: Policy) -> str:
         makes_one = action.kind in {ActionKind.LAUNCH, ActionKind.PREPARE}
         if makes_one and policy.worker_type(action.worker_type) is None:
             verb = "launches" if action.kind is ActionKind.LAUNCH else "prepares"
-            return f"it {verb} worker type {action.worker_type!r}, which the policy does not have"
+            return f"{verb} worker type {action.worker_type!r}, which the policy does not define"
         if (action.worker_id or not makes_one) and action.worker_id not in workers:
-            return f"it would {action.kind.value} {action.worker_id!r}, which is no worker"
+            return f"{action.kind.value} of {action.worker_id!r}, which is not a worker"
     return ""
 
 
 def _too_many(proposed: Plan, observation: Observation, policy: Policy) -> str:
     removed = {action.worker_id for action in proposed.actions if action.kind is ActionKind.REMOVE}
     warm = {worker.worker_id for worker in observation.workers if worker.state is WorkerState.WARM}
-    there = sum((w.counts or w.worker_id in warm) and w.worker_id not in removed for w in observation.workers)
+    existing = sum((w.counts or w.worker_id in warm) and w.worker_id not in removed for w in observation.workers)
     makes_one = {ActionKind.LAUNCH, ActionKind.PREPARE}
     launches = sum(action.kind in makes_one and action.worker_id not in warm for action in proposed.actions)
-    if launches and there + launches > policy.max_workers:
-        return f"it launches {launches} beside {there}, and max_workers is {policy.max_workers}"
+    if launches and existing + launches > policy.max_workers:
+        return f"launches {launches} workers in addition to {existing}, but max_workers is {policy.max_workers}"
     return ""
 
 
 def _despite_a_pause(proposed: Plan, observation: Observation) -> str:
     kinds = {action.kind for action in proposed.actions}
     if observation.paused_up and ActionKind.LAUNCH in kinds:
-        return f"it launches, but scaling up is {observation.paused_up.text}"
+        return f"launches, but scaling up is {observation.paused_up.text}"
     if observation.paused_down and ActionKind.DRAIN in kinds:
-        return f"it drains, but scaling down is {observation.paused_down.text}"
+        return f"drains, but scaling down is {observation.paused_down.text}"
     return ""
 
 

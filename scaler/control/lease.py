@@ -1,8 +1,8 @@
-"""Who acts for a cluster: a lock on a file beside its journal, which the kernel gives back when its holder dies.
+"""The leader lease of a cluster: a lock on a file next to its journal, which the kernel releases when its holder dies.
 
-However it dies: there is nothing to time out, and never are there two. A holder that is stopped (SIGSTOP) or hangs
-keeps the lease: nobody can know that it will not go on. A file can be deleted under its holder, though, so the holder
-asks before each decision whether it is still the one that the path names.
+There is no timeout, and there are never two leaders. A holder that is stopped (SIGSTOP) or hangs keeps the lease,
+because it may continue at any time. The file can be deleted while it is held, so the holder checks before each
+decision that the path still names its file.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Lease:
-    """The lease whose file is `path`; `held` says whether this process has it."""
+    """The lease with the file `path`; `held` is whether this process holds it."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -25,18 +25,18 @@ class Lease:
         self.held = False
 
     def take(self) -> bool:
-        """Take it if nobody has it; whether it is ours. Raises `OSError`."""
+        """Take the lease if it is free; returns whether it is held. Raises `OSError`."""
         with contextlib.suppress(BlockingIOError):
             self._acquire(fcntl.LOCK_EX | fcntl.LOCK_NB)
         return self.held
 
     def wait(self) -> None:
-        """Until it is ours, which is a moment after its holder's end. Raises `OSError`."""
+        """Wait until the lease is held, which is a moment after its holder ends. Raises `OSError`."""
         if not self.held:
             self._acquire(fcntl.LOCK_EX)
 
     def keep(self) -> bool:
-        """Whether it is still ours: where its file was deleted it is taken anew, unless another was quicker."""
+        """Whether the lease is still held. If its file was deleted it is taken again, unless another process has it."""
         if self.held and not (self._file and self._names(self._file)):
             self.close()
             with contextlib.suppress(OSError):
@@ -45,7 +45,7 @@ class Lease:
 
     @property
     def holder(self) -> str:
-        """The process that acts now, for people."""
+        """The process that holds the lease, for display."""
         try:
             pid = self._path.read_text(encoding="ascii").strip()
         except (OSError, ValueError):
@@ -53,7 +53,7 @@ class Lease:
         return f"process {pid}" if pid else "another process"
 
     def close(self) -> None:
-        """Give it back, where it is held."""
+        """Release the lease if it is held."""
         self.held = False
         if self._file:
             self._file.close()
@@ -67,7 +67,7 @@ class Lease:
             except BaseException:
                 file.close()
                 raise
-            if not self._names(file):  # deleted meanwhile: a lock on what nobody else will open
+            if not self._names(file):  # deleted meanwhile: nobody else would open this file
                 file.close()
                 continue
             file.truncate(0)

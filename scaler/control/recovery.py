@@ -78,5 +78,5 @@ class Recovery:
     def _adopt_unknown(self, worker: Worker, now: float) -> None:
         if not self._journal.knows(worker.worker_id):
             self._journal.adopt(worker.worker_id, worker.detail, now)
-            log.info("adopted", worker=worker.worker_id, detail=worker.detail)
+            log.info("worker adopted", worker=worker.worker_id, detail=worker.detail)
         self._known.add(worker.worker_id)

@@ -253,7 +253,7 @@ def the_command_line_sees_it(stack: Stack) -> None:
     assert (cluster["head"]["running"], cluster["problem"]) == (True, None)
     assert {p["name"]: p["state"] for p in watcher["programs"]} == dict.fromkeys(PROGRAMS, "RUNNING")
     assert {a["cause"] for a in watcher["scaler"]["actions"] if a["action"] == "remove"} == {"drained"}
-    assert "scaler listens" in stack.operator.says("logs-ray", "--service", "scaler")
+    assert '"event": "listening"' in stack.operator.says("logs-ray", "--service", "scaler")
     assert stack.operator.says("logs-ray", "--service", "head")
     assert "paused" in stack.operator.says("pause", "down", "--reason", "a look")
     assert "resumed" in stack.operator.says("resume")

@@ -249,7 +249,7 @@ def test_a_refused_drain_removes_nothing(world: World) -> None:
     world.reconcile()
     world.executor.land()
 
-    assert world.journal.actions(1)[0].detail == "Ray keeps it: an actor lives there"
+    assert "an actor lives there" in world.journal.actions(1)[0].detail
     assert len(world.provider.list()) == 1
 
 

@@ -119,5 +119,5 @@ def test_it_ends_by_a_signal_whatever_connections_are_open(
         scaler.process.send_signal(signum)
 
         assert scaler.process.wait(10) == 0
-    assert "scaler ends; workers stay" in scaler.log()
+    assert "scaler stopped" in scaler.log()
     assert "Traceback" not in scaler.log()

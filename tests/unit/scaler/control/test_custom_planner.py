@@ -48,36 +48,36 @@ def test_a_custom_plan_is_followed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("returned", "says"),
+    ("returned", "names"),
     [
-        pytest.param(None, "it returned NoneType, wanted scaler.model.decision.Plan", id="nothing"),
-        pytest.param(Plan([launch()]), "something other than a tuple of Action", id="a list"),
-        pytest.param(Plan(("launch",)), "something other than a tuple of Action", id="words"),
-        pytest.param(Plan((launch("gpu"),)), "worker type 'gpu', which the policy does not have", id="unknown type"),
+        pytest.param(None, "NoneType", id="nothing"),
+        pytest.param(Plan([launch()]), "Action", id="a list"),
+        pytest.param(Plan(("launch",)), "Action", id="words"),
+        pytest.param(Plan((launch("gpu"),)), "'gpu'", id="unknown type"),
         pytest.param(
             Plan((Action(ActionKind.PREPARE, Cause.BELOW_WARM_WORKERS, "mine", "gpu"),)),
-            "it prepares worker type 'gpu', which the policy does not have",
+            "'gpu'",
             id="unknown type to prepare",
         ),
         pytest.param(
             Plan((replace(launch(), worker_id="worker-9"),)),
-            "would launch 'worker-9', which is no worker",
+            "'worker-9'",
             id="no warm one",
         ),
-        pytest.param(Plan((launch(),) * 5), "launches 5 beside 1, and max_workers is 5", id="too many"),
+        pytest.param(Plan((launch(),) * 5), "max_workers", id="too many"),
         pytest.param(
             Plan((Action(ActionKind.REMOVE, Cause.IDLE, "mine", "default", "worker-9"),)),
-            "would remove 'worker-9', which is no worker",
+            "'worker-9'",
             id="unknown worker",
         ),
     ],
 )
-def test_nonsense_is_told_and_the_built_in_plan_followed(returned: object, says: str) -> None:
+def test_an_invalid_plan_is_reported_and_the_built_in_one_used(returned: object, names: str) -> None:
     proposed = guarded(lambda _o, _p, _n: returned, "mine")(GIVEN, policy(), NOW)  # type: ignore[arg-type,return-value]
 
     assert proposed.actions == BUILT_IN.actions
     assert proposed.held[0].cause is Cause.CUSTOM_PLANNER_FAILED
-    assert says in proposed.held[0].reason
+    assert names in proposed.held[0].reason
 
 
 @pytest.mark.parametrize(("warm", "followed"), [("", False), (worker_name(5), True)], ids=["cold", "warm"])
@@ -89,30 +89,30 @@ def test_a_warm_worker_has_its_place_already(warm: str, *, followed: bool) -> No
 
 
 @pytest.mark.parametrize(
-    ("action", "paused", "says"),
+    ("action", "paused"),
     [
-        pytest.param(launch(), {"paused_up": PAUSE}, "it launches, but scaling up is paused", id="up"),
+        pytest.param(launch(), {"paused_up": PAUSE}, id="up"),
         pytest.param(
             Action(ActionKind.DRAIN, Cause.IDLE, "mine", "default", worker_name(1)),
             {"paused_down": PAUSE},
-            "it drains, but scaling down is paused",
             id="down",
         ),
     ],
 )
-def test_a_custom_planner_does_not_get_around_a_pause(action: Action, paused: dict[str, Pause], says: str) -> None:
+def test_a_custom_planner_does_not_get_around_a_pause(action: Action, paused: dict[str, Pause]) -> None:
     given = replace(GIVEN, **paused)  # type: ignore[arg-type]
     proposed = guarded(lambda _o, _p, _n: Plan((action,)), "mine")(given, policy(), NOW)
 
     assert action not in proposed.actions
-    assert says in proposed.held[0].reason
+    assert proposed.held[0].cause is Cause.CUSTOM_PLANNER_FAILED
 
 
 def test_a_planner_that_raises_stops_nothing() -> None:
     proposed = guarded(broken, "mine")(GIVEN, policy(), NOW)
 
     assert replace(proposed, held=BUILT_IN.held) == BUILT_IN
-    assert proposed.held[0].reason == "mine is not followed: it raised ZeroDivisionError: no idea"
+    assert proposed.held[0].cause is Cause.CUSTOM_PLANNER_FAILED
+    assert "ZeroDivisionError: no idea" in proposed.held[0].reason
 
 
 @pytest.mark.parametrize(
