@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all check unit chaos fuzz golden preview docs images ray-image env bench bench-smoke lock
+.PHONY: help setup demo test test-all check unit chaos fuzz golden preview docs images ray-image env bench bench-smoke release lock
 VENV := .venv/bin
 BELOW = $(VENV)/pytest -m "not e2e" --numprocesses auto --maxprocesses 4 --dist loadfile
 
@@ -71,6 +71,10 @@ bench: ## measure everything beside its peers; writes docs/benchmarks.md and REA
 bench-smoke: ## show that each benchmark still runs, with tiny sizes; writes nothing
 	@scripts/setup test
 	$(VENV)/python -m benchmarks --smoke $(ARGS)
+
+release: ## build wheel and sdist into dist/ and check them; publishes nothing
+	@scripts/setup
+	@$(VENV)/python -m tools.release
 
 lock: ## pin every dependency for Python 3.10 to 3.13
 	$(VENV)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.10 --generate-hashes \

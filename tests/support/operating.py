@@ -17,21 +17,36 @@ BOUND_SECONDS = 280.0  # for any one command; the first one with Docker builds a
 
 @dataclass
 class Operator:
-    """Somebody at a shell, with variables set."""
+    """Somebody at a shell, with variables set; by default with the `ray-watcher` of this checkout."""
 
     environment: dict[str, str]
+    program: str = PROGRAM
+    directory: Path | None = None
+
+    @property
+    def full_environment(self) -> dict[str, str]:
+        """Ours, and the variables that are set."""
+        return {**os.environ, **self.environment}
+
+    def python(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """What the Python beside the program says; it has to succeed."""
+        return self._run([str(Path(self.program).with_name("python")), *arguments], 0)
 
     def run(self, *arguments: str, exit_code: int = 0) -> subprocess.CompletedProcess[str]:
         """What `ray-watcher ARGUMENTS` says; it has to end with `exit_code`, and never with a traceback."""
+        return self._run([self.program, *arguments], exit_code)
+
+    def _run(self, command: list[str], exit_code: int) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
-            [PROGRAM, *arguments],
-            env={**os.environ, **self.environment},
+            command,
+            cwd=self.directory,
+            env=self.full_environment,
             capture_output=True,
             text=True,
             timeout=BOUND_SECONDS,
             check=False,
         )
-        said = f"ray-watcher {' '.join(arguments)} ended with {done.returncode}:\n{done.stdout}{done.stderr}"
+        said = f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout}{done.stderr}"
         assert done.returncode == exit_code, said
         assert "Traceback" not in done.stderr, said
         return done

@@ -1,0 +1,102 @@
+"""Wheel and sdist, each installed into an empty environment outside the checkout, and used there as by its user."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from support.installing import install
+from support.operating import processes_below
+from support.own import own_environment, own_name
+from tools import release
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from support.operating import Operator
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
+MISSING = 5  # exit code
+NOT_OURS_TO_INSTALL = ("benchmarks", "grafana", "tests", "tools")
+
+
+@pytest.fixture(scope="module")
+def artefacts(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """The wheel and the sdist of this checkout."""
+    return release.build(tmp_path_factory.mktemp("dist"))
+
+
+@pytest.fixture(scope="module")
+def complete(artefacts: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
+    """An operator with the sdist and all extras, and with a cluster of their own; what they start is stopped."""
+    directory = tmp_path_factory.mktemp("complete")
+    operator = install(artefacts[1], "all", directory)
+    operator.environment |= own_environment(
+        own_name("installed"), directory / "state", "process", WATCHER_OBJECT_STORE_MEMORY="100MB"
+    )
+    yield operator
+    subprocess.run(
+        [operator.program, "stop-ray"], env=operator.full_environment, capture_output=True, timeout=120, check=False
+    )
+
+
+@pytest.mark.parametrize(
+    ("extra", "brings"),
+    [
+        pytest.param("exporter", set(), id="exporter"),
+        pytest.param("scaler", {"docker"}, id="scaler"),
+    ],
+)
+def test_a_part_brings_what_it_needs_and_no_more(
+    artefacts: tuple[Path, Path], tmp_path: Path, extra: str, brings: set[str]
+) -> None:
+    operator = install(artefacts[0], extra, tmp_path)
+
+    assert importable(operator, "docker", "ray", *NOT_OURS_TO_INSTALL) == brings
+    program = extra or "exporter"
+    assert operator.python("-m", program, "--help").stdout.startswith(f"usage: python -m {program}")
+
+
+def importable(operator: Operator, *packages: str) -> set[str]:
+    """Which of the packages their environment has."""
+    code = f"import json, importlib.util as u; print(json.dumps([p for p in {packages} if u.find_spec(p)]))"
+    return set(json.loads(operator.python("-c", code).stdout))
+
+
+def test_a_plain_installation_works_and_names_what_workers_need(artefacts: tuple[Path, Path], tmp_path: Path) -> None:
+    operator = install(artefacts[0], "", tmp_path)
+
+    assert "RayPendingTasks" in operator.says("check-config")
+    for provider, extra in (("process", "ray"), ("docker", "scaler")):
+        refused = operator.run("start-ray", "--provider", provider, exit_code=MISSING)
+        assert f"ray-watcher[{extra}] @ {artefacts[0].as_uri()}" in refused.stderr
+
+
+def test_the_demo_runs_the_whole_loop(complete: Operator) -> None:
+    shown = complete.says("demo")
+
+    assert "12 of 12" in shown
+    assert "all removed" in shown
+
+
+def test_the_guides_verbs_do_what_the_guide_says(complete: Operator) -> None:
+    complete.run("start-ray", "--num-workers", "2")
+    complete.run(
+        "start-watcher", "--check-interval", "60", "--pending-threshold", "3", "--max-workers", "8", "--cooldown", "120"
+    )
+    complete.run("load", "--num-tasks", "2", "--seconds", "1")
+    complete.run("add-worker")
+
+    assert len(json.loads(complete.says("status-ray", "--json"))["workers"]) == 3
+    states = json.loads(complete.says("watcher-status", "--json"))["programs"]
+    assert {program["state"] for program in states} == {"RUNNING"}
+    for service in ("head", "worker-1", "exporter", "scaler", "prometheus", "alertmanager"):
+        assert complete.says("logs-ray", "--service", service), service
+
+    complete.run("stop-watcher")
+    complete.run("stop-ray")
+    assert processes_below(complete.environment["WATCHER_STATE_DIR"]) == []
