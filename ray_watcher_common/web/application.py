@@ -1,0 +1,74 @@
+"""What the pages of exporter and scaler have in common: who may ask, JSON errors, and headers for browsers."""
+
+from __future__ import annotations
+
+import ipaddress
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from flask import Flask, jsonify, request
+from werkzeug.exceptions import Forbidden, HTTPException
+
+if TYPE_CHECKING:
+    from flask import Response
+
+HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+"""Our pages show text, need no script, and belong into no other page; nothing keeps a copy of them."""
+
+
+def new_app(name: str, own_host: str | None = None) -> Flask:
+    """An application of the package `name`.
+
+    `own_host`: only requests to it or to a loopback name are answered, so that a web page cannot make a browser ask
+    under a name of its own that leads here (DNS rebinding). None: requests to any name are.
+    """
+    app = Flask(name)
+    if own_host is not None:
+        app.before_request(lambda: _refuse_other_hosts(own_host))
+    app.after_request(_with_headers)
+    app.register_error_handler(HTTPException, _error)
+    return app
+
+
+def is_loopback(host: str) -> bool:
+    """Whether `host`, a name or an address without port, is this machine's alone."""
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _refuse_other_hosts(own_host: str) -> None:
+    """Raise `Forbidden` if a request's Host names another machine; programs without one may ask."""
+    host = _without_port(request.headers.get("Host", own_host))
+    if not (is_loopback(host) or host.lower() == own_host.lower()):
+        raise Forbidden(f"got the header Host: {host[:100]}, wanted {own_host} or localhost")
+
+
+def _without_port(authority: str) -> str:
+    if authority.startswith("["):
+        return authority[1:].partition("]")[0]
+    return authority.partition(":")[0]
+
+
+def _with_headers(response: Response) -> Response:
+    response.headers.update(HEADERS)
+    return response
+
+
+def _error(error: HTTPException) -> tuple[Response, int]:
+    failed = error.code in (None, HTTPStatus.INTERNAL_SERVER_ERROR)
+    text = "a fault of the program; its log has it" if failed else error.description
+    answer = jsonify(error=f"{request.method} {request.path}: {text}")
+    if error.get_response().headers.get("Allow"):
+        answer.headers["Allow"] = error.get_response().headers["Allow"]
+    return answer, error.code or HTTPStatus.INTERNAL_SERVER_ERROR

@@ -1,0 +1,53 @@
+"""What a client may take of a server, and how much of it is taken."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from enum import Enum
+
+KIB, MIB = 1024, 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Sizes are bytes, times are seconds. Whoever exceeds one costs nobody else an answer."""
+
+    threads: int = 8  # requests that run at once
+    connections: int = 256  # open at once; beyond, the connection that has waited longest is closed
+    head: int = 64 * KIB  # of the request line and all headers
+    head_seconds: float = 10.0  # from a connection, or the first byte of a later request, to the end of the head
+    body: int = 64 * KIB  # of a request from anybody
+    trusted_body: int = 64 * KIB  # of a request with credentials
+    bodies: int = 32 * MIB  # of all requests with more than `body` together
+    body_seconds: float = 20.0  # from the end of the head to the end of the body
+    unsent: int = 32 * MIB  # of all answers that clients have not taken yet
+    send_seconds: float = 20.0  # for a client to take some more of its answer
+    idle_seconds: float = 120.0  # between two requests: more than the 90 s after which clients written in Go close
+
+    @property
+    def check_seconds(self) -> float:
+        """How often the times are checked."""
+        return min(1.0, self.head_seconds / 10)
+
+
+class Refusal(Enum):
+    """Why a request was not passed on, or a connection was closed; the `reason` in metrics."""
+
+    MALFORMED = "malformed"
+    HEAD_TOO_LARGE = "head_too_large"
+    HEAD_TOO_SLOW = "head_too_slow"
+    UNAUTHORIZED = "unauthorized"
+    BODY_TOO_LARGE = "body_too_large"
+    BODY_TOO_SLOW = "body_too_slow"
+    TOO_MANY_BODIES = "too_many_bodies"
+    TOO_MANY_CONNECTIONS = "too_many_connections"
+    ANSWER_NOT_TAKEN = "answer_not_taken"
+
+
+@dataclass
+class Usage:
+    """Connections open now, and refusals so far."""
+
+    connections: int = 0
+    refused: Counter[Refusal] = field(default_factory=Counter)

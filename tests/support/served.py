@@ -1,0 +1,84 @@
+"""The programs' server on a socket of loopback, with limits short enough for a test."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ray_watcher_common.web.limits import Limits, Usage
+from ray_watcher_common.web.server import Server
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from wsgiref.types import WSGIApplication
+
+    from ray_watcher_common.web.limits import Refusal
+    from ray_watcher_common.web.server import Channel
+
+ANSWER_SECONDS = 10.0  # a bound for what takes some milliseconds
+
+
+@dataclass(frozen=True)
+class Served:
+    """A server that runs, and how it was used."""
+
+    port: int
+    usage: Usage
+    server: Server
+
+    def channels(self) -> list[Channel]:
+        return list(self.server.active_channels.values())
+
+    def connect(self) -> socket.socket:
+        return socket.create_connection(("127.0.0.1", self.port), timeout=ANSWER_SECONDS)
+
+    def ask(self, request: bytes) -> bytes:
+        """All that comes back until the server closes; "" for a connection that is reset."""
+        with self.connect() as connection:
+            try:
+                connection.sendall(request)
+            except OSError:
+                pass  # closed before all was sent; what it said may still be there
+            return answer(connection)
+
+    def get(self, path: str) -> int:
+        return status(self.ask(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode()))
+
+    def refused(self, why: Refusal) -> int:
+        return self.usage.refused[why]
+
+
+def answer(connection: socket.socket) -> bytes:
+    """All that comes until the other side closes."""
+    parts = []
+    try:
+        while part := connection.recv(65536):
+            parts.append(part)
+    except ConnectionResetError:
+        pass
+    return b"".join(parts)
+
+
+def status(answered: bytes) -> int:
+    """The status code of an answer; 0 if there was none."""
+    return int(answered.split(b" ", 2)[1]) if answered.startswith(b"HTTP/") else 0
+
+
+@contextmanager
+def served(
+    app: WSGIApplication, limits: Limits, trusts: Callable[[str], bool] = lambda _authorization: False
+) -> Iterator[Served]:
+    """`app` behind the server, until the block ends."""
+    listening = socket.create_server(("127.0.0.1", 0))
+    usage = Usage()
+    server = Server(app, listening, limits, usage, trusts)
+    thread = threading.Thread(target=server.run, name="served")
+    thread.start()
+    try:
+        yield Served(listening.getsockname()[1], usage, server)
+    finally:
+        server.stop()
+        thread.join(ANSWER_SECONDS)
