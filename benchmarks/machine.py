@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 
-LIBRARIES = ("ray", "grpcio", "protobuf", "prometheus-client", "flask", "msgspec", "uvicorn")
+LIBRARIES = ("ray", "grpcio", "protobuf", "prometheus-client", "flask", "msgspec", "waitress")
 
 
 def describe() -> dict[str, str]:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from ray_watcher_common import lean  # noqa: F401  # before all others
-
-# isort: split
 import os
 import time
 
@@ -14,11 +11,13 @@ from exporter.families import Thresholds
 from exporter.gcs import GcsSource
 from exporter.host_cpu import HostCpu
 from exporter.http import application
-from exporter.serving import serve
 from exporter.settings import ExporterSettings
 from exporter.snapshots import SHARED_SECONDS, Snapshots
 from ray_watcher_common import logs, serving, settings
 from ray_watcher_common.arguments import accept_none
+from ray_watcher_common.web.application import own_host
+from ray_watcher_common.web.server import serve
+from ray_watcher_common.web.usage import Usage
 
 
 def snapshots(chosen: ExporterSettings) -> Snapshots:
@@ -43,9 +42,17 @@ def main() -> None:
         chosen = settings.load(ExporterSettings)
         listening = serving.bind(chosen.listen)
         thresholds = Thresholds(chosen.pending_threshold, chosen.cpu_threshold, chosen.idle_timeout)
-        latest, host_cpu = snapshots(chosen).latest, HostCpu(time.monotonic)
-        app = application(latest, thresholds, host_cpu.ratio, time.time, shared=SHARED_SECONDS)
-        serve(app, listening)
+        latest, host_cpu, usage = snapshots(chosen).latest, HostCpu(time.monotonic), Usage()
+        app = application(
+            latest,
+            thresholds,
+            host_cpu.ratio,
+            time.time,
+            shared=SHARED_SECONDS,
+            usage=usage,
+            host=own_host(chosen.listen),
+        )
+        serve(app, listening, usage=usage)
     except (settings.SettingsError, serving.AddressInUseError) as error:
         serving.fail(str(error))
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ray_watcher_common.web.usage import CONNECTIONS, CONNECTIONS_HELP, REFUSED, REFUSED_HELP
+
 
 @dataclass(frozen=True)
 class Family:
@@ -53,3 +55,9 @@ CATALOG = (
     Family("raycluster_cpu_utilization_threshold_ratio", "CPU use above which RayHighCpuUtilization fires (setting)."),
     Family("raycluster_worker_idle_threshold_seconds", "Idle time above which RayWorkersIdle fires (setting)."),
 )
+
+OWN = (
+    Family("raycluster_exporter" + CONNECTIONS, CONNECTIONS_HELP),
+    Family("raycluster_exporter" + REFUSED, REFUSED_HELP, ("reason",)),
+)
+"""What `/metrics` says about the exporter itself, besides its process."""

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flask import Flask, Response, jsonify, render_template_string, request
+from flask import Response, jsonify, render_template_string, request
 from prometheus_client import CollectorRegistry, ProcessCollector
 
 from exporter.collector import ClusterCollector
 from exporter.exposition import Exposition
 from exporter.page import LANDING_PAGE
 from ray_watcher_common.state import to_document
+from ray_watcher_common.web.application import new_app
+from ray_watcher_common.web.usage import Usage, UsageCollector
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from flask import Flask
 
     from exporter.families import Thresholds
     from exporter.snapshots import View
@@ -24,15 +28,20 @@ def application(
     thresholds: Thresholds,
     host_cpu_ratio: Callable[[], float | None],
     now: Callable[[], float],
+    *,
     shared: float = 0.0,
+    usage: Usage | None = None,
+    host: str | None = None,
 ) -> Flask:
     """The WSGI application. `latest` never raises and answers within a second; `now` is in unix seconds.
 
-    Scrapers that are less than `shared` seconds apart get the same text.
+    Scrapers that are less than `shared` seconds apart get the same text. `usage` is that of the server; for `host`
+    see `new_app`.
     """
-    app = Flask("exporter")
+    app = new_app("exporter", host)
     registry = CollectorRegistry()
     registry.register(ClusterCollector(latest, thresholds, host_cpu_ratio))
+    registry.register(UsageCollector(usage or Usage(), "raycluster_exporter"))
     ProcessCollector(registry=registry)
     exposition = Exposition(registry, now, shared)
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from ray_watcher_common import lean  # noqa: F401  # before all others
-
-# isort: split
 import os
 import signal
 import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
@@ -19,6 +17,8 @@ from ray_watcher_common import logs
 from ray_watcher_common.arguments import accept_none
 from ray_watcher_common.serving import bind, fail
 from ray_watcher_common.settings import SettingsError, load
+from ray_watcher_common.web.application import own_host
+from ray_watcher_common.web.server import serve
 from scaler.alerting.alertmanager import AlertmanagerApi
 from scaler.alerting.resync import AlertResync
 from scaler.clients.exporter import StateReader
@@ -35,10 +35,11 @@ from scaler.model.errors import JournalCorruptError, ScalerError
 from scaler.providers import provider_from_settings
 from scaler.reconciler import Reconciler
 from scaler.telemetry.metrics import MeteredProvider, ScalerMetrics
+from scaler.web.app import create_app
+from scaler.web.auth import LIMITS, presents
 from scaler.web.collector import ViewCollector
 from scaler.web.pages import ScalerApi
-from scaler.web.server import serve
-from scaler.web.webhook import create_app
+from scaler.web.webhook import Webhook
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -113,6 +114,9 @@ def run(settings: ScalerSettings) -> None:
         lease=lease,
         resync=resync,
     )
+    webhook = Webhook(
+        journal=journal, metrics=metrics, clock=clock, wakeup=wakeup, token=token, cluster=settings.cluster
+    )
     stop = threading.Event()
 
     def lead() -> None:
@@ -131,7 +135,8 @@ def run(settings: ScalerSettings) -> None:
 
     threading.Thread(target=lead, name="reconcile", daemon=True).start()
     log.info("listening", address=settings.listen, provider=provider.name, max_workers=policy.max_workers)
-    serve(create_app(api), listening)
+    app = create_app(api, webhook, own_host(settings.listen))
+    serve(app, listening, LIMITS, metrics.http, partial(presents, token))
     stop.set()
     wakeup.wake("stop")
     runner.wait(ENDING_SECONDS)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from flask import Flask, jsonify, request
 from werkzeug.exceptions import Forbidden, HTTPException
 
+from ray_watcher_common.settings import split_host_port
+
 if TYPE_CHECKING:
     from flask import Response
 
@@ -23,22 +25,28 @@ HEADERS = {
 """Our pages show text, need no script, and belong into no other page; nothing keeps a copy of them."""
 
 
-def new_app(name: str, own_host: str | None = None) -> Flask:
+def new_app(name: str, host: str | None = None) -> Flask:
     """An application of the package `name`.
 
-    `own_host`: only requests to it or to a loopback name are answered, so that a web page cannot make a browser ask
-    under a name of its own that leads here (DNS rebinding). None: requests to any name are.
+    `host`: only requests to it or to a loopback name are answered, so that a web page cannot make a browser ask under
+    a name of its own that leads here (DNS rebinding). None: requests to any name are.
     """
     app = Flask(name)
-    if own_host is not None:
-        app.before_request(lambda: _refuse_other_hosts(own_host))
+    if host is not None:
+        app.before_request(lambda: _refuse_other_hosts(host))
     app.after_request(_with_headers)
     app.register_error_handler(HTTPException, _error)
     return app
 
 
+def own_host(listen: str) -> str | None:
+    """What `new_app` is given by a program that listens at `listen`: its host if only this machine reaches it."""
+    host, _port = split_host_port(listen)
+    return host if is_loopback(host) else None
+
+
 def is_loopback(host: str) -> bool:
-    """Whether `host`, a name or an address without port, is this machine's alone."""
+    """Whether `host`, a name or an address without port, leads to this machine alone."""
     if host.lower() == "localhost":
         return True
     try:
@@ -47,11 +55,11 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def _refuse_other_hosts(own_host: str) -> None:
-    """Raise `Forbidden` if a request's Host names another machine; programs without one may ask."""
-    host = _without_port(request.headers.get("Host", own_host))
-    if not (is_loopback(host) or host.lower() == own_host.lower()):
-        raise Forbidden(f"got the header Host: {host[:100]}, wanted {own_host} or localhost")
+def _refuse_other_hosts(own: str) -> None:
+    """Raise `Forbidden` if the header Host names another machine. A browser always sends one."""
+    asked = _without_port(request.headers.get("Host", own))
+    if not (is_loopback(asked) or asked.lower() == own.lower()):
+        raise Forbidden(f"got the header Host: {asked[:100]!r}, wanted {own} or localhost")
 
 
 def _without_port(authority: str) -> str:

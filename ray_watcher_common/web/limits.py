@@ -1,10 +1,8 @@
-"""What a client may take of a server, and how much of it is taken."""
+"""What a client may take of a server."""
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass, field
-from enum import Enum
+from dataclasses import dataclass
 
 KIB, MIB = 1024, 1024 * 1024
 
@@ -29,25 +27,3 @@ class Limits:
     def check_seconds(self) -> float:
         """How often the times are checked."""
         return min(1.0, self.head_seconds / 10)
-
-
-class Refusal(Enum):
-    """Why a request was not passed on, or a connection was closed; the `reason` in metrics."""
-
-    MALFORMED = "malformed"
-    HEAD_TOO_LARGE = "head_too_large"
-    HEAD_TOO_SLOW = "head_too_slow"
-    UNAUTHORIZED = "unauthorized"
-    BODY_TOO_LARGE = "body_too_large"
-    BODY_TOO_SLOW = "body_too_slow"
-    TOO_MANY_BODIES = "too_many_bodies"
-    TOO_MANY_CONNECTIONS = "too_many_connections"
-    ANSWER_NOT_TAKEN = "answer_not_taken"
-
-
-@dataclass
-class Usage:
-    """Connections open now, and refusals so far."""
-
-    connections: int = 0
-    refused: Counter[Refusal] = field(default_factory=Counter)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from waitress.parser import HTTPRequestParser
 from waitress.utilities import Error
 
-from ray_watcher_common.web.limits import Refusal
+from ray_watcher_common.web.usage import Refusal
 
 if TYPE_CHECKING:
     from ray_watcher_common.web.server import Server

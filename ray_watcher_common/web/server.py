@@ -18,8 +18,9 @@ from waitress.server import TcpWSGIServer
 from waitress.task import ThreadedTaskDispatcher
 
 from ray_watcher_common.serving import until_signalled
-from ray_watcher_common.web.limits import Limits, Refusal, Usage
+from ray_watcher_common.web.limits import Limits
 from ray_watcher_common.web.requests import Request
+from ray_watcher_common.web.usage import Refusal, Usage
 
 if TYPE_CHECKING:
     import socket

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import structlog
-import waitress
 
 from ray_watcher_common import logs
-from ray_watcher_common.serving import AddressInUseError, bind, fail, until_signalled
+from ray_watcher_common.serving import AddressInUseError, bind, fail
 from ray_watcher_common.settings import SettingsError, load
+from ray_watcher_common.web.limits import MIB, Limits
+from ray_watcher_common.web.server import serve
 from scaler.socket_proxy.app import LARGEST_BODY_BYTES, create_app
 from scaler.socket_proxy.engine import EngineSocket
 from scaler.socket_proxy.settings import SocketProxySettings
 
-THREADS = 80  # as many as the scaler has calls at once: each removal waits for its worker to stop
+LIMITS = Limits(
+    threads=80,  # as many as the scaler has calls at once: each removal waits for its worker to stop
+    trusted_body=LARGEST_BODY_BYTES,
+    bodies=16 * MIB,
+)
 
 log = structlog.get_logger()
 
@@ -26,13 +31,8 @@ def main() -> None:
     except (SettingsError, AddressInUseError) as error:
         fail(str(error))
     app = create_app(EngineSocket(settings.socket), settings.limits)
-    server = waitress.create_server(
-        app, sockets=[listening], threads=THREADS, ident=None, max_request_body_size=LARGEST_BODY_BYTES
-    )
     log.info("listening", address=settings.listen, cluster=settings.cluster)
-    with until_signalled():
-        server.run()
-    server.close()
+    serve(app, listening, LIMITS, trusts=lambda _authorization: True)
 
 
 if __name__ == "__main__":

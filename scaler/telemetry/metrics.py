@@ -9,6 +9,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from ray_watcher_common.web.usage import (
+    CONNECTIONS,
+    CONNECTIONS_HELP,
+    REFUSED,
+    REFUSED_HELP,
+    Usage,
+    UsageCollector,
+)
 from scaler.model.decision import ACTION_CAUSES
 from scaler.model.errors import ProviderError
 from scaler.telemetry.stages import DEMAND_TO_WORKER, STAGES
@@ -101,6 +109,8 @@ CATALOG: dict[str, Metric] = {
     "rayscaler_provider_errors_total": Metric(
         "counter", "Number of failed calls to the Docker Engine or the host.", ("operation",)
     ),
+    "rayscaler" + CONNECTIONS: Metric("gauge", CONNECTIONS_HELP),
+    "rayscaler" + REFUSED: Metric("counter", REFUSED_HELP, ("reason",)),
 }
 
 OUTCOMES = ("done", "failed")
@@ -129,6 +139,8 @@ class ScalerMetrics:
         self.demand_to_worker = self._make(Histogram, "rayscaler_demand_to_worker_seconds", buckets=STAGE_BUCKETS)
         self.provider_calls = self._make(Histogram, "rayscaler_provider_call_duration_seconds")
         self.provider_errors = self._make(Counter, "rayscaler_provider_errors_total")
+        self.http = Usage()
+        self.registry.register(UsageCollector(self.http, "rayscaler"))
         self._start_at_zero()
 
     def _make(self, kind: type[_Made], name: str, **options: Any) -> _Made:

@@ -6,16 +6,18 @@ import hmac
 from http import HTTPStatus
 from typing import Any
 
+from ray_watcher_common.web.limits import MIB, Limits
+
 Answer = tuple[dict[str, Any], int]
 """A JSON document and the HTTP status it goes with."""
 
 JSON_TYPE = "application/json"
-LARGEST_BODY_BYTES = 8 * 1024 * 1024  # a notification of 1,000 alerts is below 1 MB
+LIMITS = Limits(threads=16, trusted_body=8 * MIB)  # a notification of 1,000 alerts is below 1 MB
 
 
 def refusal(token: str | None, authorization: str, content_type: str) -> Answer | None:
     """Why a caller with these headers may not change anything; None where it may. `token` None: whoever asks may."""
-    if token is not None and not _presents(token, authorization):
+    if not presents(token, authorization):
         error = "wanted the header 'Authorization: Bearer TOKEN' with the scaler's token"
         return {"error": error}, HTTPStatus.UNAUTHORIZED
     if content_type.partition(";")[0].strip().lower() != JSON_TYPE:  # a page in a browser sends anything else unasked
@@ -24,6 +26,9 @@ def refusal(token: str | None, authorization: str, content_type: str) -> Answer 
     return None
 
 
-def _presents(token: str, authorization: str) -> bool:
+def presents(token: str | None, authorization: str) -> bool:
+    """Whether the header `authorization` has the token; `token` None: nobody needs one."""
+    if token is None:
+        return True
     scheme, _, presented = authorization.partition(" ")
     return scheme.lower() == "bearer" and hmac.compare_digest(presented.strip().encode(), token.encode())

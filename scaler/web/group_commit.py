@@ -1,11 +1,12 @@
-"""Group commit: what many ask for while the last group is being done is done next, in one go, for the price of one.
+"""Group commit: the items that arrive while one group is being written are the next group, for the price of one.
 
-So nobody waits for company, and a group is as large as the work before it was slow.
+An item alone is written at once, and a group is as large as the write before it was slow.
 """
 
 from __future__ import annotations
 
-import asyncio
+import threading
+from concurrent.futures import Future
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
@@ -15,37 +16,41 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-class Groups(Generic[Item, Result]):
-    """Does items in groups, in the order in which they came, by `work` in a thread: a result for each, or an error."""
+class GroupCommit(Generic[Item, Result]):
+    """Writes the items of many threads in groups, in the order of arrival, by `write`: a result for each, or an error.
 
-    def __init__(self, work: Callable[[Sequence[Item]], Sequence[Result]]) -> None:
-        self._work = work
-        self._waiting: list[tuple[Item, asyncio.Future[Result]]] = []
-        self._doing: asyncio.Task[None] | None = None
+    The first thread of a group writes it; the others wait for that.
+    """
 
-    async def do(self, item: Item) -> Result:
-        """What `work` returned for `item`. Raises what it raised for the group that `item` was in."""
-        result: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
-        self._waiting.append((item, result))
-        if self._doing is None:
-            self._doing = asyncio.create_task(self._do_all_that_wait())
-        return await result
+    def __init__(self, write: Callable[[Sequence[Item]], Sequence[Result]]) -> None:
+        self._write = write
+        self._changed = threading.Condition()
+        self._next: list[tuple[Item, Future[Result]]] = []
+        self._writing = False
 
-    async def _do_all_that_wait(self) -> None:
-        while group := self._waiting:
-            self._waiting = []
-            outcome = await asyncio.to_thread(self._outcome, [item for item, _ in group])
-            for place, (_, result) in enumerate(group):
-                if result.done():  # whoever asked has gone
-                    continue
-                if isinstance(outcome, BaseException):
-                    result.set_exception(outcome)
-                else:
-                    result.set_result(outcome[place])
-        self._doing = None
+    def commit(self, item: Item) -> Result:
+        """The result of `write` for `item`. Raises what `write` raised for the group of `item`."""
+        result: Future[Result] = Future()
+        with self._changed:
+            self._next.append((item, result))
+            while self._writing and not result.done():
+                self._changed.wait()
+            if result.done():
+                return result.result()
+            group, self._next = self._next, []
+            self._writing = True
+        self._write_group(group)
+        with self._changed:
+            self._writing = False
+            self._changed.notify_all()
+        return result.result()
 
-    def _outcome(self, items: Sequence[Item]) -> Sequence[Result] | BaseException:
+    def _write_group(self, group: Sequence[tuple[Item, Future[Result]]]) -> None:
         try:
-            return self._work(items)
-        except BaseException as error:  # noqa: BLE001  # raised by each of them
-            return error
+            outcomes = self._write([item for item, _result in group])
+        except BaseException as error:  # noqa: BLE001  # each of the group raises it
+            for _item, result in group:
+                result.set_exception(error)
+        else:
+            for (_item, result), outcome in zip(group, outcomes, strict=True):
+                result.set_result(outcome)

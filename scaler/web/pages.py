@@ -6,18 +6,18 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from flask import Flask, Response, jsonify, render_template, request
+from flask import Response, jsonify, render_template, request
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from werkzeug.exceptions import HTTPException
 
 from scaler.alerting.resync import ResyncStatus
 from scaler.journal.history import question
-from scaler.model.errors import JournalError
 from scaler.web import pause
-from scaler.web.auth import LARGEST_BODY_BYTES, refusal
+from scaler.web.auth import refusal
 from scaler.web.status import status
 
 if TYPE_CHECKING:
+    from flask import Flask
+
     from scaler.alerting.resync import AlertResync
     from scaler.control.lease import Lease
     from scaler.control.view import Wakeup
@@ -33,7 +33,7 @@ STALLED_AFTER_SECONDS = 60.0  # a loop that has not come round for so long is no
 
 @dataclass(frozen=True)
 class ScalerApi:
-    """What the pages show and the webhook feeds; `token` is what callers of the webhook must present."""
+    """What the pages show; `token` is what callers must present who pause or resume."""
 
     reconciler: Reconciler
     journal: Journal
@@ -57,6 +57,17 @@ class ScalerApi:
     def leads(self) -> bool:
         """Whether this scaler acts; if not, it stands by."""
         return self.lease is None or self.lease.held
+
+    def add_to(self, app: Flask) -> None:
+        """Make `app` answer with the pages."""
+        app.add_url_rule("/api/v1/pause", view_func=self.pause, methods=["POST"])
+        app.add_url_rule("/api/v1/resume", view_func=self.resume, methods=["POST"])
+        app.add_url_rule("/api/v1/status", view_func=self.api_status)
+        app.add_url_rule("/", view_func=self.page)
+        app.add_url_rule("/api/v1/history", view_func=self.api_history)
+        app.add_url_rule("/metrics", view_func=self.exposition)
+        app.add_url_rule("/-/healthy", view_func=self.healthy)
+        app.add_url_rule("/-/ready", view_func=self.ready)
 
     def _refusal(self) -> Answer | None:
         headers = request.headers
@@ -123,27 +134,6 @@ class ScalerApi:
         observation = self.reconciler.view.observation
         problem = observation.journal_problem or observation.provider_problem or observation.problem
         return (f"not ready: {problem}\n", 503) if problem else ("ready\n", 200)
-
-
-def create_pages(api: ScalerApi) -> Flask:
-    """The WSGI application."""
-    app = Flask("scaler.web")
-    app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY_BYTES
-    app.add_url_rule("/api/v1/pause", view_func=api.pause, methods=["POST"])
-    app.add_url_rule("/api/v1/resume", view_func=api.resume, methods=["POST"])
-    app.add_url_rule("/api/v1/status", view_func=api.api_status)
-    app.add_url_rule("/", view_func=api.page)
-    app.add_url_rule("/api/v1/history", view_func=api.api_history)
-    app.add_url_rule("/metrics", view_func=api.exposition)
-    app.add_url_rule("/-/healthy", view_func=api.healthy)
-    app.add_url_rule("/-/ready", view_func=api.ready)
-    app.register_error_handler(HTTPException, _http_error)
-    app.register_error_handler(JournalError, lambda error: (jsonify(error=str(error)), 503))
-    return app
-
-
-def _http_error(error: HTTPException) -> tuple[Response, int]:
-    return jsonify(error=f"{request.method} {request.path}: {error.description}"), error.code or 500
 
 
 def _clock_time(seconds: float) -> str:

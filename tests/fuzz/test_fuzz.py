@@ -30,10 +30,10 @@ from scaler.control.view import Wakeup
 from scaler.journal.journal import Journal
 from scaler.reconciler import Reconciler
 from scaler.telemetry.metrics import ScalerMetrics
+from scaler.web.app import create_app
 from scaler.web.collector import ViewCollector
 from scaler.web.pages import ScalerApi
-from scaler.web.webhook import create_app
-from support.asgi_client import client
+from scaler.web.webhook import Webhook
 from support.builders import NOW, head, policy, snapshot
 from support.check_config_golden import default_settings
 from support.fake_provider import FakeProvider
@@ -151,7 +151,15 @@ class Site:
             provider="fake",
             check_interval=10,
         )
-        self.client = client(create_app(api))
+        webhook = Webhook(
+            journal=self.journal,
+            metrics=self.metrics,
+            clock=shared["clock"],
+            wakeup=wakeup,
+            token=None,
+            cluster="test",
+        )
+        self.client = create_app(api, webhook).test_client()
 
     def post(self, body: bytes) -> int:
         """What the webhook answers."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from exporter.catalog import CATALOG as EXPORTER_CATALOG
+from exporter.catalog import OWN
 from exporter.settings import ExporterSettings
 from ray_watcher.cli import cli
 from ray_watcher.settings import OperatorSettings
@@ -50,7 +51,7 @@ def metrics_page() -> str:
     """Every metric of both programs, and the causes."""
     exporter = [
         (family.name, "counter" if family.name.endswith("_total") else "gauge", family.labels, family.help)
-        for family in EXPORTER_CATALOG
+        for family in (*EXPORTER_CATALOG, *OWN)
     ]
     scaler = [(name, metric.kind, metric.labels, metric.help) for name, metric in SCALER_CATALOG.items()]
     return (

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import socket
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ray_watcher_common.web.limits import Limits, Usage
 from ray_watcher_common.web.server import Server
+from ray_watcher_common.web.usage import Usage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from wsgiref.types import WSGIApplication
 
-    from ray_watcher_common.web.limits import Refusal
+    from ray_watcher_common.web.limits import Limits
     from ray_watcher_common.web.server import Channel
+    from ray_watcher_common.web.usage import Refusal
 
 ANSWER_SECONDS = 10.0  # a bound for what takes some milliseconds
 
@@ -38,10 +39,8 @@ class Served:
     def ask(self, request: bytes) -> bytes:
         """All that comes back until the server closes; "" for a connection that is reset."""
         with self.connect() as connection:
-            try:
+            with suppress(OSError):  # closed before all was sent; its answer may still be there
                 connection.sendall(request)
-            except OSError:
-                pass  # closed before all was sent; what it said may still be there
             return answer(connection)
 
     def get(self, path: str) -> int:
@@ -54,11 +53,9 @@ class Served:
 def answer(connection: socket.socket) -> bytes:
     """All that comes until the other side closes."""
     parts = []
-    try:
+    with suppress(ConnectionResetError):
         while part := connection.recv(65536):
             parts.append(part)
-    except ConnectionResetError:
-        pass
     return b"".join(parts)
 
 

@@ -9,10 +9,10 @@ from scaler.control.view import Wakeup
 from scaler.journal.journal import Journal
 from scaler.reconciler import Reconciler
 from scaler.telemetry.metrics import ScalerMetrics
+from scaler.web.app import create_app
 from scaler.web.collector import ViewCollector
 from scaler.web.pages import ScalerApi
-from scaler.web.webhook import create_app
-from support.asgi_client import client
+from scaler.web.webhook import Webhook
 from support.builders import NOW, demand, head, node, policy, snapshot, worker_name
 from support.fake_provider import FakeProvider
 from support.fakes import FakeClock, FakeDrainer, FakeReader, LaterExecutor
@@ -69,7 +69,15 @@ class Site:
             provider="fake",
             check_interval=10,
         )
-        self.client = client(create_app(api))
+        webhook = Webhook(
+            journal=self.journal,
+            metrics=self.metrics,
+            clock=self.clock,
+            wakeup=self.wakeup,
+            token=token,
+            cluster="test",
+        )
+        self.client = create_app(api, webhook).test_client()
 
     def answers(self, code: int) -> float | None:
         return self.metrics.registry.get_sample_value("rayscaler_webhooks_total", {"code": str(code)})

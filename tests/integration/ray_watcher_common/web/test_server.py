@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import pytest
 
-from ray_watcher_common.web.limits import KIB, MIB, Limits, Refusal
+from ray_watcher_common.web.limits import KIB, MIB, Limits
+from ray_watcher_common.web.usage import Refusal
 from support.served import ANSWER_SECONDS, Served, answer, served, status
 
 if TYPE_CHECKING:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import signal
 import socket
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.e2e
 
-HEAD = b"POST /alerts HTTP/1.1\r\nHost: scaler\r\nContent-Type: application/json\r\n"
+HEAD = b"POST /alerts HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
 BODY = json.dumps(NOTIFICATION).encode()
 IN_CHUNKS = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in (BODY[:7], BODY[7:100], BODY[100:])) + b"0\r\n\r\n"
 
@@ -65,9 +66,11 @@ def reply(connection: socket.socket) -> bytes:
         pytest.param(HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + IN_CHUNKS, 200, 1, id="in chunks"),
         pytest.param(HEAD + b"\r\n", 400, 0, id="without a body"),
         pytest.param(b"\x16\x03\x01\x02\x00 TLS\r\n\r\n", 400, 0, id="TLS to a plain port"),
-        pytest.param(b"GET /alerts HTTP/1.1\r\nHost: scaler\r\n\r\n", 405, 0, id="another method"),
-        pytest.param(b"GET /nowhere HTTP/1.1\r\nHost: scaler\r\n\r\n", 404, 0, id="another path"),
-        pytest.param(b"GET /api/v1/history?since=\xff HTTP/1.1\r\nHost: scaler\r\n\r\n", 400, 0, id="bytes in a query"),
+        pytest.param(b"GET /alerts HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", 405, 0, id="another method"),
+        pytest.param(b"GET /nowhere HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", 404, 0, id="another path"),
+        pytest.param(
+            b"GET /api/v1/history?since=\xff HTTP/1.1\r\nHost: localhost\r\n\r\n", 400, 0, id="a query of bytes"
+        ),
     ],
 )
 def test_each_request_gets_its_answer(
@@ -75,7 +78,7 @@ def test_each_request_gets_its_answer(
 ) -> None:
     connection.sendall(sent)
 
-    assert reply(connection).startswith(b"HTTP/1.1 %d " % status)
+    assert reply(connection).split(b" ", 2)[1] == b"%d" % status
     assert stored() == news
 
 
@@ -93,8 +96,10 @@ def test_too_large_a_body_is_refused_whether_it_says_its_size_or_not(scaler: Sca
     large, headers = b"x" * (9 * 1024 * 1024), {"Content-Type": "application/json"}
 
     for body in (large, iter([large])):
-        refused = requests.post(f"{scaler.url}/alerts", data=body, headers=headers, timeout=10)
-        assert (refused.status_code, "wanted at most 8388608 bytes" in refused.json()["error"]) == (413, True)
+        with contextlib.suppress(requests.ConnectionError):  # the answer may come before all is sent
+            refused = requests.post(f"{scaler.url}/alerts", data=body, headers=headers, timeout=10)
+            assert (refused.status_code, set(refused.json())) == (413, {"error"})
+    assert 'rayscaler_http_refused_total{reason="body_too_large"} 2.0' in scaler.get("/metrics")[1]
 
 
 def test_the_pages_answer_while_notifications_pour_in(scaler: Scaler, stored: Callable[[], int]) -> None:

@@ -1,22 +1,24 @@
-"""What is asked for at the same moment is done in one go, and each learns how its own group went."""
+"""Items of the same moment are written in one go, and each thread gets the outcome of its own group."""
 
 from __future__ import annotations
 
-import asyncio
 import threading
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
 
-from scaler.web.group_commit import Groups
+from scaler.web.group_commit import GroupCommit
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 EVENTUALLY_SECONDS = 20.0
 
 
-class Work:
+class Write:
     """Doubles numbers, fails a group that has `bad` in it, and can be held up: `begun` while it is, until `go`."""
 
     def __init__(self, bad: int | None = None, *, held: bool = False) -> None:
@@ -34,95 +36,78 @@ class Work:
         return [2 * item for item in items]
 
 
-async def asked_while_one_is_done(work: Work) -> list[asyncio.Task[int]]:
-    """What was asked: 0, which is being done, and 1 to 9, which come meanwhile, one after the other."""
-    groups = Groups(work)
-    asked = [asyncio.create_task(groups.do(0))]
-    await asyncio.to_thread(work.begun.wait, EVENTUALLY_SECONDS)
-    asked += [asyncio.create_task(groups.do(item)) for item in range(1, 10)]
-    await asyncio.sleep(0)  # until they wait
-    return asked
+@contextmanager
+def threads_that_commit(write: Write) -> Iterator[list[Future[int]]]:
+    """The results of ten threads: 0, which is being written, and 1 to 9, which arrive meanwhile in this order."""
+    commits = GroupCommit(write)
+    with ThreadPoolExecutor(10) as threads:
+        results = [threads.submit(commits.commit, 0)]
+        assert write.begun.wait(EVENTUALLY_SECONDS)
+        for item in range(1, 10):
+            results.append(threads.submit(commits.commit, item))
+            until_waiting(commits, item)
+        write.go.set()
+        yield results
 
 
-def test_what_comes_while_a_group_is_done_is_the_next_group_in_its_order() -> None:
-    work = Work(held=True)
+def until_waiting(commits: GroupCommit[int, int], number: int) -> None:
+    deadline = time.monotonic() + EVENTUALLY_SECONDS
+    while len(commits._next) < number:  # noqa: SLF001  # nothing else shows that a thread waits
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
 
-    async def ask() -> list[int]:
-        asked = await asked_while_one_is_done(work)
-        work.go.set()
-        return await asyncio.gather(*asked)
 
-    assert asyncio.run(ask()) == [2 * item for item in range(10)]
-    assert work.groups == [(0,), tuple(range(1, 10))]
+def test_what_arrives_while_a_group_is_written_is_the_next_group_in_its_order() -> None:
+    write = Write(held=True)
+    with threads_that_commit(write) as results:
+        assert [one.result(EVENTUALLY_SECONDS) for one in results] == [2 * item for item in range(10)]
+
+    assert write.groups == [(0,), tuple(range(1, 10))]
 
 
 @pytest.mark.parametrize(
     ("bad", "failed"),
     [
         pytest.param(0, {0}, id="the first group, of one"),
-        pytest.param(4, set(range(1, 10)), id="the second group, whoever is at fault"),
+        pytest.param(4, set(range(1, 10)), id="the second group, whichever item is at fault"),
         pytest.param(None, set(), id="none"),
     ],
 )
 def test_a_group_that_fails_fails_all_its_members_and_nobody_else(bad: int | None, failed: set[int]) -> None:
-    work = Work(bad, held=True)
+    with threads_that_commit(Write(bad, held=True)) as results:
+        errors = [one.exception(EVENTUALLY_SECONDS) for one in results]
 
-    async def ask() -> list[int | BaseException]:
-        asked = await asked_while_one_is_done(work)
-        work.go.set()
-        return await asyncio.gather(*asked, return_exceptions=True)
-
-    results = asyncio.run(ask())
-    assert {item for item, one in enumerate(results) if isinstance(one, OSError)} == failed
-    assert {one for one in results if isinstance(one, int)} == {2 * item for item in range(10) if item not in failed}
+    assert {item for item, error in enumerate(errors) if isinstance(error, OSError)} == failed
+    assert [one.result() for item, one in enumerate(results) if item not in failed] == [
+        2 * item for item in range(10) if item not in failed
+    ]
 
 
-def test_after_a_failure_the_next_one_is_done() -> None:
-    async def ask() -> int:
-        groups = Groups(Work(bad=7))
-        with pytest.raises(OSError, match="disk is full"):
-            await groups.do(7)
-        return await groups.do(8)
+def test_after_a_failure_the_next_one_is_written() -> None:
+    commits = GroupCommit(Write(bad=7))
+    with pytest.raises(OSError, match="disk is full"):
+        commits.commit(7)
 
-    assert asyncio.run(ask()) == 16
+    assert commits.commit(8) == 16
 
 
-def test_one_alone_waits_for_nobody() -> None:
-    work = Work()
+def test_an_item_alone_is_written_at_once() -> None:
+    write = Write()
+    commits = GroupCommit(write)
 
-    async def ask() -> list[int]:
-        groups = Groups(work)
-        return [await groups.do(item) for item in (1, 2)]
-
-    assert asyncio.run(ask()) == [2, 4]
-    assert work.groups == [(1,), (2,)]
+    assert [commits.commit(item) for item in (1, 2)] == [2, 4]
+    assert write.groups == [(1,), (2,)]
 
 
-def test_who_gives_up_costs_nobody_else_an_answer_and_is_done_all_the_same() -> None:
-    work = Work(held=True)
+def test_of_very_many_nothing_is_lost_written_twice_or_mixed_up() -> None:
+    write = Write()
+    commits = GroupCommit(write)
 
-    async def ask() -> list[int]:
-        asked = await asked_while_one_is_done(work)
-        asked[0].cancel()
-        asked[3].cancel()
-        await asyncio.sleep(0)
-        work.go.set()
-        return await asyncio.gather(*(one for item, one in enumerate(asked) if item not in (0, 3)))
+    def some(first: int) -> list[int]:
+        return [commits.commit(item) for item in range(first, 5000, 20)]
 
-    assert asyncio.run(ask()) == [2 * item for item in range(10) if item not in (0, 3)]
-    assert work.groups == [(0,), tuple(range(1, 10))]
+    with ThreadPoolExecutor(20) as threads:
+        written = [one for some_of_them in threads.map(some, range(20)) for one in some_of_them]
 
-
-def test_of_very_many_nothing_is_lost_done_twice_or_mixed_up() -> None:
-    work = Work()
-
-    async def ask() -> list[int]:
-        groups = Groups(work)
-
-        async def some(first: int) -> list[int]:
-            return [await groups.do(item) for item in range(first, 5000, 50)]
-
-        return [one for some_of_them in await asyncio.gather(*map(some, range(50))) for one in some_of_them]
-
-    assert sorted(asyncio.run(ask())) == [2 * item for item in range(5000)]
-    assert sorted(item for group in work.groups for item in group) == list(range(5000))
+    assert written == [2 * item for first in range(20) for item in range(first, 5000, 20)]
+    assert sorted(item for group in write.groups for item in group) == list(range(5000))
