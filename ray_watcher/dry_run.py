@@ -55,13 +55,14 @@ def of_file(  # contents and names of files
 
 def live(
     settings: OperatorSettings,
+    scaler: str,
     alerts: bytes | None,
     alerts_from: str,
     given: NamedPolicy | None,
     default: NamedPolicy,
     planner: Planner = plan,
 ) -> DryRun:
-    """The plan for the running cluster: the exporter's state, and the scaler's values for what is not given.
+    """The plan for the running cluster: the exporter's state, and values of the scaler (a base URL) unless given.
 
     Raises `NotRunningError` if the exporter does not answer.
     """
@@ -71,7 +72,7 @@ def live(
         snapshot = from_document(document)
     except (UnreachableError, StateDocumentError) as error:
         raise NotRunningError(f"{error}; start it with: ray-watcher start-watcher, or give --state FILE") from None
-    status = _scaler(settings)
+    status = _scaler(scaler)
     if status is None:
         given_alerts, notes = _read_alerts(alerts, alerts_from, snapshot)
         notes = ("Scaler not responding: cooldowns and joining workers are unknown.", *notes)
@@ -124,9 +125,9 @@ def _worker_types(document: Mapping[str, Any]) -> dict[str, str]:
     return {node["instance_id"]: str(node.get("worker_type") or "") for node in document["nodes"]}
 
 
-def _scaler(settings: OperatorSettings) -> dict[str, Any] | None:
+def _scaler(url: str) -> dict[str, Any] | None:
     try:
-        status: dict[str, Any] = get_json(f"http://{settings.listen}/api/v1/status")
+        status: dict[str, Any] = get_json(f"{url}/api/v1/status")
     except UnreachableError:
         return None
     return status

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from ray_watcher.cluster.process import ProcessCluster
 from ray_watcher.errors import MissingError, NotRunningError, WatcherError
+from ray_watcher.fetch import UnreachableError, get_json
 from ray_watcher.stack.stack import Stack, programs_of, stack_of
 from ray_watcher_common.ray_auth import RayToken
 from scaler.config.settings import LOOPBACK_HOSTS
@@ -136,6 +137,20 @@ class Host:
                 if program.name == "scaler" and program.running:
                     return f"http://{program.listens}", program.token()
         return stack.url("scaler"), stack.token() or settings.bearer_token()
+
+    def scaler_url(self, settings: OperatorSettings) -> str:
+        """The scaler's base URL, if it belongs to the cluster of the settings or does not answer.
+
+        Raises `WatcherError` if it belongs to another cluster.
+        """
+        url, _ = self.scaler(settings)
+        with contextlib.suppress(UnreachableError):
+            found = get_json(f"{url}/api/v1/status").get("cluster", settings.cluster)
+            if found != settings.cluster:
+                raise WatcherError(
+                    f"the scaler at {url} belongs to cluster {found!r}, wanted {settings.cluster!r} (WATCHER_CLUSTER)"
+                )
+        return url
 
     def _candidates(self, settings: OperatorSettings) -> Iterator[RayCluster]:
         if settings.provider == "docker" and not self.engine_answers():

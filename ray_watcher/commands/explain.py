@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from ray_watcher.commands.options import json_option
 from ray_watcher.errors import NotRunningError, WatcherError
-from ray_watcher.fetch import UnreachableError
+from ray_watcher.fetch import UnreachableError, get_json
 from ray_watcher.output import explain as output
 from ray_watcher.output import terminal
-from ray_watcher.output.watcher_status import scaler_status
 from ray_watcher.settings import OperatorSettings
-from ray_watcher.stack.stack import START_IT, stack_of
+from ray_watcher.stack.stack import START_IT
 from ray_watcher_common.settings import load
+
+if TYPE_CHECKING:
+    from ray_watcher.host import Host
 
 
 @click.command()
 @json_option
-def explain(*, as_json: bool) -> None:
+@click.pass_obj
+def explain(host: Host, /, *, as_json: bool) -> None:
     """Explain pending work and worker state.
 
     Shows what is pending and why, why each worker stays, limits, cooldowns and alerts. The words in brackets are the
@@ -27,7 +32,7 @@ def explain(*, as_json: bool) -> None:
     Example:  ray-watcher explain --json
     """  # noqa: D301  # \b is click's
     try:
-        status = scaler_status(stack_of(load(OperatorSettings)))
+        status = get_json(f"{host.scaler_url(load(OperatorSettings))}/api/v1/status")
     except UnreachableError as error:
         raise NotRunningError(f"{error}; {START_IT}") from None
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -19,6 +19,9 @@ from ray_watcher_common.settings import load
 from scaler.journal.history import MAX_ENTRIES, Question, read_file
 from scaler.model.decision import Cause
 from scaler.model.workers import ActionKind
+
+if TYPE_CHECKING:
+    from ray_watcher.host import Host
 
 UNIT_SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 WORKER = re.compile(r"(?:worker-)?(\d+)(-[0-9a-f]{6})?")
@@ -81,15 +84,9 @@ class WorkerName(click.ParamType[str]):
 @click.option(
     "--plot/--no-plot", default=None, help="Plot workers and pending requests over time.  [default: on a terminal]"
 )
-def history(  # one parameter per option
-    since: float,
-    action: str | None,
-    cause: str | None,
-    worker: str | None,
-    limit: int,
-    *,
-    as_json: bool,
-    plot: bool | None,
+@click.pass_obj
+def history(
+    host: Host, /, since: float, limit: int, *, as_json: bool, plot: bool | None, **filters: str | None
 ) -> None:
     """Show past actions with their reasons.
 
@@ -100,7 +97,7 @@ def history(  # one parameter per option
     Example:  ray-watcher history --since 2h --action launch
     """  # noqa: D301  # \b is click's
     settings, now = load(OperatorSettings), time.time()
-    found = _ask(settings, Question(now - since, limit, action, cause, worker), now)
+    found = _ask(host, settings, Question(now - since, limit, **filters), now)
     if as_json:
         terminal.document(found)
     else:
@@ -109,11 +106,11 @@ def history(  # one parameter per option
         output.show(found, with_plot=with_plot, width=max(width, 1))
 
 
-def _ask(settings: OperatorSettings, question: Question, now: float) -> dict[str, Any]:
+def _ask(host: Host, settings: OperatorSettings, question: Question, now: float) -> dict[str, Any]:
     """The scaler's answer, or the content of its journal. Raises `NotRunningError`, `JournalError`."""
     asked = {name: str(value) for name, value in vars(question).items() if value is not None}
     try:
-        answer: dict[str, Any] = get_json(f"http://{settings.listen}/api/v1/history", asked)
+        answer: dict[str, Any] = get_json(f"{host.scaler_url(settings)}/api/v1/history", asked)
     except UnreachableError as error:
         if not settings.journal_file.exists():
             raise NotRunningError(f"{error}, and there is no journal {settings.journal_file}") from None

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ray_watcher.commands.history import Span
+from ray_watcher.commands.options import json_option
 from ray_watcher.errors import NotRunningError, WatcherError
 from ray_watcher.fetch import UnreachableError, post_json
 from ray_watcher.output import terminal
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from ray_watcher.host import Host
 
+PAUSE_VERSION = 1  # of the document
 WAYS = ("up", "down", "both")
 CLOCK = "%H:%M"
 MOMENTS = (CLOCK, "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M")
@@ -48,8 +50,11 @@ direction = click.argument("direction", type=click.Choice(WAYS), default="both")
 @click.option(
     "--until", type=Moment(MOMENTS), metavar="TIME", help="End in local time, for example 18:30 or 2026-01-02T18:30."
 )
+@json_option
 @click.pass_obj
-def pause(host: Host, /, direction: str, reason: str, span: float | None, until: datetime | None) -> None:
+def pause(
+    host: Host, /, direction: str, reason: str, span: float | None, until: datetime | None, *, as_json: bool
+) -> None:
     """Pause scaling up, down, or both.
 
     DIRECTION is up, down or both. The watcher keeps planning and shows what it would do. Without --for or --until
@@ -64,14 +69,14 @@ def pause(host: Host, /, direction: str, reason: str, span: float | None, until:
     if until is not None:
         span = _seconds_until(until, datetime.now().astimezone())
     answer = _post(host, "pause", asked | ({} if span is None else {"seconds": span}))
-    for line in lines(answer["paused"], time.time()):
-        terminal.sentence(line)
+    _show(answer, as_json=as_json)
 
 
 @click.command()
 @direction
+@json_option
 @click.pass_obj
-def resume(host: Host, /, direction: str) -> None:
+def resume(host: Host, /, direction: str, *, as_json: bool) -> None:
     """Resume scaling up, down, or both.
 
     DIRECTION is up, down or both.
@@ -80,10 +85,19 @@ def resume(host: Host, /, direction: str) -> None:
     Example:  ray-watcher resume
     """  # noqa: D301  # \b is click's
     answer = _post(host, "resume", {"direction": direction})
-    ended = " and ".join(answer["resumed"])
-    terminal.say(f"resumed: scaling {ended}" if ended else "not paused")
-    for line in lines(answer["paused"], time.time()):
-        terminal.sentence(line)
+    if not as_json:
+        ended = " and ".join(answer["resumed"])
+        terminal.say(f"resumed: scaling {ended}" if ended else "not paused")
+    _show(answer, as_json=as_json)
+
+
+def _show(answer: dict[str, Any], *, as_json: bool) -> None:
+    """Print the scaler's answer: which directions were resumed, and which are paused now."""
+    if as_json:
+        terminal.document({"version": PAUSE_VERSION, **answer})
+    else:
+        for line in lines(answer["paused"], time.time()):
+            terminal.sentence(line)
 
 
 def lines(paused: Mapping[str, Mapping[str, Any] | None], now: float) -> list[str]:
@@ -116,7 +130,8 @@ def _who() -> str:
 
 def _post(host: Host, verb: str, asked: dict[str, Any]) -> dict[str, Any]:
     """The scaler's answer. Raises `NotRunningError`, `WatcherError`."""
-    url, token = host.scaler(load(OperatorSettings))
+    settings = load(OperatorSettings)
+    url, token = host.scaler_url(settings), host.scaler(settings)[1]
     try:
         code, answer = post_json(f"{url}/api/v1/{verb}", asked, token)
     except UnreachableError as error:

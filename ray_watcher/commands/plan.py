@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
 from ray_watcher import dry_run
+from ray_watcher.commands.options import json_option
 from ray_watcher.output import terminal
 from ray_watcher.output.plan import document, show
 from ray_watcher.settings import OperatorSettings
 from ray_watcher_common.settings import load
 from scaler.config.policy_file import policy_from, read_policy
 from scaler.control.custom_planner import load_planner
+
+if TYPE_CHECKING:
+    from ray_watcher.host import Host
 
 
 @click.command()
@@ -44,14 +48,25 @@ from scaler.control.custom_planner import load_planner
     show_default=True,
     help="Output format.",
 )
-def plan(state: BinaryIO | None, policy: Path | None, alerts: BinaryIO | None, form: str) -> None:
+@json_option
+@click.pass_obj
+def plan(
+    host: Host,
+    /,
+    state: BinaryIO | None,
+    policy: Path | None,
+    alerts: BinaryIO | None,
+    form: str,
+    *,
+    as_json: bool,
+) -> None:
     """Preview the next scaling plan (dry run).
 
     Uses the scaler's own code. With --state, the plan is made for the time of that state, so the same files always
     give the same plan. Without --state, it is made for the running cluster.
 
     \b
-    Example:  ray-watcher plan --state state.json --alerts webhook.json --format json
+    Example:  ray-watcher plan --state state.json --alerts webhook.json --json
     """  # noqa: D301  # \b is click's
     settings = load(OperatorSettings)
     given = (read_policy(policy, settings), str(policy)) if policy else None
@@ -61,8 +76,8 @@ def plan(state: BinaryIO | None, policy: Path | None, alerts: BinaryIO | None, f
     if state:
         run = dry_run.of_file(state.read(), _name(state), body, body_from, given or default, planner)
     else:
-        run = dry_run.live(settings, body, body_from, given, default, planner)
-    if form == "json":
+        run = dry_run.live(settings, host.scaler_url(settings), body, body_from, given, default, planner)
+    if as_json or form == "json":
         terminal.document(document(run))
     else:
         show(run)

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from ray_watcher.host import Host
     from ray_watcher.stack.stack import Stack
 
+WATCH_SECONDS = 2.0
+
 
 @click.command()
 @setting("check_interval")
@@ -67,21 +69,29 @@ def start_watcher(host: Host, /, **given: Any) -> None:
 @click.option(
     "--tail", type=click.IntRange(min=0), default=5, show_default=True, help="Number of log lines per program."
 )
+@click.option("--watch", is_flag=True, help="Repeat every 2 seconds until Ctrl-C.")
 @json_option
 @click.pass_obj
-def watcher_status(host: Host, /, tail: int, *, as_json: bool) -> None:
+def watcher_status(host: Host, /, tail: int, *, watch: bool, as_json: bool) -> None:
     """Show programs, alerts, workers and decisions.
 
     Each decision has its reason. The last lines of each program's log follow.
 
     \b
-    Example:  ray-watcher watcher-status --tail 20
+    Example:  ray-watcher watcher-status --watch
     """  # noqa: D301  # \b is click's
-    status = _status(host, load(OperatorSettings), tail)
-    if as_json:
-        terminal.document(status)
-    else:
-        show(status, time.time())
+    settings = load(OperatorSettings)
+    while True:
+        status = _status(host, settings, tail)
+        if watch:
+            terminal.clear()
+        if as_json:
+            terminal.document(status)
+        else:
+            show(status, time.time())
+        if not watch:
+            return
+        time.sleep(WATCH_SECONDS)
 
 
 @click.command()

@@ -30,7 +30,7 @@ def _held(status: Mapping[str, Any]) -> dict[str, Any]:
 def sections(status: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
     """Title and sentences of each section, the most important first. Raises `KeyError` as well."""
     return [
-        ("", [*_standby(status), *status["summary"], *_journal(status), *_last_failure(status)]),
+        ("", [_cluster(status), *_standby(status), *status["summary"], *_journal(status), *_last_failure(status)]),
         ("Pending work", list(_pending(status["waiting"]))),
         ("Workers", list(_workers(status["workers"])) or ["No workers."]),
         ("Anomalies", list(_anomalies(status["anomalies"]))),
@@ -47,6 +47,13 @@ def show(status: Mapping[str, Any]) -> None:
             terminal.heading(title)
         for sentence in sentences:
             terminal.sentence(sentence, "  " if title else "")
+
+
+def _cluster(status: Mapping[str, Any]) -> str:
+    """What all of it is about, and from when: the scaler explains its last snapshot."""
+    snapshot = status["snapshot"]
+    age = f"snapshot {terminal.duration(snapshot['age_seconds'])} old" if snapshot["usable"] else "no usable snapshot"
+    return f"Cluster '{status['cluster']}', {age}."
 
 
 def _standby(status: Mapping[str, Any]) -> Iterator[str]:

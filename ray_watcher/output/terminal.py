@@ -107,6 +107,12 @@ def styled(cell: str) -> Text:
     return Text(shown(cell), style=STYLES.get(cell, ""))
 
 
+def clear() -> None:
+    """Clear the terminal; nothing in a pipe."""
+    if on_terminal():
+        click.clear()
+
+
 def table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print a table, folded to the width of the terminal; in a pipe, one line per row."""
     safe = [[shown(cell) for cell in row] for row in rows]

@@ -60,7 +60,14 @@ class ProgramContainer:
         """Its state in supervisord's terms."""
         word = "RUNNING" if self.running else "EXITED"
         detail = f"container {self.container.name}: {self.container.status}"
-        return ProgramState(self.name, word, None, self.container.created_at, detail)
+        return ProgramState(self.name, word, None, self._started_at(), detail)
+
+    def _started_at(self) -> float:
+        """Unix seconds of its last start, which a listing does not have."""
+        try:
+            return self.engine.started_at(self.container.id) or self.container.created_at
+        except ProviderError as error:
+            raise WatcherError(str(error)) from error
 
     def lines(self, *, tail: int | None, follow: bool) -> Iterator[str]:
         """Its output. Raises `WatcherError`."""

@@ -14,6 +14,7 @@ import os
 import re
 import socket
 import time
+from datetime import datetime, timezone
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -193,6 +194,13 @@ class Engine:
         except _GoneError:
             return False
         return True
+
+    def started_at(self, container_id: str) -> float | None:
+        """Unix seconds of the container's last start; None if it never started. Raises `ProviderError`."""
+        with _told("look at the container"):
+            text = str(self._api.inspect_container(container_id)["State"]["StartedAt"])
+        seconds = datetime.strptime(text[:19], "%Y-%m-%dT%H:%M:%S").replace(tzinfo=timezone.utc).timestamp()
+        return seconds if seconds > 0 else None  # the engine's zero is year 1
 
     def why_ended(self, container_id: str) -> str:
         """The engine's own reason and the last line of output; "" where there is neither."""

@@ -23,6 +23,12 @@ if TYPE_CHECKING:
 DOCS = ROOT / "docs"
 NOTE = "<!-- Written from the code by `make golden`; a test compares them. -->\n"
 HELP_WIDTH = 100
+CLI_NOTES = """
+`python scripts/infra.py VERB` is the same as `ray-watcher VERB`.
+
+The document of `--json` has a `version`, which changes when a key is renamed or removed; new keys do not change it.
+On a terminal, output is folded to its width; in a pipe, a row is one line. Times are local.
+"""
 
 
 def settings_page() -> str:
@@ -80,7 +86,7 @@ def _cause_table() -> str:
 
 def cli_page() -> str:
     """The help of every verb."""
-    parts = [f"# Command line\n\n{NOTE}\n`python scripts/infra.py VERB` is the same as `ray-watcher VERB`.\n"]
+    parts = [f"# Command line\n\n{NOTE}{CLI_NOTES}"]
     parts += [f"## {name}\n\n```text\n{_help(command, name)}\n```\n" for name, command in cli.commands.items()]
     return "\n".join([parts[0], f"```text\n{_help(cli, 'ray-watcher')}\n```\n", *parts[1:]])
 

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from scaler.providers.engine import Engine
 
 
+STARTED_AT = {"exporter": 100.0, "scaler": 200.0, "grafana": 300.0}
+
+
 @dataclass
 class LogsAndStops:
     """As much of an engine as these commands need."""
@@ -35,6 +38,9 @@ class LogsAndStops:
         del follow
         lines = [f"{container_id} starts", f"{container_id} listens"]
         return iter(lines if tail is None else lines[-tail:] if tail else [])
+
+    def started_at(self, container_id: str) -> float:
+        return STARTED_AT[container_id]
 
     def stop(self, container_id: str, grace_seconds: float) -> None:
         assert grace_seconds > 0
@@ -66,6 +72,7 @@ def test_the_status_lists_them_and_says_who_does_not_answer(world: World) -> Non
         ("scaler", "RUNNING", "http://127.0.0.1:9"),
         ("grafana", "EXITED", "http://127.0.0.1:9"),
     ]
+    assert {p["name"]: p["started_at"] for p in shown["programs"]} == STARTED_AT
     assert (shown["running"], shown["scaler"], shown["alerts"]) == (False, None, None)
     assert shown["logs"]["scaler"] == ["scaler starts", "scaler listens"]
 
@@ -81,6 +88,23 @@ def test_people_see_the_same(world: World) -> None:
 
     assert "grafana" in shown.stdout
     assert "scaler" in shown.stderr
+
+
+def test_watching_repeats_the_status_until_interrupted(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = iter([None, None])
+
+    def sleep(seconds: float) -> None:
+        assert seconds > 0
+        if next(looks, "over") == "over":
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("ray_watcher.commands.watcher.time.sleep", sleep)
+    result = world.run("watcher-status", "--watch")
+
+    assert (result.exit_code, result.stdout.count("grafana")) == (
+        130,
+        3 * world.run("watcher-status").stdout.count("grafana"),
+    )
 
 
 def test_the_scalers_token_is_read_from_its_container(world: World) -> None:

@@ -41,8 +41,9 @@ UP = {
 def silence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing answers, nothing is set, and the state directory is empty."""
     listen, exporter = own_ports(2)
-    for name in ("WATCHER_POLICY_FILE", "WATCHER_MAX_WORKERS", "WATCHER_CLUSTER"):
+    for name in ("WATCHER_POLICY_FILE", "WATCHER_MAX_WORKERS"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("WATCHER_CLUSTER", "test")
     monkeypatch.setenv("WATCHER_STATE_DIR", str(tmp_path))
     monkeypatch.setenv("WATCHER_LISTEN", f"127.0.0.1:{listen}")
     monkeypatch.setenv("WATCHER_EXPORTER_URL", f"http://127.0.0.1:{exporter}")
@@ -158,6 +159,24 @@ def test_explain_without_a_scaler_is_not_running() -> None:
     assert (result.exit_code, "ray-watcher start-watcher" in result.stderr) == (4, True)
 
 
+@pytest.mark.parametrize("verb", ["explain", "history", "plan", "resume"])
+def test_the_scaler_of_another_cluster_is_not_taken_for_ours(verb: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WATCHER_CLUSTER", "mine")
+    with answering(status=BURST.status(), state=json.loads(STATE.read_text()), resume={}) as (address, asked):
+        at(monkeypatch, address)
+        result = World().run(verb)
+
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert all(name in result.stderr for name in ("'test'", "'mine'", "WATCHER_CLUSTER"))
+    assert "/api/v1/resume" not in asked
+
+
+def test_explain_names_its_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
+    with answering(status=BURST.status()) as (address, _):
+        at(monkeypatch, address)
+        assert "'test'" in World().run("explain").stdout.splitlines()[0]
+
+
 def test_explain_with_another_versions_scaler_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     with answering(status={"version": 1}) as (address, _):
         at(monkeypatch, address)
@@ -181,7 +200,7 @@ def test_a_launch_that_failed_a_moment_ago_is_told_at_the_top() -> None:
 @pytest.fixture
 def journal_file(tmp_path: Path) -> Path:
     """What a scaler left that is not running."""
-    file, now = tmp_path / "journal" / "default.db", time.time()
+    file, now = tmp_path / "journal" / "test.db", time.time()
     journal = Journal(file)
     launch = Action(ActionKind.LAUNCH, Cause.PENDING_DEMAND, "3 x CPU:1 wait", "default")
     decision = journal.record_decision("webhook", Plan((launch,)), now - 60)
@@ -236,7 +255,7 @@ def test_the_running_scaler_is_asked_with_the_filters(monkeypatch: pytest.Monkey
         result = World().run("history", "--worker", "worker-3", "--cause", "cooldown", "--limit", "7")
 
     assert (result.exit_code, len(result.stdout.splitlines())) == (0, 1)
-    query = parse_qs(urlsplit(asked[0]).query)
+    query = parse_qs(urlsplit(asked[-1]).query)
     assert (query["worker"], query["cause"], query["limit"]) == (["worker-3"], ["cooldown"], ["7"])
 
 

@@ -136,6 +136,9 @@ def programs(*lines: str, port: str) -> list[ProgramContainer]:
             del tail, follow
             return iter(lines)
 
+        def started_at(self, _id: str) -> float:
+            return 0.0
+
         def stop(self, _id: str, _grace: float) -> None:
             raise ProviderUnavailableError(HOSTILE)
 

@@ -68,6 +68,15 @@ def test_resume_says_what_went_on_and_what_is_still_paused(monkeypatch: pytest.M
     assert "scaling down is paused" in result.stdout
 
 
+@pytest.mark.parametrize("verb", [("pause", "down", "--reason", "benchmark"), ("resume", "up")])
+def test_the_answer_as_json(verb: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    with scaler(200, {"resumed": ["up"], "paused": PAUSED}) as (address, _):
+        monkeypatch.setenv("WATCHER_LISTEN", address)
+        document = json.loads(World().run(*verb, "--json").stdout)
+
+    assert document == {"version": 1, "resumed": ["up"], "paused": PAUSED}
+
+
 def test_a_refusal_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     with scaler(401, {"error": "wanted a token"}) as (address, _):
         monkeypatch.setenv("WATCHER_LISTEN", address)
