@@ -1,7 +1,8 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all check unit chaos fuzz golden preview docs images ray-image env bench bench-smoke release lock
+.PHONY: help setup demo test test-all test-fast check chaos fuzz golden preview docs images ray-image env bench bench-smoke release lock
 VENV := .venv/bin
-BELOW = $(VENV)/pytest -m "not e2e" --numprocesses auto --maxprocesses 4 --dist loadfile
+# Each end-to-end test waits most of its time and has a cluster of its own, so four processes share two cores.
+TESTS = $(VENV)/pytest --numprocesses 4 --dist loadgroup
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -16,23 +17,22 @@ demo: ## the whole loop on this machine, in under two minutes (ARGS="--provider 
 test: ## lint, types, imports, and all tests but the longest repetitions (ARGS="tests/unit -k plan" for some)
 	@scripts/setup test
 	@$(MAKE) --no-print-directory check
-	$(if $(ARGS),$(VENV)/pytest $(ARGS),$(BELOW))
-	$(if $(ARGS),,$(VENV)/pytest -m "e2e and not full")
+	$(if $(ARGS),$(VENV)/pytest $(ARGS),$(TESTS) -m "not full")
 
 test-all: ## the longest repetitions too: Serve with processes, a kill at every single step, the guide's own cluster
 	@scripts/setup test
 	@$(MAKE) --no-print-directory check
-	$(BELOW)
-	$(VENV)/pytest -m e2e
+	$(TESTS)
+
+test-fast: ## the quick tests, in under two minutes (ARGS="-k plan" for some)
+	@scripts/setup
+	$(VENV)/pytest tests/unit tests/integration -m "not e2e" --numprocesses auto --maxprocesses 4 --dist loadgroup $(ARGS)
 
 check: ## lint, types, import directions
 	$(VENV)/ruff check .
 	$(VENV)/ruff format --check .
 	$(VENV)/mypy
 	$(VENV)/lint-imports
-
-unit: ## all tests below end-to-end (two minutes)
-	$(BELOW) $(ARGS)
 
 chaos: ## break the running programs on purpose and check what must hold (ARGS="--minutes 60 --seed 1")
 	@scripts/setup test

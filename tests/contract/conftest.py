@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from scaler.providers.engine import Engine, docker_answers
+from support.images import tiny_image
 from support.provider_worlds import DockerWorld
-from tools.images.base import build_base
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-TINY_IMAGE = "ray-watcher/base:test"
 TEST_LABEL = "ray-watcher.cluster"
 
 
@@ -24,8 +23,6 @@ def engine() -> Iterator[Engine]:
     if not docker_answers():
         pytest.fail("no Docker Engine answers; `scripts/setup test` installs and starts one")
     with contextlib.closing(Engine()) as engine:
-        if engine.image_labels(TINY_IMAGE) is None:
-            build_base(engine, TINY_IMAGE, ["dash", "coreutils"], print, essential=False)
         yield engine
 
 
@@ -39,5 +36,5 @@ def network(engine: Engine) -> Iterator[str]:
 
 @pytest.fixture
 def docker_world(engine: Engine, network: str) -> Iterator[DockerWorld]:
-    with contextlib.closing(DockerWorld(engine, TINY_IMAGE, network)) as world:
+    with contextlib.closing(DockerWorld(engine, tiny_image(engine), network)) as world:
         yield world

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ray_watcher.images.provide import build_with_tools
+from support.images import ray_image
 from support.operating import PROGRAM, Operator
 from support.own import own_environment, own_name
-from support.paths import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,7 +37,7 @@ def operator(provider: str, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     )
     someone = Operator(environment)
     if provider == "docker":
-        build_with_tools(ROOT, print)
+        ray_image()
     yield someone
     subprocess.run(
         [PROGRAM, "stop-ray"], env={**os.environ, **environment}, capture_output=True, timeout=120, check=False

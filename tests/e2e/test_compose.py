@@ -17,6 +17,7 @@ import requests
 from ray_watcher.stack.monitoring import SHIPPED_DIRECTORY, rendered
 from support.command_blocks import block, follow
 from support.compose_golden import ADDRESSES
+from support.images import ray_image
 from support.operating import Operator
 from support.own import own_environment, own_name, own_ports
 
@@ -138,6 +139,7 @@ def finished(load: subprocess.Popen[str], tasks: int) -> bool:
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A project with a name, network and ports of its own; not yet up."""
+    ray_image()  # else `make images` and another test build it at once
     prometheus = tmp_path_factory.mktemp("prometheus") / "prometheus.yml"
     prometheus.write_text(
         rendered(SHIPPED_DIRECTORY / "prometheus.yml", "prometheus.yml", replace(ADDRESSES, cluster=NAME))

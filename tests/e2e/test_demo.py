@@ -8,10 +8,10 @@ import time
 
 import pytest
 
-from ray_watcher.images.provide import build_with_tools
 from scaler.providers.docker import CLUSTER_LABEL
 from scaler.providers.engine import Engine
 from support.command_blocks import ROOT, block, follow
+from support.images import ray_image
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 STEPS = [
@@ -52,7 +52,7 @@ def test_the_first_steps_have_the_demo_with_containers() -> None:
 def test_the_demo_runs_the_whole_loop_and_leaves_nothing(provider: str) -> None:
     before = set()
     if provider == "docker":
-        build_with_tools(ROOT, print)  # not a pull of two gigabytes, where a registry can be reached
+        ray_image()  # not a pull of two gigabytes, where a registry can be reached
         before = of_demos()
     started = time.monotonic()
 

@@ -18,15 +18,14 @@ import psutil
 
 from faults import pair, proxies
 from faults.record import Limits
-from ray_watcher.images.provide import build_with_tools
 from ray_watcher.settings import OperatorSettings
 from ray_watcher.stack import control, supervisord
 from ray_watcher.stack.stack import Stack, stack_of
 from ray_watcher_common.detached import Detached
 from ray_watcher_common.settings import load, split_host_port
+from support.images import ray_image
 from support.operating import PROGRAM, Operator
 from support.own import own_environment, own_name, own_ports
-from support.paths import ROOT
 
 if TYPE_CHECKING:
     from faults.proxies import Pipe, Webhooks
@@ -170,7 +169,7 @@ def make(provider: str) -> Environment:
     am_b, gossip, gossip_b, to_exporter, to_gcs, to_scaler = own_ports(6)
     os.environ.update(operator.environment)
     if provider == "docker":
-        os.environ["RAY_IMAGE"] = operator.environment["RAY_IMAGE"] = build_with_tools(ROOT, print)
+        os.environ["RAY_IMAGE"] = operator.environment["RAY_IMAGE"] = ray_image()
     settings = load(OperatorSettings)
     gcs, (_, am) = operator.environment["RAY_GCS_ADDRESS"], split_host_port(settings.alertmanager_listen)
     webhooks = proxies.Webhooks(f"http://{settings.listen}/alerts")

@@ -19,14 +19,13 @@ from scaler.providers.docker import CLUSTER_LABEL, WORKER_ID_LABEL, DockerProvid
 from scaler.providers.engine import Engine
 from scaler.providers.process import ProcessProvider
 from support.builders import worker_type
-from tools.images.base import build_base
+from support.images import tiny_image
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from scaler.model.ports import WorkerProvider
 
-TINY_IMAGE = "ray-watcher/base:test"
 GONE_SECONDS = 5.0
 ENGINE_STEPS = ("create_container", "put_archive", "start", "rename", "stop", "remove_container")
 
@@ -136,8 +135,7 @@ class DockerPlace(Place):
     engine: Engine = field(default_factory=Engine)
 
     def __post_init__(self) -> None:
-        if self.engine.image_labels(TINY_IMAGE) is None:
-            build_base(self.engine, TINY_IMAGE, ["dash", "coreutils"], lambda _line: None, essential=False)
+        self.image = tiny_image(self.engine)
         self.engine.close()
 
     @property
@@ -152,7 +150,7 @@ class DockerPlace(Place):
         return DockerProvider(
             engine,
             cluster=self.cluster,
-            image=TINY_IMAGE,
+            image=self.image,
             network="bridge",
             command=lambda _request: ["sleep", "300"],
             stop_grace=1,
