@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ray_watcher_common.state import ClusterState, Demand, Gang, Node, NodeStatus, Strategy, bundle
@@ -14,19 +15,30 @@ from scaler.model.workers import Worker, WorkerState
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from typing_extensions import Unpack
+
+    from support.fields import (
+        AlertFields,
+        NodeFields,
+        ObservationFields,
+        PolicyFields,
+        StateFields,
+        TypeFields,
+        WorkerFields,
+    )
+
 NOW = 1_000_000.0
 ONE_CPU = {"CPU": 1.0}
 
 
-def worker_type(**changes: object) -> WorkerType:
+def worker_type(**fields: Unpack[TypeFields]) -> WorkerType:
     """One CPU, up to five workers, idle after 60 s."""
-    return WorkerType(**{"name": "default", **changes})  # type: ignore[arg-type]
+    return replace(WorkerType("default"), **fields)
 
 
-def policy(*kinds: WorkerType, **changes: object) -> Policy:
+def policy(*kinds: WorkerType, **fields: Unpack[PolicyFields]) -> Policy:
     """The default type and limits of the guide."""
-    values = {"worker_types": kinds or (worker_type(),), "max_workers": 5, **changes}
-    return Policy(**values)  # type: ignore[arg-type]
+    return replace(Policy(kinds or (worker_type(),), max_workers=5), **fields)
 
 
 def demand(count: int = 1, shape: Mapping[str, float] | None = None) -> Demand:
@@ -56,20 +68,20 @@ def node(
     return Node(node_id, state, worker_id, is_head, capacity, free, idle)
 
 
-def head(**changes: object) -> Node:
+def head(**fields: Unpack[NodeFields]) -> Node:
     """A head without room."""
-    return node(is_head=True, **{"total": {"CPU": 1.0}, **changes})  # type: ignore[arg-type]
+    return node(is_head=True, **fields)
 
 
-def worker(index: int = 1, state: WorkerState = WorkerState.RUNNING, **changes: object) -> Worker:
+def worker(
+    index: int = 1, state: WorkerState = WorkerState.RUNNING, *, idle: float = 0.0, **fields: Unpack[WorkerFields]
+) -> Worker:
     """`worker-<index>`, running and busy unless its state or `idle` seconds say otherwise."""
-    worker_id = worker_name(index)
-    values = {"worker_type": "default", "created_at": NOW - 300, **changes}
-    idle = values.pop("idle", 0.0)
-    if state in (WorkerState.RUNNING, WorkerState.DRAINING) and "node" not in values:
-        status = NodeStatus.DRAINING if state is WorkerState.DRAINING else None
-        values["node"] = node(worker_id, idle=idle, status=status)  # type: ignore[arg-type]
-    return Worker(worker_id, index, state=state, **values)  # type: ignore[arg-type]
+    name = worker_name(index)
+    own = None
+    if state in (WorkerState.RUNNING, WorkerState.DRAINING):
+        own = node(name, idle=idle, status=NodeStatus.DRAINING if state is WorkerState.DRAINING else None)
+    return replace(Worker(name, index, "default", state, NOW - 300, own), **fields)
 
 
 def worker_name(index: int) -> str:
@@ -77,42 +89,42 @@ def worker_name(index: int) -> str:
     return f"worker-{index}-{index:06x}"
 
 
-def alert(direction: Direction = Direction.UP, **changes: object) -> Alert:
+def alert(direction: Direction = Direction.UP, **fields: Unpack[AlertFields]) -> Alert:
     """An alert that has been firing for ten seconds."""
-    name = "RayPendingTasks" if direction is Direction.UP else "RayWorkersIdle"
-    values = {
-        "key": f"group|{name}",
-        "name": name,
-        "direction": direction,
-        "firing": True,
-        "starts_at": NOW - 10,
-        "received_at": NOW - 10,
-        **changes,
-    }
-    return Alert(**values)  # type: ignore[arg-type]
+    name = fields.get("name") or ("RayPendingTasks" if direction is Direction.UP else "RayWorkersIdle")
+    firing = Alert(f"group|{name}", name, direction, firing=True, starts_at=NOW - 10, received_at=NOW - 10)
+    return firing._replace(**fields)
 
 
-def permits(direction: Direction = Direction.UP, **changes: object) -> Permission:
+def permits(direction: Direction = Direction.UP, **fields: Unpack[AlertFields]) -> Permission:
     """One alert's permission."""
-    return Permission((alert(direction, **changes),))
+    return Permission((alert(direction, **fields),))
 
 
-def snapshot(*nodes: Node, demands: tuple[Demand, ...] = (), **changes: object) -> ClusterState:
+def snapshot(*nodes: Node, demands: tuple[Demand, ...] = (), **fields: Unpack[StateFields]) -> ClusterState:
     """A fresh snapshot from the GCS."""
-    values = {"observed_at": NOW, "source": "gcs", "nodes": nodes, "demands": demands, **changes}
-    return ClusterState(**values)  # type: ignore[arg-type]
+    return replace(ClusterState(NOW, "gcs", nodes, demands), **fields)
 
 
-def observation(*workers: Worker, nodes: tuple[Node, ...] = (), **changes: object) -> Observation:
-    """Workers with their nodes in a fresh snapshot, with `demands`, `gangs`, `known` and the times."""
+def observation(
+    *workers: Worker,
+    nodes: tuple[Node, ...] = (),
+    demands: tuple[Demand, ...] = (),
+    gangs: tuple[Gang, ...] = (),
+    known: bool = True,
+    pending_since: float | None = None,
+    observed_at: float = NOW,
+    **fields: Unpack[ObservationFields],
+) -> Observation:
+    """Workers with their nodes in a fresh snapshot."""
     own = tuple(w.node for w in workers if w.node)
     seen = snapshot(
         *nodes,
         *own,
-        demands=changes.pop("demands", ()),  # type: ignore[arg-type]
-        gangs=changes.pop("gangs", ()),
-        demand_known=changes.pop("known", True),
-        pending_since=changes.pop("pending_since", None),
-        observed_at=changes.pop("observed_at", NOW),
+        demands=demands,
+        gangs=gangs,
+        demand_known=known,
+        pending_since=pending_since,
+        observed_at=observed_at,
     )
-    return Observation(**{"snapshot": seen, "workers": workers, **changes})  # type: ignore[arg-type]
+    return replace(Observation(seen, workers), **fields)
