@@ -115,11 +115,11 @@ class Journal(AlertJournal):
     def knows(self, worker_id: str) -> bool:
         """Whether this worker was launched, prepared or adopted by this scaler."""
         query = (
-            "SELECT 1 FROM actions WHERE worker_id = ?1 AND kind IN (?2, ?3)"
-            " UNION SELECT 1 FROM adopted WHERE worker_id = ?1"
+            "SELECT 1 FROM actions WHERE worker_id = ? AND kind IN (?, ?)"
+            " UNION SELECT 1 FROM adopted WHERE worker_id = ?"
         )
         with self._reading() as db:
-            made = (worker_id, ActionKind.LAUNCH.value, ActionKind.PREPARE.value)
+            made = (worker_id, ActionKind.LAUNCH.value, ActionKind.PREPARE.value, worker_id)
             return db.execute(query, made).fetchone() is not None
 
     def adopt(self, worker_id: str, detail: str, at: float) -> None:
