@@ -112,9 +112,9 @@ class RecordingEngine(Engine):
 
 
 @pytest.mark.parametrize(("image", "used"), [(None, "ray:1"), ("my/ray:2", "my/ray:2")], ids=["everyone's", "its own"])
-def test_a_container_has_its_types_image_resources_and_labels(image: str | None, used: str) -> None:
+def test_a_container_has_its_types_image_resources_and_labels(image: str | None, used: str, tmp_path: Path) -> None:
     engine = RecordingEngine()
-    settings = default_settings(image="ray:1", provider="docker")
+    settings = default_settings(image="ray:1", provider="docker", state_dir=tmp_path)
     kind = WorkerType("t", custom_resources=(("tpu", 4.0),), labels=(("zone", "a"),), image=image)
 
     DockerProvider.from_settings(settings, engine).launch(request(kind))
