@@ -30,7 +30,8 @@ NEEDED = {  # by program: what its environment has to name
     "exporter": ("WATCHER_EXPORTER_LISTEN", "RAY_GCS_ADDRESS", "RAY_DASHBOARD_METRIC_API"),
 }
 WITHOUT_A_CLUSTER = {"--help", "--version", "build-image", "check-config", "completion", "demo", "help"}
-_VERB = re.compile(r"(?:ray-watcher|(?:infra|ray_watcher)\.py|-m ray_watcher)\s+([a-z-]+)")
+_VERB = re.compile(r"(?<!=)(?:ray-watcher|(?:infra|ray_watcher)\.py|-m ray_watcher)\s+([a-z-]+)")
+_COMMENT = re.compile(r"(?:^|\s)#.*$", re.MULTILINE)
 _MODULE = re.compile(r"-m (scaler|exporter)(?:\s|$)")
 
 
@@ -48,6 +49,7 @@ def problem(command: Sequence[str], environment: Mapping[str, str]) -> str:
 
 
 def _needed(line: str) -> set[str]:
+    line = _COMMENT.sub("", line)
     programs = {"ray-watcher"} if set(_VERB.findall(line)) - WITHOUT_A_CLUSTER else set()
     return {name for program in programs | set(_MODULE.findall(line)) for name in NEEDED[program]}
 

@@ -29,6 +29,8 @@ def without(name: str) -> dict[str, str]:
         pytest.param(["ray-watcher", "demo"], {}, id="the demo, which makes a cluster of its own"),
         pytest.param(["ray-watcher", "check-config"], {}, id="a verb that has no cluster"),
         pytest.param(["cat", "scaler"], {}, id="another program"),
+        pytest.param(["amtool", "--verify.receivers=ray-watcher", "alertname=A"], {}, id="a receiver of that name"),
+        pytest.param(["bash", "-c", "export X=5 # or: ray-watcher start-watcher"], {}, id="a comment"),
     ],
 )
 def test_what_names_its_own_may_start(command: list[str], environment: dict[str, str]) -> None:
