@@ -78,14 +78,14 @@ def notification(alerts: int) -> dict[str, Any]:
         "receiver": "ray-watcher",
         "groupLabels": {"alertname": "RayPendingTasks", "cluster": "bench"},
         "commonLabels": labels,
-        "commonAnnotations": {"runbook_url": "docs/runbooks/RayPendingTasks.md"},
+        "commonAnnotations": {"runbook_url": "http://127.0.0.1:9812/runbooks/RayPendingTasks"},
         "externalURL": "http://127.0.0.1:9093",
         "alerts": [
             {
                 "status": "firing",
                 "labels": {**labels, "job": "raycluster", "instance": f"10.0.{index // 250}.{index % 250 + 1}:9811"},
                 "annotations": {
-                    "runbook_url": "docs/runbooks/RayPendingTasks.md",
+                    "runbook_url": "http://127.0.0.1:9812/runbooks/RayPendingTasks",
                     "summary": f"{index + 1} requests wait for room in the cluster",
                 },
                 "startsAt": "2026-01-02T03:04:05.678Z",

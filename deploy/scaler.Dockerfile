@@ -11,6 +11,7 @@ RUN python3 -m venv /tmp/pip \
     --target /opt/app -r /tmp/requirements.lock
 COPY ray_watcher_common /opt/app/ray_watcher_common
 COPY scaler /opt/app/scaler
+COPY docs/runbooks /opt/app/ray_watcher_common/data/docs/runbooks
 RUN python3 -m compileall -q /opt/app/ray_watcher_common /opt/app/scaler && mkdir /tmp/state
 
 FROM ${BASE}

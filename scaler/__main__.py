@@ -117,6 +117,7 @@ def run(settings: ScalerSettings) -> None:
     webhook = Webhook(
         journal=journal, metrics=metrics, clock=clock, wakeup=wakeup, token=token, cluster=settings.cluster
     )
+    metrics.info.labels(settings.base_url).set(1)
     stop = threading.Event()
 
     def lead() -> None:

@@ -20,6 +20,7 @@ from ray_watcher_common.settings import (
 from scaler.model.cluster import WorkerType
 
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
+EVERY_ADDRESS = frozenset({"0.0.0.0", "::"})  # noqa: S104  # compared, not listened at
 DEFAULT_WORKER_TYPE = "default"
 
 
@@ -151,6 +152,12 @@ class ScalerSettings(ClusterAddresses):
     listen: HostPort = Field(
         "127.0.0.1:9812", validation_alias="WATCHER_LISTEN", description="address of webhook, API and metrics"
     )
+    external_url: HttpUrl | None = Field(
+        None,
+        validation_alias="WATCHER_EXTERNAL_URL",
+        description="base URL at which people reach the scaler, for links from alerts to runbooks; "
+        "unset: http:// and WATCHER_LISTEN",
+    )
     token: SecretStr | None = Field(
         None, validation_alias="WATCHER_TOKEN", description="bearer token that Alertmanager has to send"
     )
@@ -225,6 +232,13 @@ class ScalerSettings(ClusterAddresses):
             idle_timeout=self.idle_timeout,
             warm_workers=self.warm_workers,
         )
+
+    @property
+    def base_url(self) -> str:
+        """Where people reach the pages; a scaler that listens at every address is assumed to be on their machine."""
+        host, port = split_host_port(self.listen)
+        listen = f"127.0.0.1:{port}" if host in EVERY_ADDRESS else self.listen
+        return (self.external_url or f"http://{listen}").rstrip("/")
 
     @property
     def alertmanager_urls(self) -> tuple[str, ...]:

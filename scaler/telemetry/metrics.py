@@ -41,6 +41,7 @@ class Metric:
 
 
 CATALOG: dict[str, Metric] = {
+    "rayscaler_info": Metric("gauge", "1; the label url is where people reach this instance.", ("url",)),
     "rayscaler_workers": Metric(
         "gauge", "Number of workers by lifecycle state and worker type.", ("state", "worker_type")
     ),
@@ -126,6 +127,7 @@ class ScalerMetrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        self.info = self._make(Gauge, "rayscaler_info")
         self.actions = self._make(Counter, "rayscaler_actions_total")
         self.webhooks = self._make(Counter, "rayscaler_webhooks_total")
         self.webhook_alerts = self._make(Counter, "rayscaler_webhook_alerts_total")

@@ -8,6 +8,7 @@ from flask import jsonify
 
 from ray_watcher_common.web.application import new_app
 from scaler.model.errors import JournalError
+from scaler.web import runbooks
 from scaler.web.auth import LIMITS
 
 if TYPE_CHECKING:
@@ -23,5 +24,6 @@ def create_app(pages: ScalerApi, webhook: Webhook, host: str | None = None) -> F
     app.config["MAX_CONTENT_LENGTH"] = LIMITS.trusted_body
     app.register_error_handler(JournalError, lambda error: (jsonify(error=str(error)), 503))
     pages.add_to(app)
+    runbooks.add_to(app)
     webhook.add_to(app)
     return app

@@ -248,6 +248,10 @@ def load_brings_workers_and_they_go_when_idle(stack: Stack) -> None:
     eventually(lambda: not stack.workers(), "idle workers go")
 
 
+def the_scaler_serves_the_runbooks(stack: Stack) -> None:
+    assert "<h1>RayNoLeader</h1>" in requests.get(f"{stack.url('scaler')}/runbooks/RayNoLeader", timeout=5).text
+
+
 def the_command_line_sees_it(stack: Stack) -> None:
     cluster = json.loads(stack.operator.says("status-ray", "--json"))
     watcher = json.loads(stack.operator.says("watcher-status", "--json"))
@@ -345,6 +349,7 @@ STORY = (
     ray_wants_its_token,
     no_program_can_read_what_is_for_another,
     load_brings_workers_and_they_go_when_idle,
+    the_scaler_serves_the_runbooks,
     the_command_line_sees_it,
     every_program_can_be_restarted_under_load,
     a_restarted_head_is_a_new_cluster_that_scales_as_well,

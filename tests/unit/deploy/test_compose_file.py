@@ -24,7 +24,13 @@ TEXT = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(TEXT)["services"]
 EXAMPLE = (ROOT / ".env.example").read_text(encoding="utf-8")
 COMPOSES_OWN = {"COMPOSE_PROJECT_NAME"}
-DISTRIBUTIONS = {"google": "protobuf", "grpc": "grpcio", "yaml": "pyyaml", "pydantic_core": "pydantic-core"}
+DISTRIBUTIONS = {
+    "markdown_it": "markdown-it-py",
+    "google": "protobuf",
+    "grpc": "grpcio",
+    "yaml": "pyyaml",
+    "pydantic_core": "pydantic-core",
+}
 
 
 def used() -> dict[str, str]:
@@ -48,7 +54,7 @@ def test_the_example_shows_the_defaults() -> None:
     ours = {str(field.validation_alias): field.default for field in fields}
     for name, value in explained().items():
         default = used().get(name) or str(int(ours[name]) if name == "WATCHER_OBJECT_STORE_MEMORY" else ours.get(name))
-        assert value == default or name in {*COMPOSES_OWN, "DOCKER_GID", "WATCHER_MEMORY"}, name
+        assert value == default or name in {*COMPOSES_OWN, "DOCKER_GID", "WATCHER_EXTERNAL_URL", "WATCHER_MEMORY"}, name
 
 
 def test_images_are_pinned() -> None:

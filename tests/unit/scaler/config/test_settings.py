@@ -36,6 +36,24 @@ def test_the_guides_defaults_hold() -> None:
 
 
 @pytest.mark.parametrize(
+    ("environment", "url"),
+    [
+        pytest.param({}, "http://127.0.0.1:9812", id="default"),
+        pytest.param({"WATCHER_LISTEN": "10.0.0.7:80"}, "http://10.0.0.7:80", id="where it listens"),
+        pytest.param({"WATCHER_LISTEN": "0.0.0.0:9813"}, "http://127.0.0.1:9813", id="at every address"),
+        pytest.param({"WATCHER_EXTERNAL_URL": "https://ray.example.org/s/"}, "https://ray.example.org/s", id="given"),
+    ],
+)
+def test_people_reach_the_scaler_at_its_base_url(
+    environment: dict[str, str], url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+
+    assert load(ScalerSettings).base_url == url
+
+
+@pytest.mark.parametrize(
     ("environment", "gcs"),
     [
         ({}, "localhost:6379"),
