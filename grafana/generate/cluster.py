@@ -1,4 +1,4 @@
-"""The dashboard "Ray cluster": what waits, what there is to run it on, and how fresh the picture is."""
+"""The dashboard "Ray cluster": demand, capacity, workers, and the age of the snapshot."""
 
 from __future__ import annotations
 
@@ -34,53 +34,53 @@ SHAPES = "sum by (shape) (max by (kind, shape) (raycluster_pending_demand{$}))"
 
 def cluster() -> str:
     """The dashboard's JSON."""
-    title = "What waits in the Ray cluster, what there is to run it on, and how fresh this picture is."
+    title = "Demand and capacity of the Ray cluster, its workers, and the age of the snapshot."
     board = with_variables(frame(CLUSTER, "Ray cluster", title))
     sections = {"": now(), "Demand and capacity": demand(), "Workers": workers(), "Snapshot": snapshot()}
     return as_json(with_sections(board, sections))
 
 
 def now() -> list[Builder[Panel]]:
-    """One line of figures for a wall."""
+    """One row of key figures."""
     return [
         stats(
-            About("Waiting", "Requests that wait for room: tasks, actors, placement-group bundles.", "RayPendingTasks"),
+            About("Pending", "Pending requests: tasks, actors, placement-group bundles.", "RayPendingTasks"),
             Query("max(raycluster_pending_tasks{$})", "waiting"),
             look=Look(steps=((1, ORANGE),)),
         ),
         stats(
             About(
                 "Infeasible",
-                "Waiting requests that no worker type can hold, by the scaler's account. They wait for a larger one.",
+                "Pending requests that fit on no worker type, by the scaler.",
                 "RayDemandInfeasible",
             ),
             Query("max(rayscaler_infeasible_requests{$})", "infeasible"),
             look=Look(steps=((1, RED),)),
         ),
         stats(
-            About("Workers", "Workers that have joined Ray. The limit is WATCHER_MAX_WORKERS.", "RayAtMaxWorkers"),
+            About("Workers", "Workers in Ray. The limit is WATCHER_MAX_WORKERS.", "RayAtMaxWorkers"),
             Query('sum(max by (worker_type) (rayscaler_workers{$, state="RUNNING"}))', "running"),
             look=Look(base=BLUE),
         ),
         stats(
-            About("CPUs booked", "Share of the cluster's logical CPUs that run something.", "RayHighCpuUtilization"),
+            About("CPUs in use", "Share of the logical CPUs in use.", "RayHighCpuUtilization"),
             Query("max(raycluster_cpu_utilization_ratio{$})", "CPU"),
             look=BOOKED,
         ),
         stats(
-            About("GPUs booked", "Share of the cluster's logical GPUs that run something; none where there is no GPU."),
+            About("GPUs in use", "Share of the logical GPUs in use; no data without GPUs."),
             Query('max(raycluster_resource_utilization_ratio{$, resource="GPU"})', "GPU"),
             look=BOOKED,
         ),
         stats(
-            About("Memory used", "Physical memory in use on the nodes' hosts, by Ray's own node metrics."),
+            About("Memory used", "Physical memory in use on the hosts, from the metrics of Ray's nodes."),
             Query("sum(ray_node_mem_used{$}) / sum(ray_node_mem_total{$})", "memory"),
             look=RATIO,
         ),
         stats(
             About(
                 "Snapshot age",
-                "How old what the exporter serves is. From WATCHER_STALE_AFTER on (15 s) nothing scales.",
+                "Age of the exporter's snapshot. Above WATCHER_STALE_AFTER (15 s) nothing scales.",
                 "RaySnapshotStale",
             ),
             Query("max(raycluster_snapshot_age_seconds{$})", "age"),
@@ -89,7 +89,7 @@ def now() -> list[Builder[Panel]]:
         stats(
             About(
                 "Source",
-                "Who tells the cluster's state: gcs is exact, dashboard lags by 6 s, cpu_heuristic only guesses.",
+                "Source of the cluster state: gcs is exact, dashboard lags by 6 s, cpu_heuristic is an estimate.",
                 "RayClusterUnreachable",
             ),
             Query(
@@ -101,13 +101,13 @@ def now() -> list[Builder[Panel]]:
 
 
 def demand() -> list[Builder[Panel]]:
-    """What is asked for, beside what there is."""
+    """Demand and capacity."""
     return [
         graph(
             About(
-                "Demand by shape, against free CPUs",
-                "Requests that wait for room, by the resources that each of them wants. The dashed line is CPUs that "
-                "nothing uses: demand beside it that stays points to a shape which no node can hold.",
+                "Pending demand by shape, and free CPUs",
+                "Pending requests by the resources that each of them needs. The dashed line shows free CPUs: demand "
+                "that stays pending while CPUs are free may fit on no node.",
                 "RayPendingTasks",
             ),
             Query(SHAPES, "{{shape}}"),
@@ -118,9 +118,9 @@ def demand() -> list[Builder[Panel]]:
         ),
         graph(
             About(
-                "CPUs: capacity, use, what request_resources() asks for",
-                "Logical CPUs of living nodes and how many are booked. Dashed: the sum that request_resources() keeps "
-                "asking for, where a program does.",
+                "CPUs: capacity, use, request_resources()",
+                "Logical CPUs of living nodes, and how many are in use. Dashed: the total that programs request with "
+                "request_resources().",
                 "RayAtMaxWorkers",
             ),
             Query(CAPACITY, "capacity"),
@@ -131,24 +131,24 @@ def demand() -> list[Builder[Panel]]:
         ),
         rows(
             About(
-                "Waiting now",
-                "Each shape that waits, and how many of it no node that is here now could run even empty. A worker "
-                "that is still to come may run those; what none can run is told by RayDemandInfeasible.",
+                "Pending requests",
+                "Pending requests by shape. Infeasible: larger than any existing node; a new worker may still run "
+                "them. If no worker type can, RayDemandInfeasible fires.",
                 "RayDemandInfeasible",
             ),
             Query(SHAPES),
             Query("max by (shape) (raycluster_infeasible_demand{$})"),
             columns=(
                 Column("shape", "Shape"),
-                Column("Value #A", "Waiting", Look(steps=((1, ORANGE),))),
-                Column("Value #B", "Too large here", Look(steps=((1, RED),))),
+                Column("Value #A", "Pending", Look(steps=((1, ORANGE),))),
+                Column("Value #B", "Infeasible", Look(steps=((1, RED),))),
             ),
             join="shape",
         ),
         graph(
             About(
-                "Utilisation, logical",
-                "What Ray has booked: the share of CPUs, GPUs, memory and object store that tasks and actors asked "
+                "Logical utilization",
+                "Share of CPUs, GPUs, memory and object store that Ray has assigned to tasks and actors "
                 "for. Dashed: WATCHER_CPU_THRESHOLD.",
                 "RayHighCpuUtilization",
             ),
@@ -160,8 +160,8 @@ def demand() -> list[Builder[Panel]]:
         ),
         graph(
             About(
-                "Utilisation, physical",
-                "What the hosts are really doing. Host CPU is the exporter's host; the others come from Ray's own node "
+                "Physical utilization",
+                "Physical load of the hosts. Host CPU is the exporter's host; the others come from Ray's node "
                 "metrics, which speak of a node's whole host, and are empty without the job ray-nodes.",
             ),
             Query("max(raycluster_host_cpu_utilization_ratio{$})", "exporter's host CPU"),

@@ -1,4 +1,4 @@
-"""The lower half of the dashboard "Ray cluster": its workers, and how fresh the picture is."""
+"""The lower half of the dashboard "Ray cluster": its workers, and the age of the snapshot."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ STATES = {
 
 
 def workers() -> list[Builder[Panel]]:
-    """Who is there, doing what."""
+    """Workers by state and use."""
     return [
         graph(
             About(
@@ -63,7 +63,7 @@ def workers() -> list[Builder[Panel]]:
         graph(
             About(
                 "Nodes by type and state",
-                "Ray's own account of living nodes, the head among them, by worker type.",
+                "Living Ray nodes, including the head, by worker type and state.",
             ),
             Query('max by (worker_type, state) (raycluster_nodes{$, state!="DEAD"}) > 0', "{{worker_type}} {{state}}"),
             look=Look(colours={"head RUNNING": "#8e8e8e", "head IDLE": "#5a5f6b"}),
@@ -72,7 +72,7 @@ def workers() -> list[Builder[Panel]]:
         graph(
             About(
                 "Idle time by worker",
-                "How long each worker has had nothing to do. Above the dashed line (WATCHER_IDLE_TIMEOUT) it may go.",
+                "Idle time of each worker. Above the dashed line (WATCHER_IDLE_TIMEOUT) it may be removed.",
                 "RayWorkersIdle",
             ),
             Query("max by (worker) (raycluster_worker_idle_seconds{$})", "{{worker}}"),
@@ -81,15 +81,15 @@ def workers() -> list[Builder[Panel]]:
         ),
         rows(
             About(
-                "Workers now",
-                "Each worker that is in Ray: its type, how many of its CPUs are booked, how long it has been idle.",
+                "Workers in Ray",
+                "Each worker in Ray with its type, CPU use and idle time.",
             ),
             Query("max by (worker, worker_type) (raycluster_worker_idle_seconds{$})"),
             Query('max by (worker) (raycluster_node_cpu_utilization_ratio{$, worker!=""})'),
             columns=(
                 Column("worker", "Worker"),
                 Column("worker_type", "Type"),
-                Column("Value #B", "CPUs booked", Look("percentunit")),
+                Column("Value #B", "CPUs in use", Look("percentunit")),
                 Column("Value #A", "Idle for", Look("s", steps=((0, GREEN), (60, BLUE)))),
             ),
             join="worker",
@@ -100,12 +100,12 @@ def workers() -> list[Builder[Panel]]:
 
 
 def snapshot() -> list[Builder[Panel]]:
-    """Whether all of the above can be believed."""
+    """Age and source of the snapshot."""
     return [
         graph(
             About(
-                "Snapshot age over time",
-                "Time since the exporter's snapshot was true, and the age of the one the scaler last planned on.",
+                "Snapshot age by component",
+                "Age of the exporter's snapshot, and of the snapshot of the scaler's last plan.",
                 "RaySnapshotStale",
             ),
             Query("max(raycluster_snapshot_age_seconds{$})", "served"),
@@ -114,8 +114,8 @@ def snapshot() -> list[Builder[Panel]]:
         ),
         timeline(
             About(
-                "Source of the snapshot",
-                "Which source answers. The first of gcs, dashboard and cpu_heuristic that does is taken.",
+                "Snapshot source",
+                "The source in use: the first of gcs, dashboard and cpu_heuristic that responds.",
                 "RayClusterUnreachable",
             ),
             Query("max by (source) (raycluster_source{$})", "{{source}}"),
@@ -123,8 +123,8 @@ def snapshot() -> list[Builder[Panel]]:
         ),
         graph(
             About(
-                "Reads of Ray",
-                "How long the exporter's last read of each source took, and how many reads fail each second.",
+                "Reads from Ray",
+                "Duration of the last read from each source, and failed reads per second.",
                 "RayClusterUnreachable",
             ),
             Query("max by (source) (raycluster_collect_duration_seconds{$})", "{{source}}"),

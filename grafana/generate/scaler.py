@@ -1,4 +1,4 @@
-"""The dashboard "Ray scaler": what it decided and why, how long that took, and whether the loop is well."""
+"""The dashboard "Ray scaler": decisions and their causes, latencies, and the health of the scaling loop."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ SECONDS = Look("s", steps=((15, ORANGE), (60, RED)), decimals=1)
 
 def scaler() -> str:
     """The dashboard's JSON."""
-    title = "What the scaler decided and why, how long it took, and whether the loop from demand to worker is well."
+    title = "Decisions of the scaler and their causes, latencies, and the health of the scaling loop."
     board = with_variables(frame(SCALER, "Ray scaler", title))
     sections = {
         "": now(),
@@ -59,36 +59,38 @@ def scaler() -> str:
 
 
 def now() -> list[Builder[Panel]]:
-    """One line of figures for a wall."""
+    """One row of key figures."""
     return [
         stats(
-            About("Scaler", "Whether a scaler answers and leads. No leader: nothing scales.", "RayNoLeader"),
+            About(
+                "Scaler", "Whether a scaler responds and is the leader. Without a leader nothing scales.", "RayNoLeader"
+            ),
             Query('max(rayscaler_leader{$}) or max(up{$, job="ray-scaler"})', "scaler"),
-            look=Look(words={"0": ("not there", RED), "1": ("active", GREEN)}),
+            look=Look(words={"0": ("down", RED), "1": ("active", GREEN)}),
         ),
         stats(
             About(
                 "Demand to worker",
-                "Median time from demand seen to the first new worker in Ray, over the time shown.",
+                "Median time from pending demand to the first new worker in Ray, in the selected range.",
             ),
             Query("histogram_quantile(0.5, " + WORKER_SECONDS % "$__range" + ")", "median"),
             look=SECONDS,
         ),
         stats(
-            About("Permission", "Alerts that permit scaling up and down now.", "RayWebhookNotDelivered"),
+            About("Permission", "Number of active alerts that permit scaling, by direction.", "RayWebhookNotDelivered"),
             Query("max by (direction) (rayscaler_alerts_active{$})", "{{direction}}"),
             look=Look(base=BLUE),
             named=True,
         ),
         stats(
-            About("Cooldown", "Seconds until the next event in each direction is allowed."),
+            About("Cooldown", "Time left of the cooldown, by direction."),
             Query("max by (direction) (rayscaler_cooldown_remaining_seconds{$})", "{{direction}}"),
             look=Look("s", steps=((0.1, YELLOW),), decimals=0),
             named=True,
         ),
         stats(
             About(
-                "Held back", "Workers or requests that the last plan held back; below stands why.", "RayAtMaxWorkers"
+                "Held actions", "Workers or requests held by the last plan; see their causes below.", "RayAtMaxWorkers"
             ),
             Query("sum(max by (cause) (rayscaler_held{$}))", "held"),
             look=Look(steps=((1, YELLOW),)),
@@ -96,7 +98,7 @@ def now() -> list[Builder[Panel]]:
         stats(
             About(
                 "Failures",
-                "In the time shown: actions that failed, and workers that died or never joined.",
+                "Failed actions, and workers that exited early or did not join, in the selected range.",
                 "RayLaunchesFailing",
             ),
             Query(
@@ -107,12 +109,16 @@ def now() -> list[Builder[Panel]]:
             look=Look(steps=((0.5, RED),), decimals=0),
         ),
         stats(
-            About("Breaker", "The worst launch breaker. Open: no launches until it has rested.", "RayBreakerOpen"),
+            About(
+                "Breaker",
+                "The worst state of all circuit breakers. Open: no launches until the backoff ends.",
+                "RayBreakerOpen",
+            ),
             Query(BREAKER_STATE % ("max", "max"), "breaker"),
             look=Look(words={**BREAKER, "3": ("open", RED)}),
         ),
         stats(
-            About("Paused", "Whether somebody has paused scaling in a direction.", "RayScalingPaused"),
+            About("Paused", "Whether scaling is paused, by direction.", "RayScalingPaused"),
             Query("max by (direction) (rayscaler_paused{$})", "{{direction}}"),
             look=Look(words={"0": ("no", GREEN), "1": ("paused", ORANGE)}),
             named=True,
@@ -121,13 +127,13 @@ def now() -> list[Builder[Panel]]:
 
 
 def speed() -> list[Builder[Panel]]:
-    """The promise: how long work waits for a worker, and which stage takes it."""
-    quantiles = {"p50": "median", "p90": "9 of 10", "p99": "99 of 100"}
+    """Latency from demand to worker, and its stages."""
+    quantiles = ("p50", "p90", "p99")
     return [
         heat(
             About(
                 "Demand to running worker",
-                "From demand seen to the first new worker in Ray: how many scale-ups took how long.",
+                "Distribution of the time from pending demand to the first new worker in Ray.",
                 "RayPendingTasks",
             ),
             Query(happened("rayscaler_demand_to_worker_seconds_bucket{$}", "le")),
@@ -135,37 +141,38 @@ def speed() -> list[Builder[Panel]]:
         ),
         graph(
             About(
-                "Demand to running worker, quantiles",
-                "Over the last 10 minutes at each moment. Gaps are times without a launch.",
+                "Demand to running worker, percentiles",
+                "Of the last 10 minutes. Gaps are times without a launch.",
                 "RayPendingTasks",
             ),
             *(
-                Query(f"cluster:rayscaler_demand_to_worker_seconds:{quantile}_10m{{$}}", legend)
-                for quantile, legend in quantiles.items()
+                Query(f"cluster:rayscaler_demand_to_worker_seconds:{quantile}_10m{{$}}", quantile)
+                for quantile in quantiles
             ),
-            look=Look("s", colours={"median": GREEN, "9 of 10": YELLOW, "99 of 100": ORANGE}),
+            look=Look("s", colours={"p50": GREEN, "p90": YELLOW, "p99": ORANGE}),
         ),
         rows(
             About(
                 "Stages",
-                "Where the time goes, over the time shown: until the alert fires, its webhook arrives, the plan is "
-                "made, the engine has started the worker, it has joined Ray. demand_drop: until demand falls again.",
+                "Duration of each stage in the selected range: until the alert fires (alert), its webhook is received "
+                "(webhook), the plan is made (decision), the worker runs (launch), it joins Ray (join), demand falls "
+                "(demand_drop).",
             ),
             Query("histogram_quantile(0.5, " + STAGE_SECONDS % "$__range" + ")"),
             Query("histogram_quantile(0.9, " + STAGE_SECONDS % "$__range" + ")"),
             Query("sum by (stage) (increase(rayscaler_stage_duration_seconds_count{$}[$__range]))"),
             columns=(
                 Column("stage", "Stage"),
-                Column("Value #A", "Median", SECONDS),
-                Column("Value #B", "9 of 10", SECONDS),
-                Column("Value #C", "Times", Look("none", decimals=0)),
+                Column("Value #A", "p50", SECONDS),
+                Column("Value #B", "p90", SECONDS),
+                Column("Value #C", "Count", Look("none", decimals=0)),
             ),
             join="stage",
         ),
         graph(
             About(
                 "Median by stage",
-                "Over the last 10 minutes at each moment; stacked, the height is about the whole way.",
+                "Of the last 10 minutes, stacked: the total is about the time from demand to worker.",
             ),
             Query('cluster_stage:rayscaler_stage_duration_seconds:p50_10m{$, stage!="demand_drop"}', "{{stage}}"),
             look=Look("s", colours=STAGES),
@@ -176,12 +183,10 @@ def speed() -> list[Builder[Panel]]:
 
 
 def decisions() -> list[Builder[Panel]]:
-    """What was done and what was not, each with its cause."""
+    """Actions and held actions, each by cause."""
     return [
         bars(
-            About(
-                "Decisions by cause", "Actions that ended, by what they were and why. docs/metrics.md lists the causes."
-            ),
+            About("Actions by cause", "Finished actions by kind and cause. docs/metrics.md lists the causes."),
             Query(happened("rayscaler_actions_total{$}", "action, cause") + " > 0", "{{action}}: {{cause}}"),
             look=Look(
                 colours={
@@ -195,8 +200,8 @@ def decisions() -> list[Builder[Panel]]:
         ),
         graph(
             About(
-                "Held back, and why",
-                "Workers or requests that each plan held back, by cause: cooldown, limits, no alert, no demand.",
+                "Held actions by cause",
+                "Workers or requests held by each plan: cooldown, limits, no alert, no demand.",
                 "RayAtMaxWorkers",
             ),
             Query("max by (cause) (rayscaler_held{$}) > 0", "{{cause}}"),
@@ -204,7 +209,7 @@ def decisions() -> list[Builder[Panel]]:
             stacked=True,
         ),
         graph(
-            About("Cooldowns", "Seconds until the next event in each direction is allowed."),
+            About("Cooldowns", "Time left of the cooldown, by direction."),
             Query("max by (direction) (rayscaler_cooldown_remaining_seconds{$})", "{{direction}}"),
             look=Look("s", colours=DIRECTIONS),
         ),

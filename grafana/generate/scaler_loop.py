@@ -1,4 +1,4 @@
-"""The lower half of the dashboard "Ray scaler": what it did to workers, what it was told, whether the loop is well."""
+"""The lower half of the dashboard "Ray scaler": launches and removals, alerts, and the health of the loop."""
 
 from __future__ import annotations
 
@@ -34,17 +34,17 @@ BREAKER = {"0": ("closed", GREEN), "1": ("half open", YELLOW), "2": ("open", RED
 
 
 def actions() -> list[Builder[Panel]]:
-    """What happened to workers."""
+    """Actions on workers."""
     outcomes = {"done": GREEN, "failed": RED}
     launches, endings = (f'rayscaler_actions_total{{$, action=~"{kinds}"}}' for kinds in ("launch", "drain|remove"))
     return [
         bars(
-            About("Launches", "Workers launched, and launches that the engine refused.", "RayLaunchesFailing"),
+            About("Launches", "Successful and failed launches of workers.", "RayLaunchesFailing"),
             Query(happened(launches, "outcome"), "{{outcome}}"),
             look=Look(colours=outcomes),
         ),
         bars(
-            About("Drains and removals", "Workers drained by Ray and removed from the engine.", "RayWorkersIdle"),
+            About("Drains and removals", "Workers drained in Ray, and workers removed.", "RayWorkersIdle"),
             Query(happened(endings, "action, outcome"), "{{action}} {{outcome}}"),
             look=Look(
                 colours={"drain done": BLUE, "remove done": PURPLE, "drain failed": ORANGE, "remove failed": RED}
@@ -53,8 +53,8 @@ def actions() -> list[Builder[Panel]]:
         bars(
             About(
                 "Failures by kind",
-                "Refused launches, workers that died or never joined, drains that Ray refused, and calls to the engine "
-                "that failed.",
+                "Failed launches, workers that exited early or did not join, drains refused by Ray, and failed calls "
+                "to the engine.",
                 "RayLaunchesFailing",
             ),
             Query(
@@ -71,21 +71,19 @@ def actions() -> list[Builder[Panel]]:
         timeline(
             About(
                 "Launch breaker",
-                "Closed: launches go. Open: they rest after failures in a row. Half open: one is tried.",
+                "Closed: launches run. Open: launches are suspended after repeated failures. Half open: one is tried.",
                 "RayBreakerOpen",
             ),
             Query(BREAKER_STATE % (("max by (worker_type) ",) * 2), "{{worker_type}}"),
             look=Look(words=BREAKER),
         ),
         graph(
-            About("Failures in a row", "Launches that failed one after the other, by worker type.", "RayBreakerOpen"),
+            About("Consecutive launch failures", "Consecutive failed launches, by worker type.", "RayBreakerOpen"),
             Query("max by (worker_type) (rayscaler_launch_failures_in_a_row{$})", "{{worker_type}}"),
             look=Look(),
         ),
         graph(
-            About(
-                "Rest before the next launch", "How long a worker type rests after failed launches.", "RayBreakerOpen"
-            ),
+            About("Launch backoff", "Time until the next launch after failures, by worker type.", "RayBreakerOpen"),
             Query("max by (worker_type) (rayscaler_launch_backoff_remaining_seconds{$})", "{{worker_type}}"),
             look=Look("s"),
         ),
@@ -93,16 +91,19 @@ def actions() -> list[Builder[Panel]]:
 
 
 def alerts() -> list[Builder[Panel]]:
-    """Permission on its way to the scaler."""
+    """Alerts and their delivery to the scaler."""
     return [
         timeline(
-            About("Alerts over time", "When each alert was firing. Green ones permit scaling, others want people."),
+            About(
+                "Alerts over time",
+                "When each alert was firing. Green alerts permit scaling, red ones report a problem.",
+            ),
             Query('max by (alertname) (ALERTS{$, alertstate="firing", ray_scale!=""})', "{{alertname}}"),
             Query('2 * max by (alertname) (ALERTS{$, alertstate="firing", ray_scale=""})', "{{alertname}}"),
-            look=Look(words={"1": ("permits", GREEN), "2": ("wants people", RED)}),
+            look=Look(words={"1": ("permits", GREEN), "2": ("problem", RED)}),
         ),
         rows(
-            About("Alerts now", "Each alert that fires or is about to. The dashboard Runbooks says what to do."),
+            About("Alerts now", "Firing and pending alerts. The dashboard Runbooks describes each of them."),
             Query("max by (alertname, alertstate, severity, ray_scale) (ALERTS{$})"),
             columns=(
                 Column("alertname", "Alert"),
@@ -114,16 +115,18 @@ def alerts() -> list[Builder[Panel]]:
         graph(
             About(
                 "Alerts at the scaler",
-                "Alerts that the scaler knows of, by direction. Firing above and 0 here: it does not hear them.",
+                "Active alerts of the scaler, by direction. 0 here while one is firing above: the scaler did not "
+                "receive it, or Alertmanager suppresses it.",
                 "RayWebhookNotDelivered",
             ),
             Query("max by (direction) (rayscaler_alerts_active{$})", "{{direction}}"),
-            look=Look(colours=DIRECTIONS),
+            Query("max by (direction) (rayscaler_alerts_suppressed{$}) > 0", "{{direction}} suppressed"),
+            look=Look(colours={**DIRECTIONS, "up suppressed": ORANGE, "down suppressed": YELLOW}),
         ),
         bars(
             About(
                 "Webhooks by reply",
-                "Notifications by the scaler's HTTP status: 200 taken, 401 wrong token, 4xx refused, 5xx try again.",
+                "Notifications by HTTP status of the reply: 200 accepted, 401 wrong token, 4xx rejected, 5xx retried.",
                 "RayWebhookNotDelivered",
             ),
             Query(happened("rayscaler_webhooks_total{$}", "code"), "{{code}}"),
@@ -133,8 +136,8 @@ def alerts() -> list[Builder[Panel]]:
         bars(
             About(
                 "Alerts received",
-                "Alerts in accepted notifications, by status. ignored ones carry no usable ray_scale; duplicates were "
-                "known already: sent again, or by an HA peer.",
+                "Alerts in accepted notifications, by status. ignored: no usable label ray_scale; duplicates: "
+                "repeated, or from an HA peer.",
                 "RayWebhookNotDelivered",
             ),
             Query(happened("rayscaler_webhook_alerts_total{$}", "status"), "{{status}}"),
@@ -146,18 +149,18 @@ def alerts() -> list[Builder[Panel]]:
 
 
 def health() -> list[Builder[Panel]]:
-    """Whether the loop itself is well."""
+    """Health of the loop."""
     return [
         timeline(
             About(
-                "Links of the loop",
-                "Whether each program answers Prometheus, Ray answers the exporter, and the scaler has a usable "
-                "snapshot, reaches Alertmanager, and leads.",
+                "Component health",
+                "Whether each program responds to Prometheus, Ray responds to the exporter, and the scaler has a "
+                "usable snapshot, reaches Alertmanager, and has a leader.",
                 "RayScalerDown",
             ),
             Query('max by (job) (up{$, job=~"ray-exporter|ray-scaler"})', "{{job}} up"),
             Query('max by (job) (up{job="alertmanager"})', "alertmanager up"),
-            Query("max(raycluster_up{$})", "Ray answers"),
+            Query("max(raycluster_up{$})", "Ray up"),
             Query("max(rayscaler_snapshot_usable{$})", "snapshot usable"),
             Query("max(rayscaler_alertmanager_up{$})", "scaler reaches Alertmanager"),
             Query("max(rayscaler_leader{$})", "has a leader"),
@@ -165,18 +168,18 @@ def health() -> list[Builder[Panel]]:
         ),
         graph(
             About(
-                "Time to decide",
-                "From observation to actions started, 19 of 20 in 5 minutes, and reconciles that failed each minute.",
+                "Reconcile duration",
+                "From observation to started actions (p95 of 5 minutes), and failed reconciles per minute.",
                 "RayReconcilesFailing",
             ),
-            Query("cluster:rayscaler_reconcile_duration_seconds:p95_5m{$}", "19 of 20"),
-            Query("60 * sum(rate(rayscaler_reconcile_errors_total{$}[$__rate_interval]))", "failed /min"),
-            look=Look("s", colours={"failed /min": RED}),
+            Query("cluster:rayscaler_reconcile_duration_seconds:p95_5m{$}", "p95"),
+            Query("60 * sum(rate(rayscaler_reconcile_errors_total{$}[$__rate_interval]))", "failures/min"),
+            look=Look("s", colours={"failures/min": RED}),
         ),
         gauges(
             About(
-                "Time of calls to the engine",
-                "Docker, or the host's processes: list, launch, remove; 19 of 20 calls of the last 5 minutes.",
+                "Provider call duration",
+                "Calls to the Docker Engine or the host, by operation (p95 of 5 minutes).",
             ),
             Query("cluster_operation:rayscaler_provider_call_duration_seconds:p95_5m{$}", "{{operation}}"),
             look=Look("s", steps=((5, ORANGE), (15, RED)), decimals=2),

@@ -13,15 +13,15 @@ from support import rules_data
 
 EMPTY = {
     "cluster: GPUs booked A": "there is no GPU",
-    "cluster: Utilisation, physical D": "there is no GPU",
+    "cluster: Physical utilization D": "there is no GPU",
     "cluster: CPUs: capacity, use, what request_resources() asks for C": "no program asks by request_resources()",
-    "cluster: Waiting now B": "every shape that waited fits on a node that was there",
+    "cluster: Pending requests B": "every shape that waited fits on a node that was there",
     "annotations: Failures": "nothing failed",
     "scaler: Alerts over time B": "no alert wants people while the loop is well",
 }
 """Queries that a healthy run has no data for."""
 
-ALERTMANAGER = "scaler: Links of the loop B"
+ALERTMANAGER = "scaler: Component health B"
 """The one query that is not of a single cluster."""
 
 LOOK_BACK_SECONDS = 300
