@@ -1,7 +1,9 @@
 """Alertmanager's list of alerts (API v2): what is active now, even if webhooks were lost.
 
 https://github.com/prometheus/alertmanager/blob/main/api/v2/openapi.yaml. Each peer of an HA pair is asked;
-an alert is active if any of them lists it as active. A silenced or inhibited alert is not active: a silence is a pause.
+an alert is active if any of them lists it as active. A suppressed alert (silenced, inhibited, or muted by a time
+interval) is not active: a silence is a pause. Before 0.28 Alertmanager does not report muting: it lists such an alert
+as active.
 """
 
 from __future__ import annotations
@@ -29,6 +31,12 @@ ACTIVE = "active"
 
 class _Status(msgspec.Struct):
     state: str  # active, suppressed, unprocessed
+    muted_by: list[str] = msgspec.field(name="mutedBy", default_factory=list)  # time intervals, from 0.28 on
+
+    @property
+    def active(self) -> bool:
+        """Whether Alertmanager sends it."""
+        return self.state == ACTIVE and not self.muted_by
 
 
 class _Receiver(msgspec.Struct):
@@ -57,12 +65,13 @@ class _UnusableError(Exception):
 class Listing:
     """The active alerts of all Alertmanagers that answered.
 
-    `received` are those for our receiver and cluster; `present` are the fingerprints of all active ones, other
-    receivers' too; `suppressed` of those that are silenced or inhibited. `complete`: an alert that is not listed is not
-    active. `problems` has one sentence for each Alertmanager that did not answer.
+    `received` are those for our receiver and cluster, `held` those that are suppressed. `present` and `suppressed` are
+    the fingerprints of all active and suppressed ones, other receivers' too. `complete`: an alert that is not listed
+    is not active. `problems` has one sentence for each Alertmanager that did not answer.
     """
 
     received: Received
+    held: tuple[Alert, ...]
     present: frozenset[str]
     suppressed: frozenset[str]
     complete: bool
@@ -96,13 +105,16 @@ class AlertmanagerApi:
                 continue
             every += listed
             settled = settled and has_settled
-        active = [alert for alert in every if alert.status.state == ACTIVE]
-        ours = [alert for alert in active if any(one.name == self._receiver for one in alert.receivers)]
+        active = [alert for alert in every if alert.status.active]
+        suppressed = _keys(every) - _keys(active)
+        ours = [alert for alert in every if any(one.name == self._receiver for one in alert.receivers)]
+        held = {alert.fingerprint: alert for alert in ours if alert.fingerprint in suppressed}
         answered = len(self.urls) - len(problems)
         return Listing(
-            received=scaling([(alert, True) for alert in ours], now, self._cluster),
+            received=scaling([(alert, True) for alert in ours if alert.status.active], now, self._cluster),
+            held=scaling([(alert, False) for alert in held.values()], now, self._cluster).alerts,
             present=_keys(active),
-            suppressed=_keys(every) - _keys(active),
+            suppressed=suppressed,
             complete=answered > 0 and settled,
             answered=answered,
             problems=tuple(problems),

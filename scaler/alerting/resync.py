@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from scaler.model.cluster import Direction
 from scaler.model.errors import JournalError
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ class ResyncStatus:
     read_at: float | None = None
     problems: tuple[str, ...] = ()
     other_cluster: int = 0  # alerts that scale other clusters
+    suppressed: tuple[str, ...] = ()  # names of scaling alerts that Alertmanager silences, inhibits or mutes
 
 
 class AlertResync:
@@ -41,6 +43,7 @@ class AlertResync:
     ) -> None:
         self._api, self._journal, self._metrics, self._clock, self._wakeup = api, journal, metrics, clock, wakeup
         self.last = ResyncStatus(api.urls)
+        self._suppressed: frozenset[str] = frozenset()  # keys of suppressed alerts in the last list
 
     def read(self) -> bool:
         """Read the list once; returns whether an alert began or ended by it. Failures are logged, and retried later."""
@@ -56,11 +59,14 @@ class AlertResync:
         self._report(listing, asked_at)
         if not listing.answered:
             return False
+        released = self._suppressed - listing.suppressed
         try:
-            changed = self._journal.apply_listing(listing.received.alerts, listing.ends, asked_at, self._clock.now())
+            alerts, now = listing.received.alerts, self._clock.now()
+            changed = self._journal.apply_listing(alerts, listing.ends, asked_at, now, released)
         except JournalError as error:
             log.warning("alerts not stored", problem=str(error))
             return False
+        self._suppressed = listing.suppressed
         for alert in changed:
             log.info("alert resynced", alert=alert.name, firing=alert.firing, key=alert.key)
         return bool(changed)
@@ -71,7 +77,14 @@ class AlertResync:
         if self.last.problems and not listing.problems:
             log.info("alertmanager responding again")
         read_at = asked_at if listing.answered else self.last.read_at
-        self.last = ResyncStatus(self._api.urls, read_at, listing.problems, listing.received.other_cluster)
+        suppressed = tuple(sorted({alert.name for alert in listing.held}))
+        if suppressed and suppressed != self.last.suppressed:
+            log.warning("scaling alerts suppressed", alerts=suppressed)
+        other_cluster = listing.received.other_cluster
+        self.last = ResyncStatus(self._api.urls, read_at, listing.problems, other_cluster, suppressed)
+        for direction in Direction:
+            held = sum(alert.direction is direction for alert in listing.held)
+            self._metrics.alerts_suppressed.labels(direction.value).set(held)
         self._metrics.alertmanager_up.set(float(listing.answered > 0))
 
     def run(self, stop: threading.Event, seconds: float) -> None:

@@ -16,7 +16,7 @@ from scaler.model.alerts import Alert, absorb, repeated, vanished
 from scaler.model.cluster import Direction
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
     from pathlib import Path
 
 ROWS_AT_ONCE = 500  # in a statement: other threads can run between two statements
@@ -61,15 +61,21 @@ class AlertJournal(JournalFile):
         return absorbed
 
     def apply_listing(
-        self, listed: Iterable[Alert], ends: Callable[[Alert], bool], asked_at: float, now: float
+        self,
+        listed: Iterable[Alert],
+        ends: Callable[[Alert], bool],
+        asked_at: float,
+        now: float,
+        released: Collection[str] = (),
     ) -> list[Alert]:
         """Update the alerts from Alertmanager's list; returns those that began or ended by it.
 
         `ends(alert)` is whether the list, requested at `asked_at`, shows that a known alert is no longer active.
+        Alerts whose key is in `released` were suppressed until now: what is known of them does not count.
         """
         with self._alerts_to_change() as (db, known):
             fired = {alert.key for alert in known.values() if alert.firing}
-            news = absorb(known, listed)
+            news = absorb({key: alert for key, alert in known.items() if key not in released}, listed)
             news |= {alert.key: alert for alert in vanished(known.values(), ends, asked_at, now)}
             known.update(news)
             _store(db, news.values())

@@ -17,6 +17,7 @@ from ray_watcher_common.web.usage import (
     Usage,
     UsageCollector,
 )
+from scaler.model.cluster import Direction
 from scaler.model.decision import ACTION_CAUSES
 from scaler.model.errors import ProviderError
 from scaler.telemetry.stages import DEMAND_TO_WORKER, STAGES
@@ -104,6 +105,11 @@ CATALOG: dict[str, Metric] = {
         "gauge",
         "1 if an Alertmanager answered the last resync of alerts, 0 if none did or none is configured.",
     ),
+    "rayscaler_alerts_suppressed": Metric(
+        "gauge",
+        "Number of scaling alerts that Alertmanager silences, inhibits or mutes, by direction.",
+        ("direction",),
+    ),
     "rayscaler_webhook_duplicates_total": Metric(
         "counter", "Number of alerts in accepted notifications that were known already (repeated, or from an HA peer)."
     ),
@@ -134,6 +140,7 @@ class ScalerMetrics:
         self.webhook_duplicates = self._make(Counter, "rayscaler_webhook_duplicates_total")
         self.leader = self._make(Gauge, "rayscaler_leader")
         self.alertmanager_up = self._make(Gauge, "rayscaler_alertmanager_up")
+        self.alerts_suppressed = self._make(Gauge, "rayscaler_alerts_suppressed")
         self.journal_usable = self._make(Gauge, "rayscaler_journal_usable")
         self.reconcile_duration = self._make(Histogram, "rayscaler_reconcile_duration_seconds")
         self.reconcile_errors = self._make(Counter, "rayscaler_reconcile_errors_total")
@@ -158,6 +165,8 @@ class ScalerMetrics:
             self.webhooks.labels(str(code))
         for status in ("firing", "resolved", "ignored", "other_cluster"):
             self.webhook_alerts.labels(status)
+        for direction in Direction:
+            self.alerts_suppressed.labels(direction.value)
         for stage in STAGES:
             self.stages.labels(stage)
         for operation in OPERATIONS:

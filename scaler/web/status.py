@@ -113,17 +113,21 @@ def _pause(pause: Pause | None) -> dict[str, Any] | None:
 
 
 def _rereading(reread: ResyncStatus, policy: Policy, now: float) -> str:
-    """How alerts are re-read, in a sentence."""
+    """State of the resync with Alertmanager, in a sentence."""
     if not reread.urls:
-        return "Alerts are not re-read: ALERTMANAGER_URL is not set; webhooks alone tell of them"
-    others = f"; {reread.other_cluster} of other clusters are left alone" if reread.other_cluster else ""
+        return "ALERTMANAGER_URL is not set; relying on webhooks only"
+    notes = ""
+    if reread.suppressed:
+        notes += f"; silenced or inhibited there, so without effect: {', '.join(reread.suppressed)}"
+    if reread.other_cluster:
+        notes += f"; alerts of other clusters ignored: {reread.other_cluster}"
     if not reread.problems:
-        return f"Alerts are re-read from {', '.join(reread.urls)}{others}"
+        return f"Alerts are checked against {', '.join(reread.urls)}{notes}"
     if len(reread.problems) < len(reread.urls):
-        return f"Alerts are re-read, but not from every Alertmanager: {'; '.join(reread.problems)}{others}"
+        return f"Alerts are checked, but not against every Alertmanager: {'; '.join(reread.problems)}{notes}"
     since = "never yet" if reread.read_at is None else f"last {max(0.0, now - reread.read_at):.0f} s ago"
-    forgotten = f"those last heard are kept, each for {policy.alert_expiry:g} s after its last news"
-    return f"Alerts cannot be re-read ({since}): {'; '.join(reread.problems)}; {forgotten}"
+    kept = f"known alerts are kept for {policy.alert_expiry:g} s after the last notification"
+    return f"Alerts cannot be checked ({since}): {'; '.join(reread.problems)}; {kept}"
 
 
 def _snapshot(observation: Observation, now: float) -> dict[str, Any]:

@@ -13,10 +13,16 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 
-def listed(key: str = "f1", state: str = "active", receiver: str = "ray-watcher", **labels: str) -> dict[str, Any]:
+def listed(
+    key: str = "f1",
+    state: str = "active",
+    receiver: str = "ray-watcher",
+    muted_by: Sequence[str] = (),
+    **labels: str,
+) -> dict[str, Any]:
     """One alert as `/api/v2/alerts` shows it."""
     return {
         "annotations": {"summary": "3 tasks wait"},
@@ -24,7 +30,7 @@ def listed(key: str = "f1", state: str = "active", receiver: str = "ray-watcher"
         "fingerprint": key,
         "receivers": [{"name": receiver}],
         "startsAt": "2026-01-02T03:04:05.678Z",
-        "status": {"inhibitedBy": [], "silencedBy": [], "state": state},
+        "status": {"inhibitedBy": [], "silencedBy": [], "mutedBy": list(muted_by), "state": state},
         "updatedAt": "2026-01-02T03:04:05.678Z",
         "labels": {"alertname": "RayPendingTasks", "ray_scale": "up", **labels},
     }

@@ -33,6 +33,12 @@ pytestmark = pytest.mark.e2e
 
 EVENTUALLY_SECONDS = 30.0
 LABELS = {"alertname": "Mine", "ray_scale": "up", "cluster": "blue"}
+INHIBIT_RULES = """
+inhibit_rules:
+  - source_matchers: ['severity="critical"']
+    target_matchers: ['severity=~"warning|info"']
+    equal: [cluster]
+"""
 
 
 def eventually(holds: Callable[[], object]) -> None:
@@ -52,12 +58,21 @@ class Pair:
         self.clock = FakeClock(time.time())
         self.resync = AlertResync(api, journal=self.journal, metrics=self.metrics, clock=self.clock, wakeup=wakeup)
 
-    def fire(self, to: int, *, ends_in: float = 300.0) -> None:
+    def fire(self, to: int, *, ends_in: float = 300.0, **labels: str) -> None:
         """As Prometheus tells one of them of an alert."""
         now = datetime.now(timezone.utc)
         ends = (now + timedelta(seconds=ends_in)).isoformat()
-        alert = {"labels": LABELS, "startsAt": (now - timedelta(seconds=9)).isoformat(), "endsAt": ends}
+        alert = {"labels": {**LABELS, **labels}, "startsAt": (now - timedelta(seconds=9)).isoformat(), "endsAt": ends}
         requests.post(f"{self.urls[to]}/api/v2/alerts", json=[alert], timeout=5).raise_for_status()
+
+    def listed(self) -> list[dict[str, Any]]:
+        """The alerts of the first one."""
+        alerts: list[dict[str, Any]] = requests.get(f"{self.urls[0]}/api/v2/alerts", timeout=5).json()
+        return alerts
+
+    def suppressed(self) -> float | None:
+        """Suppressed alerts for scaling up, as of the last resync."""
+        return self.metrics.registry.get_sample_value("rayscaler_alerts_suppressed", {"direction": "up"})
 
     def silence(self) -> str:
         now = datetime.now(timezone.utc)
@@ -96,7 +111,7 @@ def pair(tmp_path: Path) -> Iterator[Pair]:
         thread = threading.Thread(target=server.serve_forever, args=(0.05,))
         thread.start()
         shipped = (SHIPPED_DIRECTORY / "alertmanager.yml").read_text(encoding="utf-8")
-        config = alertmanager_text(shipped, Addresses(scaler=f"127.0.0.1:{server.server_port}"))
+        config = alertmanager_text(shipped, Addresses(scaler=f"127.0.0.1:{server.server_port}")) + INHIBIT_RULES
         (tmp_path / "alertmanager.yml").write_text(config, encoding="utf-8")
         for port, own, other in ((first, gossip_one, gossip_two), (second, gossip_two, gossip_one)):
             addresses = Addresses(alertmanager=f"127.0.0.1:{port}")
@@ -151,3 +166,21 @@ def test_an_alert_that_only_one_of_them_knows_is_heard_and_its_end_too(
 
     eventually(pair.firing)
     eventually(lambda: pair.firing() == [])
+
+
+def test_an_inhibited_alert_is_counted_as_suppressed_until_its_source_ends(pair: Pair) -> None:
+    pair.fire(0, severity="warning")
+    eventually(lambda: len(pair.firing()) == 1)
+
+    pair.fire(0, ends_in=4, alertname="Foreign", severity="critical", ray_scale="")
+    eventually(lambda: (pair.firing(), pair.suppressed()) == ([], 1.0))  # so RayWebhookNotDelivered does not fire
+    eventually(lambda: (len(pair.firing()), pair.suppressed()) == (1, 0.0))
+
+
+def test_a_scaling_alert_of_the_shipped_severity_is_not_inhibited(pair: Pair) -> None:
+    pair.fire(0, severity="none")
+    pair.fire(0, alertname="Foreign", severity="critical", ray_scale="")
+    eventually(lambda: any(alert["labels"]["alertname"] == "Foreign" for alert in pair.listed()))
+
+    assert len(pair.firing()) == 1
+    assert pair.suppressed() == 0.0

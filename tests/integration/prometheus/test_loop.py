@@ -152,7 +152,7 @@ def test_pending_tasks_reach_the_webhook_and_so_does_their_end(
         "alertname": "RayPendingTasks",
         "cluster": "blue",
         "ray_scale": "up",
-        "severity": "info",
+        "severity": "none",
     }
     assert alert["annotations"]["summary"] == "4 tasks wait for room in Ray cluster blue"
 

@@ -92,6 +92,46 @@ def test_alerts_are_what_the_list_says(
     assert (pair.firing(), pair.up()) == (firing, 1.0)
 
 
+@pytest.mark.parametrize(
+    ("one", "other", "suppressed"),
+    [
+        pytest.param([listed()], [], (0, 0), id="an active alert"),
+        pytest.param([listed(state="suppressed")], [], (1, 0), id="a silenced or inhibited alert"),
+        pytest.param([listed(muted_by=["nights"])], [], (1, 0), id="an alert muted by a time interval"),
+        pytest.param([listed(state="suppressed", ray_scale="down")], [], (0, 1), id="the other direction"),
+        pytest.param([listed(state="suppressed")], [listed(state="suppressed")], (1, 0), id="both of a pair"),
+        pytest.param([listed(state="suppressed")], [listed()], (0, 0), id="only one of a pair"),
+        pytest.param([listed(state="suppressed", cluster="green")], [], (0, 0), id="another cluster"),
+        pytest.param([listed(state="suppressed", receiver="operators")], [], (0, 0), id="another receiver"),
+    ],
+)
+def test_suppressed_scaling_alerts_are_counted_by_direction(
+    pair: Pair, one: list[Any], other: list[Any], suppressed: tuple[int, int]
+) -> None:
+    pair.one.alerts, pair.other.alerts = one, other
+    resync = pair.resync()
+
+    resync.read()
+
+    value = pair.metrics.registry.get_sample_value
+    counted = [value("rayscaler_alerts_suppressed", {"direction": way}) for way in ("up", "down")]
+    assert tuple(counted) == suppressed
+    assert bool(resync.last.suppressed) is bool(sum(suppressed))
+
+
+def test_an_alert_is_active_again_as_soon_as_it_is_no_longer_suppressed(pair: Pair) -> None:
+    pair.journal.absorb_alerts([FIRING])
+    resync = pair.resync()
+    firing = []
+    for state in ("suppressed", "suppressed", "active"):
+        pair.one.alerts = [listed(state=state)]
+        resync.read()
+        pair.clock.time += 1
+        firing.append(pair.firing())
+
+    assert firing == [[], [], ["f1"]]
+
+
 def test_a_restarted_alertmanager_with_an_empty_list_ends_nothing(pair: Pair) -> None:
     pair.journal.absorb_alerts([FIRING])
     pair.one.up_seconds = 5
