@@ -31,7 +31,7 @@ each_rule = pytest.mark.parametrize("rule", rules_data.rules(), ids=lambda rule:
 
 @each_alert
 def test_an_alert_says_how_bad_it_is_what_it_is_and_where_to_read_on(alert: dict[str, Any]) -> None:
-    assert alert["labels"]["severity"] in {"info", "warning", "critical"}
+    assert alert["labels"]["severity"] in {"none", "info", "warning", "critical"}
     assert alert["annotations"]["summary"]
     assert alert["annotations"]["description"]
     assert alert["annotations"]["runbook_url"] == f"{SCALER_URL}/runbooks/{alert['alert']}"
@@ -70,6 +70,11 @@ def test_every_page_is_of_an_alert() -> None:
 @each_alert
 def test_no_label_holds_a_figure(alert: dict[str, Any]) -> None:
     assert all("{{" not in value for value in alert["labels"].values())
+
+
+@pytest.mark.parametrize("alert", SCALING.values(), ids=SCALING)
+def test_no_usual_inhibit_rule_hits_a_scaling_alert(alert: dict[str, Any]) -> None:
+    assert alert["labels"]["severity"] == "none"  # not warning or info, which critical alerts mute
 
 
 def test_three_alerts_permit_scaling() -> None:
