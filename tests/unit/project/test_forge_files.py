@@ -52,6 +52,14 @@ def test_ci_has_every_supported_python() -> None:
     assert matrix["python"] == [f"3.{minor}" for minor in range(*map(int, bounds))]
 
 
+def test_ci_runs_commands_that_developers_run() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    runs = re.findall(r"run: (.+)$", (ROOT / ".github/workflows/ci.yml").read_text(encoding="utf-8"), re.MULTILINE)
+
+    assert {run.removeprefix("make ") for run in runs} - {"scripts/setup test"} <= targets
+    assert "make test" in runs
+
+
 def test_pre_commit_runs_what_make_check_runs() -> None:
     hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))["repos"][0]["hooks"]
     [recipe] = re.findall(r"^check:.*\n((?:\t.*\n)+)", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
