@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from typing import TYPE_CHECKING
 
@@ -162,3 +163,17 @@ def test_a_journal_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
 
     with pytest.raises(JournalError, match="version 99"):
         Journal(tmp_path / "journal.db")
+
+
+def test_a_journal_is_private_whatever_the_umask(tmp_path: Path) -> None:
+    path = tmp_path / "state" / "journal.db"
+    before = os.umask(0o022)
+    try:
+        journal = Journal(path)
+        journal.absorb_alerts([alert()])
+        modes = {found.name: found.stat().st_mode & 0o777 for found in (path.parent, *path.parent.iterdir())}
+        journal.close()
+    finally:
+        os.umask(before)
+
+    assert modes == {"state": 0o700, "journal.db": 0o600, "journal.db-wal": 0o600, "journal.db-shm": 0o600}
