@@ -53,7 +53,7 @@ PORT_REFUSED = re.compile(r"port is already allocated|address already in use")  
 class DockerCluster:
     """Implements `RayCluster`."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # all that the container needs
         self,
         engine: Engine,
         provider: DockerProvider,
@@ -63,6 +63,8 @@ class DockerCluster:
         network: str,
         token: RayToken = NO_TOKEN,
         compose_project: str | None = None,
+        confined: bool = True,
+        pids_limit: int = 0,
     ) -> None:
         self._engine = engine
         self._provider = provider
@@ -71,6 +73,7 @@ class DockerCluster:
         self._network = network
         self._token = token
         self._compose_project = compose_project
+        self._confined, self._pids_limit = confined, pids_limit
 
     @classmethod
     def from_settings(cls, settings: ScalerSettings, engine: Engine | None = None) -> DockerCluster:
@@ -85,6 +88,8 @@ class DockerCluster:
             network=settings.network,
             token=settings.ray_token,
             compose_project=settings.compose_project,
+            confined=settings.confined,
+            pids_limit=settings.pids_limit,
         )
         return made
 
@@ -212,6 +217,8 @@ class DockerCluster:
                 **({SERVE_PORT: options.serve_port} if options.serve_port else {}),
             },
             stop_seconds=GRACE_SECONDS,
+            confined=self._confined,
+            pids_limit=self._pids_limit,
         )
 
     def _alive(self) -> bool:

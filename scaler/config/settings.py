@@ -128,6 +128,18 @@ class ScalerSettings(ClusterAddresses):
         min_length=1,
         description="Docker network of head and workers",
     )
+    confined: bool = Field(
+        True,  # noqa: FBT003  # pydantic's default
+        validation_alias="WATCHER_CONFINED",
+        description="whether containers of head and workers run without capabilities and cannot gain privileges; "
+        "false for tasks that need them, for example sudo",
+    )
+    pids_limit: int = Field(
+        16384,
+        validation_alias="WATCHER_PIDS_LIMIT",
+        ge=0,
+        description="maximum number of processes and threads in a container of head or workers; 0: no limit",
+    )
     compose_project: str | None = Field(
         None,
         validation_alias="WATCHER_COMPOSE_PROJECT",

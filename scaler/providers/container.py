@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+UNREADABLE = (LookupError, TypeError, ValueError, OverflowError, AttributeError)  # an entry of another form
 STARTING_SECONDS = 30.0  # from create to start takes milliseconds; later, whoever started it died in between
-_EXITED = re.compile(r"Exited \((\d+)\)")  # the engine's own words in a listing
+_EXITED = re.compile(r"Exited \((\d{1,10})\)")  # the engine's own words in a listing
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,8 @@ class ContainerSpec:
     gpus: int = 0
     ports: Mapping[int, int] = field(default_factory=dict)
     stop_seconds: int | None = None
+    confined: bool = True  # without capabilities, and unable to gain privileges
+    pids_limit: int = 0  # most processes and threads; 0: no limit of its own
     files: Mapping[str, str] = field(default_factory=dict, repr=False)  # text by absolute path, its user's alone
 
 
@@ -58,13 +61,13 @@ class Container:
 
 
 def from_listing(entry: Mapping[str, Any]) -> Container:
-    """A container from an entry of the engine's `/containers/json`."""
+    """A container from an entry of the engine's `/containers/json`. Raises `UNREADABLE` if it is not one."""
     ended = _EXITED.match(entry["Status"])
     return Container(
         id=entry["Id"],
         name=entry["Names"][0].lstrip("/") if entry.get("Names") else entry["Id"][:12],
         image=entry["Image"],
-        labels=entry.get("Labels") or {},
+        labels={str(key): str(value) for key, value in (entry.get("Labels") or {}).items()},
         state=entry["State"],
         status=entry["Status"] or entry["State"],
         created_at=float(entry["Created"]),

@@ -9,6 +9,7 @@ import contextlib
 import hashlib
 import json
 import math
+import re
 import time
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
@@ -33,6 +34,7 @@ INDEX_LABEL = "ray-watcher.index"
 WORKER_TYPE_LABEL = "ray-watcher.worker-type"
 WARM_LABEL = "ray-watcher.warm"
 COMPOSE_SERVICE = "worker"  # as Compose names them
+INDEX = re.compile(r"[0-9]{1,9}")
 # Where head and workers find the token; a file, since `docker inspect` shows variables to everyone.
 TOKEN_PATH = "/run/ray-watcher/ray-token"  # noqa: S105  # its place, not what it holds
 JOIN_PATH = "/run/ray-watcher/join"
@@ -102,6 +104,8 @@ class DockerProvider:
         stop_grace: float,
         compose_project: str | None = None,
         token: Callable[[], str | None] = lambda: None,
+        confined: bool = True,
+        pids_limit: int = 0,
     ) -> None:
         self._engine = engine
         self._cluster = cluster
@@ -111,6 +115,7 @@ class DockerProvider:
         self._stop_grace = stop_grace
         self._compose_project = compose_project
         self._token = token
+        self._confined, self._pids_limit = confined, pids_limit
 
     @classmethod
     def from_settings(
@@ -130,6 +135,8 @@ class DockerProvider:
             stop_grace=settings.stop_grace,
             compose_project=settings.compose_project,
             token=token or settings.ray_token.read,
+            confined=settings.confined,
+            pids_limit=settings.pids_limit,
         )
 
     def list(self) -> Sequence[Instance]:
@@ -240,6 +247,8 @@ class DockerProvider:
             cpus=min(worker.num_cpus, host_cpus) or None,  # the engine refuses more than its host has
             gpus=math.ceil(worker.num_gpus),
             stop_seconds=math.ceil(self._stop_grace),
+            confined=self._confined,
+            pids_limit=self._pids_limit,
         )
 
     def _files(self) -> Mapping[str, str]:
@@ -286,8 +295,10 @@ def _digest(spec: ContainerSpec) -> str:
 
 
 def _index(labels: Mapping[str, str]) -> int:
-    """The N of `worker-N`, of the id where the label was made by hand; -1, which nothing has, where neither says it."""
-    if (text := labels.get(INDEX_LABEL, "")).isdecimal():
-        return int(text)
+    """The N of `worker-N`, from its label or else its id; -1, which no worker has, if neither has a usable number.
+
+    Labels can be anything: they come from images and from people too. Python refuses to read 5,000 digits.
+    """
     match = WORKER_ID.match(labels[WORKER_ID_LABEL])
-    return int(match[1]) if match else -1
+    found = (text for text in (labels.get(INDEX_LABEL, ""), match[1] if match else "") if INDEX.fullmatch(text))
+    return int(next(found, "-1"))

@@ -22,11 +22,12 @@ import docker
 import docker.errors
 import docker.types
 import requests
+import structlog
 import urllib3
 from docker.constants import DEFAULT_DOCKER_API_VERSION
 
 from scaler.model.errors import LaunchFailedError, ProviderError, ProviderUnavailableError
-from scaler.providers.container import archive, content, from_listing
+from scaler.providers.container import UNREADABLE, archive, content, from_listing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -34,11 +35,14 @@ if TYPE_CHECKING:
 
     from scaler.providers.container import Container, ContainerSpec
 
+log = structlog.get_logger()
+
 DEFAULT_SOCKET = "/var/run/docker.sock"
 CALL_TIMEOUT_SECONDS = 20  # the slowest ordinary call, a start, takes 0.3 s on an idle host
 PROBE_TIMEOUT_SECONDS = 3
 BUILD_TIMEOUT_SECONDS = 900  # between two lines of a build: a download of some hundred MB
 LAYER_ENDS = ("Already exists", "Pull complete")  # in the engine's words
+LOG_LIMITS = {"max-size": "10m", "max-file": "3"}  # as in docker-compose.yml
 POOL_SIZE = 80  # calls at the same time; docker-py's default of 10 would throw connections away
 REMOVAL_SECONDS = 10.0
 CREATION_SECONDS = 5.0  # it needs some 15 ms
@@ -89,13 +93,13 @@ class Engine:
         """Containers that have all `labels` (`KEY` or `KEY=VALUE`), ended ones too; one call."""
         with _told("list containers"):
             listed = self._api.containers(all=True, filters={"label": list(labels)})
-        return [from_listing(entry) for entry in listed]
+        return [container for entry in listed if (container := _readable(entry))]
 
     def named(self, name: str) -> Container | None:
         """The container of exactly this name."""
         with _told("list containers"):
             listed = self._api.containers(all=True, filters={"name": f"^/{re.escape(name)}$"})
-        return next((from_listing(entry) for entry in listed), None)
+        return next((container for entry in listed if (container := _readable(entry))), None)
 
     def run(self, spec: ContainerSpec) -> None:
         """Create and start; on failure nothing is left. Raises `LaunchFailedError`.
@@ -117,6 +121,10 @@ class Engine:
         gpus = [docker.types.DeviceRequest(count=spec.gpus, capabilities=[["gpu"]])] if spec.gpus else None
         host = api.create_host_config(
             init=True,  # reaps what Ray orphans, and passes signals on
+            cap_drop=["ALL"] if spec.confined else None,
+            security_opt=["no-new-privileges:true"] if spec.confined else None,
+            pids_limit=spec.pids_limit or None,
+            log_config=docker.types.LogConfig(type="json-file", config=LOG_LIMITS),
             network_mode=spec.network,
             shm_size=spec.shm_size,
             mem_limit=spec.mem_limit,
@@ -206,7 +214,7 @@ class Engine:
         """The engine's own reason and the last line of output; "" where there is neither."""
         reasons = []
         with contextlib.suppress(ProviderError), _told("look at the container"):
-            state = self._api.inspect_container(container_id)["State"]
+            state = self._api.inspect_container(container_id).get("State") or {}
             reasons = ["out of memory"] if state.get("OOMKilled") else []
             reasons += [state["Error"]] if state.get("Error") else []
         with contextlib.suppress(ProviderError):
@@ -300,6 +308,15 @@ class Engine:
                 if "error" in event:
                     raise ProviderError(f"cannot build the image {image}: {event['error'].strip()}")
                 yield from (line for line in event.get("stream", "").splitlines() if line.strip())
+
+
+def _readable(entry: Any) -> Container | None:
+    """A listed container; None for one that cannot be read, which must not cost the others."""
+    try:
+        return from_listing(entry)
+    except UNREADABLE as error:
+        log.warning("unreadable container skipped", container=str(entry)[:200], problem=repr(error))
+        return None
 
 
 def missing_image(image: str) -> str:

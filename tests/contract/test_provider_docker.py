@@ -12,7 +12,7 @@ import pytest
 from scaler.model.cluster import InstanceStatus, LaunchRequest
 from scaler.model.errors import LaunchFailedError, ProviderUnavailableError
 from scaler.providers.container import ContainerSpec
-from scaler.providers.docker import INDEX_LABEL
+from scaler.providers.docker import CLUSTER_LABEL, INDEX_LABEL, DockerProvider
 from scaler.providers.engine import Engine
 from support.provider_worlds import MISSING_IMAGE, NO_PROGRAM, SLEEPS, TYPE, eventually, request
 
@@ -20,6 +20,13 @@ if TYPE_CHECKING:
     from support.provider_worlds import DockerWorld
 
 pytestmark = pytest.mark.docker
+
+SHOWS_ITS_PRIVILEGES = """
+while read name value; do
+  case $name in CapEff:|NoNewPrivs:) echo $name $value ;; esac
+done < /proc/self/status
+exec sleep 300
+"""
 
 
 def test_a_missing_image_is_named_with_what_to_do(docker_world: DockerWorld) -> None:
@@ -139,3 +146,26 @@ def test_a_network_of_ours_goes_when_nothing_uses_it(docker_world: DockerWorld) 
     engine.remove_network(name, "ray-watcher.cluster=one")
     with pytest.raises(LaunchFailedError, match=name):
         docker_world.provider().launch(request(4))
+
+
+@pytest.mark.parametrize("confined", [True, False], ids=["confined", "loosened"])
+def test_a_worker_is_confined_unless_the_settings_loosen_it(docker_world: DockerWorld, confined: bool) -> None:
+    provider = DockerProvider(
+        docker_world.engine,
+        cluster=docker_world.cluster("one"),
+        image=docker_world.image,
+        network=docker_world.network,
+        command=lambda _request: ["/bin/sh", "-c", SHOWS_ITS_PRIVILEGES],
+        stop_grace=1,
+        confined=confined,
+        pids_limit=99 if confined else 0,
+    )
+    provider.launch(request())
+    eventually(lambda: len(list(provider.logs(request().worker_id, tail=None, follow=False))) == 2)
+
+    shown = dict(line.split() for line in provider.logs(request().worker_id, tail=None, follow=False))
+    (container,) = docker_world.engine.containers([f"{CLUSTER_LABEL}={docker_world.cluster('one')}"])
+    host = docker_world.engine._api.inspect_container(container.id)["HostConfig"]  # noqa: SLF001  # no other look at it
+    assert (int(shown["CapEff:"], 16) == 0, shown["NoNewPrivs:"] == "1") == (confined, confined)
+    assert (host["PidsLimit"] or 0) == (99 if confined else 0)
+    assert host["LogConfig"]["Config"] == {"max-size": "10m", "max-file": "3"}
