@@ -17,6 +17,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
+import structlog
+
 from ray_watcher_common.detached import Detached, State, StillRunningError, write_atomically
 from ray_watcher_common.locks import exclusive
 from ray_watcher_common.ray_auth import NO_TOKEN, RayToken
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from scaler.config.settings import ScalerSettings
+
+log = structlog.get_logger()
 
 LOCK_SECONDS = 10.0  # who holds the lock needs milliseconds
 
@@ -83,6 +87,7 @@ class ProcessProvider:
         self._cluster = cluster
         self._command = command
         self._token = token
+        self._unreadable: set[str] = set()  # records already logged as such
 
     @classmethod
     def from_settings(cls, settings: ScalerSettings) -> ProcessProvider:
@@ -173,6 +178,9 @@ class ProcessProvider:
         for other in others:
             if (other.cluster, other.index) == (self._cluster, request.index):
                 raise IndexTakenError(f"worker-{request.index} is {other.worker_id}; remove that one first")
+        for directory in sorted(self._workers.glob(f"worker-{request.index}-*")):
+            if directory.name not in {other.worker_id for other in others}:
+                raise IndexTakenError(f"{directory} has an unreadable record; end its processes and remove it")
         try:
             node = LocalNode.allot(avoid={port for other in others for port in other.node.ports})
         except OSError as error:
@@ -233,9 +241,9 @@ class ProcessProvider:
         return next((r for r in self._records() if (r.worker_id, r.cluster) == (worker_id, self._cluster)), None)
 
     def _records(self) -> Iterator[Record]:
-        """Those on disk; a directory without a record is a launch or removal at work.
+        """The records on disk; a directory without one is a launch or removal in progress.
 
-        What cannot be read and has no living process (a crash of the host) is nobody's; with one, nobody knows whose.
+        A record that cannot be read costs that worker only: it is skipped, and named if it has a living process.
         """
         found = (self._record(path) for path in sorted(self._workers.glob("*/record.json")))
         return (record for record in found if record)
@@ -245,9 +253,10 @@ class ProcessProvider:
             return _read(path)
         except FileNotFoundError:
             return None
-        except ProviderError:
-            if self._process(path.parent.name).members():
-                raise
+        except ProviderError as error:
+            if self._process(path.parent.name).members() and str(path) not in self._unreadable:
+                log.warning("unreadable worker skipped", problem=str(error))
+                self._unreadable.add(str(path))
             return None
 
     def _instance(self, record: Record) -> Instance:
@@ -271,7 +280,9 @@ def _read(path: Path) -> Record:
         fields = json.loads(path.read_text(encoding="utf-8"))
         node = LocalNode(tuple(fields["node"]["ports"]), fields["node"]["temp_dir"])
         return Record(**{**fields, "node": node})
-    except (ValueError, TypeError, KeyError) as error:
+    except FileNotFoundError:
+        raise
+    except (ValueError, TypeError, LookupError, AttributeError, OSError) as error:
         raise ProviderError(f"{path} is not a worker's record ({error!r}); remove its directory") from error
 
 

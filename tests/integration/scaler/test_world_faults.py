@@ -228,6 +228,9 @@ def test_a_daemon_that_is_full_is_told_and_asked_again_after_the_cooldown(
         pytest.param({WORKER_ID_LABEL: "worker-4-00000a"}, 4, id="the id has the number that the label lacks"),
         pytest.param({WORKER_ID_LABEL: "worker-4-00000a", INDEX_LABEL: "four"}, 4, id="a label that is no number"),
         pytest.param({WORKER_ID_LABEL: "mine", INDEX_LABEL: "7"}, 7, id="an id of its own making"),
+        pytest.param({WORKER_ID_LABEL: "worker-4-00000a", INDEX_LABEL: "9" * 5000}, 4, id="an absurd number"),
+        pytest.param({WORKER_ID_LABEL: "worker-4-00000a", INDEX_LABEL: "\u00b2"}, 4, id="a digit that is no number"),
+        pytest.param({WORKER_ID_LABEL: f"worker-{'9' * 5000}-00000a"}, -1, id="an absurd number in the id"),
         pytest.param({WORKER_ID_LABEL: "mine"}, -1, id="no number at all"),
         pytest.param({WORKER_ID_LABEL: ""}, -1, id="an empty id"),
     ],
@@ -241,6 +244,26 @@ def test_a_container_with_broken_labels_is_a_worker_that_counts(
 
     (worker, *_launched) = docker_world.reconciler.view.observation.workers
     assert (worker.index, worker.state, worker.counts) == (index, WorkerState.ALLOCATED, True)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({"Created": None}, id="no time"),
+        pytest.param({"Created": "9" * 400}, id="a time beyond all numbers"),
+        pytest.param({"Status": None}, id="no status"),
+        pytest.param({"Names": [None]}, id="no name"),
+    ],
+)
+def test_a_container_that_cannot_be_read_costs_no_other(
+    docker_world: World, daemon: FakeDaemon, changes: dict[str, Any]
+) -> None:
+    labels = {CLUSTER_LABEL: "blue", WORKER_ID_LABEL: "worker-1-00000a", INDEX_LABEL: "1"}
+    odd = {**labels, WORKER_ID_LABEL: "worker-2-00000b", INDEX_LABEL: "2"}
+    daemon.containers += [listing("c9", labels), {**listing("c8", odd), **changes}]
+    with daemon.served():
+        assert "worker-1-00000a" in [worker.worker_id for worker in docker_world.provider.list()]
+        assert docker_world.reconcile()
 
 
 def test_a_container_that_the_engine_lists_before_it_answers_for_it_is_started(

@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from scaler.model.cluster import InstanceStatus
-from scaler.model.errors import LaunchFailedError, ProviderError
+from scaler.model.errors import IndexTakenError, LaunchFailedError
 from scaler.providers.process import ProcessProvider
 from support.provider_worlds import NO_PROGRAM, SLEEPS, ProcessWorld, eventually, request
 
@@ -132,15 +132,21 @@ def test_an_unreadable_record_without_a_process_is_passed_over(world: ProcessWor
     assert list(world.provider().list()) == []
 
 
-def test_an_unreadable_record_of_a_living_process_holds_everything_and_is_named(world: ProcessWorld) -> None:
-    world.provider().launch(request())
+@pytest.mark.parametrize("text", ["{", "[]", '{"node": 3}', "9" * 5000], ids=["cut off", "a list", "a number", "huge"])
+def test_an_unreadable_record_of_a_living_process_costs_that_worker_only(world: ProcessWorld, text: str) -> None:
+    provider = world.provider()
+    provider.launch(request())
+    provider.launch(request(2))
     file = directory(world) / "record.json"
     record = file.read_text()
-    file.write_text("{")
-
-    with pytest.raises(ProviderError, match=r"record\.json is not a worker's record.*remove its directory"):
-        world.provider().list()
-    file.write_text(record)
+    file.write_text(text)
+    try:
+        assert [worker.index for worker in provider.list()] == [2]
+        with pytest.raises(IndexTakenError, match="unreadable record"):
+            provider.launch(request(1, "def456"))
+        assert provider.launch(request(3)).index == 3
+    finally:
+        file.write_text(record)
 
 
 def test_a_launch_that_broke_off_before_its_process_has_ended_after_a_while(world: ProcessWorld) -> None:
