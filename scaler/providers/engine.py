@@ -47,7 +47,7 @@ POOL_SIZE = 80  # calls at the same time; docker-py's default of 10 would throw 
 REMOVAL_SECONDS = 10.0
 CREATION_SECONDS = 5.0  # it needs some 15 ms
 LOOK_SECONDS = 0.05  # between two looks at something that comes soon
-NAMED_USER_ID = 1000  # of an image that names its user: `ray`, in Ray's own images
+NAMED_USER_ID = 1000  # of a named user that cannot be looked up: `ray`, in Ray's own images
 
 
 def docker_answers() -> bool:
@@ -135,7 +135,8 @@ class Engine:
         try:
             created = api.create_container(
                 image=spec.image,
-                command=list(spec.command),
+                command=list(spec.command[1:]),
+                entrypoint=[spec.command[0]],  # whatever ENTRYPOINT the image has would take ours for its arguments
                 name=spec.name,
                 labels=dict(spec.labels),
                 environment=dict(spec.environment),
@@ -152,7 +153,18 @@ class Engine:
         if files:
             with _told("write into the container"):
                 user = str(self._api.inspect_container(container_id)["Config"].get("User") or "0").partition(":")[0]
-                self._api.put_archive(container_id, "/", archive(files, int(user) if user.isdigit() else NAMED_USER_ID))
+                self._api.put_archive(container_id, "/", archive(files, self._user_id(container_id, user)))
+
+    def _user_id(self, container_id: str, user: str) -> int:
+        """The id of a container's user; of a named one by its own /etc/passwd, if that can be read."""
+        if user.isdecimal():
+            return int(user)
+        with contextlib.suppress(ProviderError, *UNREADABLE):  # the socket proxy gives out no files
+            for line in (self.read(container_id, "/etc/passwd") or "").splitlines():
+                name, _, user_id, *_ = line.split(":")
+                if name == user:
+                    return int(user_id)
+        return NAMED_USER_ID
 
     def read(self, container_id: str, path: str) -> str | None:
         """The text file `path` of a container; None where it has none."""

@@ -12,11 +12,13 @@ import pytest
 from scaler.model.cluster import InstanceStatus, LaunchRequest
 from scaler.model.errors import LaunchFailedError, ProviderUnavailableError
 from scaler.providers.container import ContainerSpec
-from scaler.providers.docker import CLUSTER_LABEL, INDEX_LABEL, DockerProvider
+from scaler.providers.docker import CLUSTER_LABEL, INDEX_LABEL, PROGRAM_PATH, DockerProvider
 from scaler.providers.engine import Engine
 from support.provider_worlds import MISSING_IMAGE, NO_PROGRAM, SLEEPS, TYPE, eventually, request
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from support.provider_worlds import DockerWorld
 
 pytestmark = pytest.mark.docker
@@ -169,3 +171,28 @@ def test_a_worker_is_confined_unless_the_settings_loosen_it(docker_world: Docker
     assert (int(shown["CapEff:"], 16) == 0, shown["NoNewPrivs:"] == "1") == (confined, confined)
     assert (host["PidsLimit"] or 0) == (99 if confined else 0)
     assert host["LogConfig"]["Config"] == {"max-size": "10m", "max-file": "3"}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param('ENTRYPOINT ["/no/such/program"]', id="an entrypoint of its own"),
+        pytest.param("USER app", id="a named user that is not 1000"),
+        pytest.param("USER 4321", id="a numbered user"),
+    ],
+)
+def test_an_image_that_is_not_rays_own_runs_the_workers_command_and_reads_its_files(
+    docker_world: DockerWorld, tmp_path: Path, change: str
+) -> None:
+    image = f"ray-watcher/foreign-{docker_world.suffix}:test"
+    (tmp_path / "passwd").write_text("root:x:0:0::/:/bin/sh\napp:x:10001:10001::/:/bin/sh\n")
+    (tmp_path / "Dockerfile").write_text(f"FROM {docker_world.image}\nCOPY passwd /etc/passwd\n{change}\n")
+    list(docker_world.engine.build(tmp_path, image, arguments={}, labels={}))
+    docker_world.image = image
+    provider = docker_world.provider(f"read line < {PROGRAM_PATH} && echo readable; exec sleep 300")
+    try:
+        provider.launch(request())
+        eventually(lambda: list(provider.logs(request().worker_id, tail=None, follow=False)) == ["readable"])
+    finally:
+        provider.remove(request().worker_id, 0)
+        docker_world.engine._api.remove_image(image, force=True)  # noqa: SLF001  # a test's own image
