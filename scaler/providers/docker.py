@@ -1,6 +1,6 @@
-"""Workers as containers. The truth about them lives in their labels, on the engine; nothing is kept here.
+"""Workers as containers. Their state is in labels on the engine; nothing is stored here.
 
-Their names are the lock: two launches of one index cannot both succeed, whoever asks.
+The container's name is the lock: of two launches with one index only one can succeed.
 """
 
 from __future__ import annotations
@@ -148,13 +148,13 @@ class DockerProvider:
         return self._started(request, self._warm_spec(request), self._find(request.worker_id))
 
     def launch(self, request: LaunchRequest) -> Instance:
-        """Start a worker, tell a warm one to join, or return the one with this id."""
+        """Start a worker, make a warm one join, or return the one with this id."""
         spec, found = self._spec(request), self._find(request.worker_id)
         if found is None or not self._is_warm(found):
             return self._started(request, spec, found)
         if found.state == "running" and found.labels[WARM_LABEL] == _digest(spec):
             self._engine.write(found.id, {**spec.files, JOIN_PATH: "join"})
-            with contextlib.suppress(ConflictError):  # a stranger has the name; it joins all the same
+            with contextlib.suppress(ConflictError):  # another container has the name; the worker joins anyway
                 self._engine.rename(found.id, spec.name)
             return self._instance(self._require(request.worker_id))
         self._engine.remove(found.id, 0)

@@ -46,7 +46,7 @@ LOG_LIMITS = {"max-size": "10m", "max-file": "3"}  # as in docker-compose.yml
 POOL_SIZE = 80  # calls at the same time; docker-py's default of 10 would throw connections away
 REMOVAL_SECONDS = 10.0
 CREATION_SECONDS = 5.0  # it needs some 15 ms
-LOOK_SECONDS = 0.05  # between two looks at something that comes soon
+LOOK_SECONDS = 0.05  # between two checks in `soon`
 NAMED_USER_ID = 1000  # of a named user that cannot be looked up: `ray`, in Ray's own images
 
 
@@ -76,14 +76,14 @@ class Engine:
             api.close()
 
     def ping(self) -> None:
-        """Raises `ProviderUnavailableError` where the engine does not answer."""
-        with _told("reach the Docker Engine"):
+        """Raises `ProviderUnavailableError` if the engine does not respond."""
+        with _translated("reach the Docker Engine"):
             self._api.ping()
 
     @functools.cached_property
     def capacity(self) -> tuple[int, int]:
         """CPUs and bytes of memory of the engine's host."""
-        with _told("ask the Docker Engine for its host"):
+        with _translated("ask the Docker Engine for its host"):
             info = self._api.info()
             return int(info["NCPU"]), int(info["MemTotal"])
 
@@ -91,13 +91,13 @@ class Engine:
 
     def containers(self, labels: Iterable[str]) -> list[Container]:
         """Containers that have all `labels` (`KEY` or `KEY=VALUE`), ended ones too; one call."""
-        with _told("list containers"):
+        with _translated("list containers"):
             listed = self._api.containers(all=True, filters={"label": list(labels)})
         return [container for entry in listed if (container := _readable(entry))]
 
     def named(self, name: str) -> Container | None:
         """The container of exactly this name."""
-        with _told("list containers"):
+        with _translated("list containers"):
             listed = self._api.containers(all=True, filters={"name": f"^/{re.escape(name)}$"})
         return next((container for entry in listed if (container := _readable(entry))), None)
 
@@ -106,7 +106,7 @@ class Engine:
 
         Not docker-py's own `run`, which pulls a missing image: minutes without a word.
         """
-        with _told(f"launch {spec.name}", LaunchFailedError):
+        with _translated(f"launch {spec.name}", LaunchFailedError):
             created = self._create(spec)
             try:
                 self.write(created, spec.files)
@@ -151,7 +151,7 @@ class Engine:
     def write(self, container_id: str, files: Mapping[str, str]) -> None:
         """Put text files (by absolute path) into a container, readable by the user it runs as, and nobody else."""
         if files:
-            with _told("write into the container"):
+            with _translated("write into the container"):
                 user = str(self._api.inspect_container(container_id)["Config"].get("User") or "0").partition(":")[0]
                 self._api.put_archive(container_id, "/", archive(files, self._user_id(container_id, user)))
 
@@ -169,7 +169,7 @@ class Engine:
     def read(self, container_id: str, path: str) -> str | None:
         """The text file `path` of a container; None where it has none."""
         try:
-            with _told("read from the container"):
+            with _translated("read from the container"):
                 chunks, _ = self._api.get_archive(container_id, path)
                 return content(b"".join(chunks))
         except _GoneError:
@@ -181,24 +181,24 @@ class Engine:
 
     def start(self, container_id: str) -> None:
         """Start a container that was created only; one that runs is fine."""
-        with _told("start the container", LaunchFailedError):
+        with _translated("start the container", LaunchFailedError):
             self._api.start(container_id)
 
     def rename(self, container_id: str, name: str) -> None:
         """Give the container another name. Raises `ConflictError` where another has it."""
-        with _told("rename the container"):
+        with _translated("rename the container"):
             self._api.rename(container_id, name)
 
     def stop(self, container_id: str, grace_seconds: float) -> None:
         """Stop, forcibly after `grace_seconds`; fine where it has ended or is gone."""
-        with contextlib.suppress(_GoneError), _told("stop the container"):
+        with contextlib.suppress(_GoneError), _translated("stop the container"):
             self._api.stop(container_id, timeout=math.ceil(grace_seconds))
 
     def remove(self, container_id: str, grace_seconds: float) -> None:
         """Stop, forcibly after `grace_seconds`, and remove with its volumes; fine where it is gone."""
         self.stop(container_id, grace_seconds)
         try:
-            with contextlib.suppress(_GoneError), _told("remove the container"):
+            with contextlib.suppress(_GoneError), _translated("remove the container"):
                 self._api.remove_container(container_id, v=True, force=True)
         except ConflictError:  # someone else removes it already
             self._await_removal(container_id)
@@ -209,7 +209,7 @@ class Engine:
 
     def _knows(self, container_id: str) -> bool:
         try:
-            with _told("look at the container"):
+            with _translated("look at the container"):
                 self._api.inspect_container(container_id)
         except _GoneError:
             return False
@@ -217,15 +217,15 @@ class Engine:
 
     def started_at(self, container_id: str) -> float | None:
         """Unix seconds of the container's last start; None if it never started. Raises `ProviderError`."""
-        with _told("look at the container"):
+        with _translated("look at the container"):
             text = str(self._api.inspect_container(container_id)["State"]["StartedAt"])
         seconds = datetime.strptime(text[:19], "%Y-%m-%dT%H:%M:%S").replace(tzinfo=timezone.utc).timestamp()
         return seconds if seconds > 0 else None  # the engine's zero is year 1
 
     def why_ended(self, container_id: str) -> str:
-        """The engine's own reason and the last line of output; "" where there is neither."""
+        """The engine's reason and the last line of output; "" if there is neither."""
         reasons = []
-        with contextlib.suppress(ProviderError), _told("look at the container"):
+        with contextlib.suppress(ProviderError), _translated("look at the container"):
             state = self._api.inspect_container(container_id).get("State") or {}
             reasons = ["out of memory"] if state.get("OOMKilled") else []
             reasons += [state["Error"]] if state.get("Error") else []
@@ -236,7 +236,7 @@ class Engine:
 
     def logs(self, container_id: str, *, tail: int | None, follow: bool) -> Iterator[str]:
         """Lines of output, the last `tail` (None: all), then, with `follow`, new ones until it ends."""
-        with _told("read the container's output"):
+        with _translated("read the container's output"):
             unfinished = b""
             for chunk in self._api.logs(container_id, stream=True, follow=follow, tail="all" if tail is None else tail):
                 *lines, unfinished = (unfinished + chunk).split(b"\n")
@@ -247,19 +247,19 @@ class Engine:
     # --- networks --------------------------------------------------------------------------------------
 
     def ensure_network(self, name: str, labels: Mapping[str, str]) -> None:
-        """Create the network where there is none of this name."""
-        with _told(f"create the network {name}"):
+        """Create the network if it does not exist."""
+        with _translated(f"create the network {name}"):
             if not self._networks(name):
-                with contextlib.suppress(ConflictError), _told(f"create the network {name}"):
+                with contextlib.suppress(ConflictError), _translated(f"create the network {name}"):
                     self._api.create_network(name, driver="bridge", labels=dict(labels), check_duplicate=True)
 
     def remove_network(self, name: str, label: str) -> None:
         """Remove the network if it has `label` and nothing uses it any more; else leave it."""
-        with _told(f"remove the network {name}"):
+        with _translated(f"remove the network {name}"):
             for network in self._networks(name):
                 key, _, value = label.partition("=")
                 if (network.get("Labels") or {}).get(key) == value:
-                    with contextlib.suppress(ProviderError), _told(f"remove the network {name}"):
+                    with contextlib.suppress(ProviderError), _translated(f"remove the network {name}"):
                         self._api.remove_network(network["Id"])
 
     def _networks(self, name: str) -> list[Any]:
@@ -270,7 +270,7 @@ class Engine:
     def image_labels(self, image: str) -> Mapping[str, str] | None:
         """Labels of a local image, None where there is no such image."""
         try:
-            with _told(f"look for the image {image}"):
+            with _translated(f"look for the image {image}"):
                 found: Mapping[str, Any] = self._api.inspect_image(image)  # type: ignore[no-untyped-call]  # the stubs' gap
                 return found["Config"].get("Labels") or {}
         except _GoneError:
@@ -279,7 +279,7 @@ class Engine:
     def pull(self, image: str) -> Iterator[str]:
         """Fetch an image from its registry; yields a line for each layer. Raises `ProviderError` with the reason."""
         doing = f"pull the image {image}"
-        with _told(doing):
+        with _translated(doing):
             for event in self._api.pull(image, stream=True, decode=True):
                 if "error" in event:
                     raise ProviderError(f"cannot {doing}: {event['error'].strip()}")
@@ -289,7 +289,7 @@ class Engine:
     def import_image(self, archive: BinaryIO, image: str, changes: Sequence[str]) -> None:
         """Make an image of one layer from a tar archive; `changes` are Dockerfile instructions."""
         repository, _, tag = image.rpartition(":")
-        with _told(f"import the image {image}"):
+        with _translated(f"import the image {image}"):
             reply = self._api.import_image_from_data(archive, repository=repository, tag=tag, changes=list(changes))
         if '"error"' in reply:
             raise ProviderError(f"cannot import the image {image}: {reply.strip()}")
@@ -304,7 +304,7 @@ class Engine:
         dockerfile: str = "Dockerfile",
     ) -> Iterator[str]:
         """Build `directory` by its `dockerfile`; yields the output. Raises `ProviderError` with its last words."""
-        with _told(f"build the image {image}"):
+        with _translated(f"build the image {image}"):
             events = self._api.build(
                 path=str(directory),
                 dockerfile=dockerfile,
@@ -332,7 +332,7 @@ def _readable(entry: Any) -> Container | None:
 
 
 def missing_image(image: str) -> str:
-    """What to tell a person whose engine lacks `image`."""
+    """The message for an engine without `image`."""
     return (
         f"the engine has no image {image}: get it with `docker pull {image}`, or build one with "
         "`ray-watcher build-image`; RAY_IMAGE names the image to use"
@@ -340,7 +340,7 @@ def missing_image(image: str) -> str:
 
 
 def soon(comes: Callable[[], bool], seconds: float) -> bool:
-    """Whether it `comes` true within `seconds`."""
+    """Wait at most `seconds` until `comes` returns true; returns whether it did."""
     deadline = time.monotonic() + seconds
     while not (came := comes()) and time.monotonic() < deadline:
         time.sleep(LOOK_SECONDS)
@@ -348,7 +348,7 @@ def soon(comes: Callable[[], bool], seconds: float) -> bool:
 
 
 class _GoneError(ProviderError):
-    """There is no such container, network or image."""
+    """The container, network or image does not exist."""
 
 
 class ConflictError(ProviderError):
@@ -361,7 +361,7 @@ def _connect(timeout_seconds: int) -> docker.APIClient:
     With `trust_env` requests would let REQUESTS_CA_BUNDLE override the CA that DOCKER_CERT_PATH names;
     docker-py's own negotiation runs before it could be switched off.
     """
-    with _told("reach the Docker Engine"):
+    with _translated("reach the Docker Engine"):
         _require_socket()
         probe = docker.from_env(version=DEFAULT_DOCKER_API_VERSION, timeout=timeout_seconds).api
         probe.trust_env = False
@@ -382,8 +382,8 @@ def _require_socket() -> None:
 
 
 @contextlib.contextmanager
-def _told(doing: str, refused: type[ProviderError] = ProviderError) -> Iterator[None]:
-    """Translate what goes wrong inside."""
+def _translated(doing: str, refused: type[ProviderError] = ProviderError) -> Iterator[None]:
+    """Translate exceptions of docker-py into ours."""
     try:
         yield
     except docker.errors.APIError as error:
