@@ -8,6 +8,7 @@ import os
 import secrets
 import socket
 import tempfile
+import threading
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +25,7 @@ ADDRESSES = {
     "WATCHER_PROMETHEUS_LISTEN": "127.0.0.1:{}",
     "WATCHER_ALERTMANAGER_LISTEN": "127.0.0.1:{}",
 }
+_LOCK = threading.Lock()
 LOWEST_PORT, BLOCK, BLOCKS = 32_000, 48, 16  # above those that the programs choose themselves, below outgoing ones
 
 
@@ -32,12 +34,13 @@ def own_ports(count: int) -> list[int]:
 
     Raises `OSError` if this process has not so many.
     """
-    free = [port for port in itertools.islice(_own_ports(), BLOCK) if _is_free(port)][:count]
-    if len(free) < count:
-        raise OSError(f"wanted {count} free ports of this process, found {len(free)}")
-    for _ in itertools.takewhile(lambda port: port != free[-1], _own_ports()):
-        pass  # the next call continues behind the last one
-    return free
+    with _LOCK:
+        free = [port for port in itertools.islice(_own_ports(), BLOCK) if _is_free(port)][:count]
+        if len(free) < count:
+            raise OSError(f"wanted {count} free ports of this process, found {len(free)}")
+        for _ in itertools.takewhile(lambda port: port != free[-1], _own_ports()):
+            pass  # the next call continues behind the last one
+        return free
 
 
 def own_name(beginning: str) -> str:
