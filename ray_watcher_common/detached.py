@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 
-from ray_watcher_common import processes
+from ray_watcher_common import private, processes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -68,7 +68,7 @@ class Detached:
 
     def start(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
         """Run `command` in a session of its own. Raises `OSError` where it cannot be; the caller cleans up."""
-        self.directory.mkdir(parents=True, exist_ok=True)
+        private.make_directory(self.directory)
         (self.directory / "pid").unlink(missing_ok=True)  # an earlier one's
         with (self.directory / "output.log").open("ab") as output:
             process = subprocess.Popen(  # noqa: S603  # the command is ours, and no shell reads it

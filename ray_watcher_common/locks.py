@@ -7,6 +7,8 @@ import fcntl
 import time
 from typing import IO, TYPE_CHECKING
 
+from ray_watcher_common import private
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -17,7 +19,7 @@ POLL_SECONDS = 0.01
 @contextlib.contextmanager
 def exclusive(path: Path, timeout_seconds: float) -> Iterator[None]:
     """Hold the lock `path`, made where it is missing. Raises `OSError`; `TimeoutError` where another keeps it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    private.make_directory(path.parent)
     with path.open("w") as lock:
         _take(lock, time.monotonic() + timeout_seconds)
         yield

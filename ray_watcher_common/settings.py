@@ -69,6 +69,16 @@ AbsolutePath = Annotated[Path, AfterValidator(lambda path: path.expanduser().res
 """A path that means the same in every directory; `~` is the user's home."""
 
 
+def _not_blank(value: SecretStr) -> SecretStr:
+    if not value.get_secret_value().strip():
+        raise ValueError("wants a secret, not blanks")
+    return value
+
+
+Secret = Annotated[SecretStr, AfterValidator(_not_blank)]
+"""A secret as the value of a variable. Blanks are refused: they would stand for no secret at all."""
+
+
 def split_host_port(address: str) -> tuple[str, int]:
     """Host and port of an address that a `HostPort` field has checked."""
     host, _, port = address.rpartition(":")
@@ -99,7 +109,7 @@ class ClusterAddresses(EnvSettings):
         validation_alias="RAY_AUTH_MODE",
         description="whether clusters that start-ray makes want a token; disabled: none is made, and none is sent",
     )
-    ray_auth_token: SecretStr | None = Field(
+    ray_auth_token: Secret | None = Field(
         default=None, validation_alias="RAY_AUTH_TOKEN", description="token of the Ray cluster"
     )
     ray_auth_token_path: AbsolutePath | None = Field(

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ray_watcher.errors import MissingError, UnusableFileError
-from ray_watcher_common import yaml_lines
+from ray_watcher_common import private, yaml_lines
 from ray_watcher_common.shipped import shipped_path
 from ray_watcher_common.yaml_edit import Place, Text
 
@@ -159,7 +159,7 @@ def write_monitoring(directory: Path, addresses: Addresses, shipped: Path = SHIP
     """
     if not (shipped / "prometheus.yml").is_file():
         raise MissingError(f"no prometheus.yml in {shipped}; the installation is incomplete, install ray-watcher again")
-    directory.mkdir(parents=True, exist_ok=True)
+    private.make_directory(directory)
     for name in ("prometheus.yml", "alertmanager.yml"):
         text = with_absolute_paths(rendered(shipped / name, str(shipped / name), addresses), shipped)
         (directory / name).write_text(text, encoding="utf-8")

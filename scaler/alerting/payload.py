@@ -7,7 +7,7 @@ ignored; a mix of firing and resolved alerts is normal, so the status of each al
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime  # msgspec evaluates the annotation
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -28,6 +28,8 @@ LARGEST_STEP = 999
 STEP = re.compile(r"[1-9][0-9]{0,2}")
 DIRECTIONS = {direction.value: direction for direction in Direction}
 FNV_OFFSET, FNV_PRIME = 14695981039346656037, 1099511628211
+MAX_TEXT = 1000  # characters of a name or a summary: more is no help to a reader, and is kept for weeks
+MAX_PROBLEMS = 20  # of one notification, in the reply and in the log
 
 
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
@@ -74,11 +76,11 @@ class IncomingAlert(AnyAlert, kw_only=True, gc=False):
 
 
 class Notification(msgspec.Struct, rename="camel"):
-    """One POST of Alertmanager."""
+    """One POST of Alertmanager; its alerts are read one by one, so that a malformed one affects no other."""
 
     version: Literal["4"]
     group_key: str
-    alerts: list[IncomingAlert]
+    alerts: list[msgspec.Raw]
     truncated_alerts: int = 0
 
 
@@ -88,15 +90,29 @@ class _Labelled(msgspec.Struct):
     labels: dict[str, str]
 
 
-class _Labelling(msgspec.Struct):
-    """A notification with all labels of its alerts."""
-
-    alerts: list[_Labelled]
-
-
 NOTIFICATION = msgspec.json.Decoder(Notification)
-LABELLING = msgspec.json.Decoder(_Labelling)
+INCOMING = msgspec.json.Decoder(IncomingAlert)
+LABELLED = msgspec.json.Decoder(_Labelled)
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)  # raised by a decoder for bytes that do not fit
+
+
+class Problems:
+    """Sentences on what could not be used; the first `MAX_PROBLEMS` are kept, all are counted."""
+
+    def __init__(self) -> None:
+        self.first: list[str] = []
+        self.count = 0
+
+    def add(self, sentence: str) -> None:
+        """One more."""
+        self.count += 1
+        if len(self.first) < MAX_PROBLEMS:
+            self.first.append(cut(sentence))
+
+    def listed(self) -> tuple[str, ...]:
+        """The first ones, and how many more there are."""
+        more = self.count - len(self.first)
+        return (*self.first, *([f"and {more} more"] if more else []))
 
 
 @dataclass(frozen=True)
@@ -107,29 +123,59 @@ class Received:
     ignored: int
     problems: tuple[str, ...]
     other_cluster: int = 0  # those of the ignored that scale another cluster
+    malformed: int = 0  # those of the ignored that cannot be read
 
 
 def read(body: bytes, now: float, cluster: str | None = None) -> Received:
-    """Read a webhook's body, received at `now` (unix seconds). Raises `InvalidAlertError` if it is no notification.
+    """Read a webhook's body, received at `now` (unix seconds).
 
-    An alert with an unusable `ray_scale` or `step` is named in `problems` and affects no other alert. Alerts whose
-    label `cluster` names another cluster than `cluster` are ignored (None: no alert is).
+    An alert that is malformed, or has an unusable `ray_scale` or `step`, is named in `problems` and affects no other
+    alert. Alerts whose label `cluster` names another cluster than `cluster` are ignored (None: no alert is). Raises
+    `InvalidAlertError` if it is no notification, or none of its alerts can be read.
     """
     try:
-        alerts = NOTIFICATION.decode(body).alerts
-        if any(alert.unsigned for alert in alerts):
-            for alert, labelled in zip(alerts, LABELLING.decode(body).alerts, strict=True):
-                if alert.unsigned:
-                    alert.fingerprint = fingerprint(labelled.labels)
+        sent = NOTIFICATION.decode(body).alerts
     except UNREADABLE as error:
         raise InvalidAlertError(f"not an Alertmanager webhook (version 4): {error}") from None
-    return scaling([(alert, alert.status == "firing") for alert in alerts], now, cluster)
+    alerts, problems = [], Problems()
+    for place, raw in enumerate(sent):
+        try:
+            alerts.append(_incoming(raw))
+        except UNREADABLE as error:  # noqa: PERF203  # each has its own
+            problems.add(_at(place, str(error)))
+    malformed = problems.count
+    if sent and not alerts:
+        raise InvalidAlertError(f"not an Alertmanager webhook (version 4): {problems.first[0]}")
+    received = scaling([(alert, alert.status == "firing") for alert in alerts], now, cluster, problems)
+    return replace(received, ignored=received.ignored + malformed, malformed=malformed)
 
 
-def scaling(listed: Iterable[tuple[AnyAlert, bool]], now: float, cluster: str | None) -> Received:
-    """The alerts that scale `cluster`, from pairs of an alert and whether it is firing."""
+def cut(text: str) -> str:
+    """`text`, or its first `MAX_TEXT` characters and a mark that there was more."""
+    return text if len(text) <= MAX_TEXT else f"{text[:MAX_TEXT]}..."
+
+
+def _at(place: int, error: str) -> str:
+    """`error`, which names a place within one alert if at all, with the place in the notification."""
+    alert = f"`$.alerts[{place}]"
+    return error.replace("`$", alert, 1) if "`$" in error else f"{error} - at {alert}`"
+
+
+def _incoming(raw: msgspec.Raw) -> IncomingAlert:
+    alert = INCOMING.decode(raw)
+    if alert.unsigned:
+        alert.fingerprint = fingerprint(LABELLED.decode(raw).labels)
+    elif len(alert.fingerprint) > MAX_TEXT:
+        raise msgspec.ValidationError(f"Expected at most {MAX_TEXT} characters - at `$.fingerprint`")
+    return alert
+
+
+def scaling(
+    listed: Iterable[tuple[AnyAlert, bool]], now: float, cluster: str | None, problems: Problems | None = None
+) -> Received:
+    """The alerts that scale `cluster`, from pairs of an alert and whether it is firing; adds to `problems`."""
+    problems = problems or Problems()
     alerts: list[Alert] = []
-    problems: list[str] = []
     ignored = other_cluster = 0
     for one, firing in listed:
         labels = one.labels
@@ -141,30 +187,32 @@ def scaling(listed: Iterable[tuple[AnyAlert, bool]], now: float, cluster: str | 
             alerts.append(
                 Alert(
                     one.fingerprint,
-                    labels.name,
+                    cut(labels.name),
                     direction,
                     firing,
                     one.starts_at.timestamp(),
                     now,
-                    labels.worker_type or None,
+                    cut(labels.worker_type) or None,
                     _step(one, problems),
-                    one.annotations.summary,
+                    cut(one.annotations.summary),
                 )
             )
         else:
             ignored += 1
-            problems.append(f"{labels.name}: label {DIRECTION_LABEL} is {labels.direction!r}, wanted up or down")
-    return Received(tuple(alerts), ignored + other_cluster, tuple(problems), other_cluster)
+            problems.add(
+                f"{labels.name[:100]}: label {DIRECTION_LABEL} is {labels.direction[:100]!r}, wanted up or down"
+            )
+    return Received(tuple(alerts), ignored + other_cluster, problems.listed(), other_cluster)
 
 
-def _step(alert: AnyAlert, problems: list[str]) -> int | None:
+def _step(alert: AnyAlert, problems: Problems) -> int | None:
     text = alert.annotations.step
     if not text:
         return None
     if STEP.fullmatch(text):
         return int(text)
     wanted = f"wanted 1 to {LARGEST_STEP}; sized by demand"
-    problems.append(f"{alert.labels.name}: annotation {STEP_ANNOTATION} is {text!r}, {wanted}")
+    problems.add(f"{alert.labels.name[:100]}: annotation {STEP_ANNOTATION} is {text[:100]!r}, {wanted}")
     return None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import ByteSize, Field, SecretStr, model_validator
+from pydantic import ByteSize, Field, model_validator
 
 from ray_watcher_common.ray_auth import NO_TOKEN, RayToken
 from ray_watcher_common.settings import (
@@ -14,6 +14,7 @@ from ray_watcher_common.settings import (
     HostPort,
     HttpUrl,
     HttpUrls,
+    Secret,
     SettingsError,
     split_host_port,
 )
@@ -170,7 +171,7 @@ class ScalerSettings(ClusterAddresses):
         description="base URL at which people reach the scaler, for links from alerts to runbooks; "
         "unset: http:// and WATCHER_LISTEN",
     )
-    token: SecretStr | None = Field(
+    token: Secret | None = Field(
         None, validation_alias="WATCHER_TOKEN", description="bearer token that Alertmanager has to send"
     )
     token_file: AbsolutePath | None = Field(

@@ -12,6 +12,8 @@ import fcntl
 import os
 from typing import IO, TYPE_CHECKING
 
+from ray_watcher_common import private
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -59,7 +61,7 @@ class Lease:
             self._file.close()
 
     def _acquire(self, how: int) -> None:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
+        private.make_directory(self._path.parent)
         while not self.held:
             file = self._path.open("a+", encoding="ascii")
             try:

@@ -12,14 +12,15 @@ from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
 from scaler.journal.database import JournalFile
-from scaler.model.alerts import Alert, absorb, repeated, vanished
+from scaler.model.alerts import Alert, absorb, admit, repeated, vanished
 from scaler.model.cluster import Direction
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
 ROWS_AT_ONCE = 500  # in a statement: other threads can run between two statements
+MAX_ALERTS = 4000  # a cluster has some dozen; each costs memory and time of every reconcile
 MIN_VARIABLES = 999  # the limit for one statement in any build of SQLite
 ROW = f"({', '.join('?' * len(Alert._fields))})"
 KNOWN_ALREADY = "ON CONFLICT (key) DO UPDATE SET " + ", ".join(
@@ -28,10 +29,11 @@ KNOWN_ALREADY = "ON CONFLICT (key) DO UPDATE SET " + ", ".join(
 
 
 class Absorbed(NamedTuple):
-    """Number of received alerts that were news, and that were known already."""
+    """Number of received alerts that were news, that were known already, and that were too many to be kept."""
 
     news: int
     repeated: int
+    refused: int = 0
 
 
 class AlertJournal(JournalFile):
@@ -52,11 +54,15 @@ class AlertJournal(JournalFile):
         absorbed = []
         with self._alerts_to_change() as (db, known):
             changed: dict[str, Alert] = {}
+            forgotten: set[str] = set()
             for received in group:
                 news = absorb(known, received)
-                absorbed.append(Absorbed(len(news), repeated(known, received)))
-                known.update(news)
-                changed.update(news)
+                admitted, gone = admit(known, news, MAX_ALERTS)
+                absorbed.append(Absorbed(len(admitted), repeated(known, received), len(news) - len(admitted)))
+                _keep(known, admitted, gone)
+                _keep(changed, admitted, gone)
+                forgotten = (forgotten | gone) - admitted.keys()
+            _delete(db, forgotten)
             _store(db, changed.values())
         return absorbed
 
@@ -75,10 +81,12 @@ class AlertJournal(JournalFile):
         """
         with self._alerts_to_change() as (db, known):
             fired = {alert.key for alert in known.values() if alert.firing}
-            news = absorb({key: alert for key, alert in known.items() if key not in released}, listed)
+            unreleased = {key: alert for key, alert in known.items() if key not in released}
+            news, forgotten = admit(known, absorb(unreleased, listed), MAX_ALERTS)
             news |= {alert.key: alert for alert in vanished(known.values(), ends, asked_at, now)}
-            known.update(news)
-            _store(db, news.values())
+            _keep(known, news, forgotten)
+            _delete(db, forgotten)
+            _store(db, (alert for alert in news.values() if alert.key not in forgotten))
         return [alert for alert in news.values() if (alert.key in fired) != alert.firing]
 
     def alerts(self) -> list[Alert]:
@@ -88,6 +96,8 @@ class AlertJournal(JournalFile):
 
     def _forget_alerts(self, db: sqlite3.Connection, before: float) -> None:
         db.execute("DELETE FROM alerts WHERE received_at < ?", (before,))
+        newest = "SELECT key FROM alerts ORDER BY received_at DESC LIMIT ?"
+        db.execute(f"DELETE FROM alerts WHERE key NOT IN ({newest})", (MAX_ALERTS,))  # noqa: S608  # ours
         self._as_of = None
 
     # --- memory -----------------------------------------------------------------------------------------
@@ -114,6 +124,16 @@ class AlertJournal(JournalFile):
 
 def _alert(row: sqlite3.Row) -> Alert:
     return Alert(**{**dict(row), "direction": Direction(row["direction"]), "firing": bool(row["firing"])})
+
+
+def _keep(alerts: dict[str, Alert], news: Mapping[str, Alert], forgotten: Iterable[str]) -> None:
+    alerts.update(news)
+    for key in forgotten:
+        alerts.pop(key, None)
+
+
+def _delete(db: sqlite3.Connection, keys: Iterable[str]) -> None:
+    db.executemany("DELETE FROM alerts WHERE key = ?", ((key,) for key in keys))
 
 
 def _store(db: sqlite3.Connection, alerts: Iterable[Alert]) -> None:

@@ -12,6 +12,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from ray_watcher_common import private
 from scaler.journal.migrations import migrate
 from scaler.model.errors import JournalCorruptError, JournalError
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-PRIVATE_DIRECTORY, PRIVATE_FILE = 0o700, 0o600  # reasons, alerts and names are not for every user of the host
+PRIVATE_FILE = 0o600  # reasons, alerts and names are not for every user of the host
 BUSY_TIMEOUT_SECONDS, BUSY_POLL_SECONDS = 5.0, 0.01
 LOCKED = "database is locked"  # SQLite's message for SQLITE_BUSY
 COMPANIONS = ("", "-wal", "-shm")  # suffixes of a file and its companions in WAL mode
@@ -32,7 +33,7 @@ def open_file(path: Path | None) -> sqlite3.Connection:
     Raises `sqlite3.Error`, `OSError`, and `JournalError` if a newer program wrote the file.
     """
     if path:
-        path.parent.mkdir(mode=PRIVATE_DIRECTORY, parents=True, exist_ok=True)
+        private.make_directory(path.parent)
         path.touch(mode=PRIVATE_FILE)  # SQLite would make it readable for all; its companions follow
     db = sqlite3.connect(path or ":memory:", check_same_thread=False, timeout=BUSY_TIMEOUT_SECONDS)
     try:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from scaler.model.cluster import Direction
 
+STALE_SECONDS = 3600.0  # without news: Alertmanager repeats firing alerts, and they expire much sooner
 REORDER_SECONDS = 60.0  # notifications overtake each other within seconds; retries of a sender go on for about a minute
 
 
@@ -86,6 +87,26 @@ def absorb(known: Mapping[str, Alert], heard: Iterable[Alert]) -> dict[str, Aler
         if is_news(news.get(alert.key, known.get(alert.key)), alert):
             news[alert.key] = alert
     return news
+
+
+def admit(known: Mapping[str, Alert], news: Mapping[str, Alert], limit: int) -> tuple[dict[str, Alert], set[str]]:
+    """What of `news` may be kept so that at most `limit` alerts are, and the keys of those that give way to it.
+
+    Resolved alerts give way, and those without news for `STALE_SECONDS`; the ones without news for longest first.
+    """
+    new = [alert for key, alert in news.items() if key not in known]
+    excess = len(known) + len(new) - limit
+    if not new or excess <= 0:
+        return dict(news), set()
+    now = max(alert.received_at for alert in new)
+    stale = [
+        alert
+        for key, alert in known.items()
+        if key not in news and not (alert.firing and now - alert.received_at < STALE_SECONDS)
+    ]
+    forgotten = {alert.key for alert in sorted(stale, key=lambda alert: alert.received_at)[:excess]}
+    refused = {alert.key for alert in new[max(0, len(new) - (excess - len(forgotten))) :]}
+    return {key: alert for key, alert in news.items() if key not in refused}, forgotten
 
 
 def repeated(known: Mapping[str, Alert], heard: Iterable[Alert]) -> int:

@@ -75,7 +75,9 @@ CATALOG: dict[str, Metric] = {
         "counter", "Number of webhook notifications by HTTP status of the reply.", ("code",)
     ),
     "rayscaler_webhook_alerts_total": Metric(
-        "counter", "Number of alerts in accepted notifications; ignored: no usable label ray_scale.", ("status",)
+        "counter",
+        "Number of alerts in accepted notifications; ignored: no usable label ray_scale, not_stored: too many.",
+        ("status",),
     ),
     "rayscaler_reconcile_duration_seconds": Metric(
         "histogram", "Duration of a reconcile in seconds, from observation to started actions."
@@ -163,7 +165,7 @@ class ScalerMetrics:
                     self.actions.labels(action.value, cause.value, outcome)
         for code in WEBHOOK_CODES:
             self.webhooks.labels(str(code))
-        for status in ("firing", "resolved", "ignored", "other_cluster"):
+        for status in ("firing", "resolved", "ignored", "other_cluster", "malformed", "not_stored"):
             self.webhook_alerts.labels(status)
         for direction in Direction:
             self.alerts_suppressed.labels(direction.value)

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 STATUS_VERSION = 1
 DECISIONS_SHOWN = 20
 ACTIONS_SHOWN = 50
+ALERTS_SHOWN = 100  # per direction
 NOT_REREAD = ResyncStatus()
 
 
@@ -68,7 +69,12 @@ def status(  # noqa: PLR0913  # what it tells of, each once
             "min_workers": policy.fewest,
             "max_workers": policy.max_workers,
         },
-        "alerts": [_alert(alert) for alert in (*observation.up.alerts, *observation.down.alerts)],
+        "alerts": [
+            _alert(alert)
+            for permission in (observation.up, observation.down)
+            for alert in permission.alerts[:ALERTS_SHOWN]
+        ],
+        "alerts_total": len(observation.up.alerts) + len(observation.down.alerts),
         "cooldown": {
             "up": {
                 "remaining_seconds": scale_up_wait(observation, policy, now),

@@ -8,18 +8,20 @@ from __future__ import annotations
 
 from collections import Counter
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from flask import Flask, Response, jsonify, request
 
 from scaler.alerting import payload
+from scaler.journal.alerts import MAX_ALERTS
 from scaler.model.errors import InvalidAlertError, JournalError
 from scaler.web.auth import refusal
 from scaler.web.group_commit import GroupCommit
 
 if TYPE_CHECKING:
     from scaler.control.view import Wakeup
+    from scaler.journal.alerts import Absorbed
     from scaler.journal.journal import Journal
     from scaler.model.ports import Clock
     from scaler.telemetry.metrics import ScalerMetrics
@@ -63,19 +65,32 @@ class Webhook:
         except JournalError as error:
             log.warning("notification not stored", problem=str(error))
             return {"error": f"{error}; send it again"}, HTTPStatus.SERVICE_UNAVAILABLE
-        self._account_for(received)
-        self._metrics.webhook_duplicates.inc(absorbed.repeated)
         self._wakeup.wake("webhook")
-        accepted = {"accepted": len(received.alerts), "news": absorbed.news, "ignored": received.ignored}
-        return {**accepted, "problems": list(received.problems)}, HTTPStatus.OK
+        return self._accepted(received, absorbed), HTTPStatus.OK
 
-    def _account_for(self, received: payload.Received) -> None:
-        for problem in received.problems:
-            log.warning("alert not used as meant", problem=problem)
+    def _accepted(self, received: payload.Received, absorbed: Absorbed) -> dict[str, Any]:
+        """The reply to a notification that is stored; counts its alerts, and logs its problems in one line."""
+        problems = list(received.problems)
+        if absorbed.refused:
+            problems.append(f"{absorbed.refused} alerts not stored: wanted at most {MAX_ALERTS} active alerts")
+        if problems:
+            log.warning("alerts not used as intended", problems=problems)
         counts = Counter("firing" if alert.firing else "resolved" for alert in received.alerts)
-        counts.update(ignored=received.ignored - received.other_cluster, other_cluster=received.other_cluster)
-        for state, count in counts.items():
-            self._metrics.webhook_alerts.labels(state).inc(count)
+        counts.update(
+            ignored=received.ignored - received.other_cluster - received.malformed,
+            other_cluster=received.other_cluster,
+            malformed=received.malformed,
+            not_stored=absorbed.refused,
+        )
+        for status, count in counts.items():
+            self._metrics.webhook_alerts.labels(status).inc(count)
+        self._metrics.webhook_duplicates.inc(absorbed.repeated)
+        return {
+            "accepted": len(received.alerts) - absorbed.refused,
+            "news": absorbed.news,
+            "ignored": received.ignored + absorbed.refused,
+            "problems": problems,
+        }
 
     def _count(self, response: Response) -> Response:
         if request.path == PATH:

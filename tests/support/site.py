@@ -81,3 +81,6 @@ class Site:
 
     def answers(self, code: int) -> float | None:
         return self.metrics.registry.get_sample_value("rayscaler_webhooks_total", {"code": str(code)})
+
+    def alerts(self, status: str) -> float | None:
+        return self.metrics.registry.get_sample_value("rayscaler_webhook_alerts_total", {"status": status})

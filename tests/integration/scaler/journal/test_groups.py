@@ -113,3 +113,42 @@ def test_a_file_deleted_under_us_is_known_empty(journal: Journal, path: Path) ->
     assert journal.alerts() == []
     assert journal.absorb_alerts([heard("b")]).news == 1
     assert [key for key, _ in on_disk(path)] == ["b"]
+
+
+def test_the_journal_has_a_most_of_alerts_in_memory_and_on_disk(
+    journal: Journal, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("scaler.journal.alerts.MAX_ALERTS", 10)
+    over = [alert(key=f"over{number}", firing=False) for number in range(8)]
+    journal.absorb_alerts(over)
+
+    several = [[heard(f"{which}{number}", NOW + 1) for number in range(4)] for which in "abc"]
+    absorbed = journal.absorb_all(several)
+
+    assert [(one.news, one.refused) for one in absorbed] == [(4, 0), (4, 0), (2, 2)]
+    assert [key for key, _at in on_disk(path)] == sorted(one.key for one in journal.alerts())
+    assert len(journal.alerts()) == 10
+    assert not any(one.key.startswith("over") for one in journal.alerts())
+
+
+def test_a_list_of_alertmanager_has_the_same_most(
+    journal: Journal, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("scaler.journal.alerts.MAX_ALERTS", 10)
+    listed = [heard(f"{number:02}") for number in range(50)]
+
+    changed = journal.apply_listing(listed, lambda _alert: False, NOW, NOW)
+
+    assert (len(changed), len(journal.alerts()), len(on_disk(path))) == (10, 10, 10)
+
+
+def test_a_journal_with_too_many_is_made_smaller_in_time(
+    journal: Journal, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal.absorb_alerts([heard(f"{number:02}", NOW + number) for number in range(50)])
+    monkeypatch.setattr("scaler.journal.alerts.MAX_ALERTS", 10)
+
+    journal.forget(NOW - 1)
+
+    assert [key for key, _at in on_disk(path)] == [f"{number}" for number in range(40, 50)]
+    assert len(journal.alerts()) == 10

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import json
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from structlog.testing import capture_logs
 
 from scaler.journal.journal import Journal
 from scaler.model.errors import JournalError
@@ -93,14 +95,60 @@ def test_alerts_that_say_nothing_new_are_counted(site: Site) -> None:
     assert site.metrics.registry.get_sample_value("rayscaler_webhook_duplicates_total") == 2
 
 
+def test_a_malformed_alert_is_a_problem_and_the_others_are_stored(site: Site) -> None:
+    (told,) = NOTIFICATION["alerts"]  # type: ignore[misc]
+    malformed = {**told, "startsAt": "yesterday"}  # type: ignore[dict-item]
+    reply = site.client.post("/alerts", json={**NOTIFICATION, "alerts": [malformed, told]})
+
+    assert (reply.status_code, reply.json["accepted"], len(reply.json["problems"])) == (200, 1, 1)
+    assert [one.key for one in site.journal.alerts()] == ["f1"]
+    assert site.alerts("malformed") == 1
+
+
+def test_there_is_one_line_in_the_log_however_much_is_wrong_and_the_reply_is_short(site: Site) -> None:
+    (told,) = NOTIFICATION["alerts"]  # type: ignore[misc]
+    sideways = {**told, "labels": {"alertname": "Mine", "ray_scale": "sideways"}}  # type: ignore[dict-item]
+    with capture_logs() as lines:
+        reply = site.client.post("/alerts", json={**NOTIFICATION, "alerts": [sideways] * 5000})
+
+    assert (reply.status_code, len(lines), len(reply.data) < 4000) == (200, 1, True)
+    assert len(lines[0]["problems"]) == len(reply.json["problems"]) == 21
+
+
+def test_too_many_alerts_are_a_problem_and_counted(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("scaler.journal.alerts.MAX_ALERTS", 10)
+    (told,) = NOTIFICATION["alerts"]  # type: ignore[misc]
+    many = [{**told, "fingerprint": f"{number}"} for number in range(15)]  # type: ignore[dict-item]
+
+    reply = site.client.post("/alerts", json={**NOTIFICATION, "alerts": many})
+
+    assert (reply.status_code, reply.json["accepted"], len(reply.json["problems"])) == (200, 10, 1)
+    assert (len(site.journal.alerts()), site.alerts("not_stored")) == (10, 5)
+
+
+def test_the_status_lists_the_first_alerts_of_each_direction_and_says_how_many_there_are(site: Site) -> None:
+    (told,) = NOTIFICATION["alerts"]  # type: ignore[misc]
+    many = [
+        {**told, "labels": {"alertname": "Mine", "ray_scale": way}, "fingerprint": f"{way}{number}"}  # type: ignore[dict-item]
+        for way in ("up", "down")
+        for number in range(150)
+    ]
+    site.client.post("/alerts", json={**NOTIFICATION, "alerts": many})
+    site.reconciler.reconcile("test")
+    status = site.client.get("/api/v1/status").json
+
+    assert Counter(one["direction"] for one in status["alerts"]) == {"up": 100, "down": 100}
+    assert status["alerts_total"] == 300
+    assert "and 100 more" in site.client.get("/").text
+
+
 def test_alerts_of_another_cluster_are_left_alone_and_counted(site: Site) -> None:
     (told,) = NOTIFICATION["alerts"]  # type: ignore[misc]
     green = {**told, "labels": {**told["labels"], "cluster": "green"}}  # type: ignore[dict-item]
     reply = site.client.post("/alerts", json={**NOTIFICATION, "alerts": [green]})
 
     assert (reply.json["ignored"], site.journal.alerts()) == (1, [])
-    labels = {"status": "other_cluster"}
-    assert site.metrics.registry.get_sample_value("rayscaler_webhook_alerts_total", labels) == 1
+    assert site.alerts("other_cluster") == 1
 
 
 @pytest.mark.parametrize(

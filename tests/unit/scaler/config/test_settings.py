@@ -179,3 +179,12 @@ def test_the_token_is_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WATCHER_TOKEN", "s3cret")
 
     assert "s3cret" not in repr(load(ScalerSettings))
+
+
+@pytest.mark.parametrize("variable", ["WATCHER_TOKEN", "RAY_AUTH_TOKEN"])
+@pytest.mark.parametrize("blank", [" ", "   ", "\t\n"])
+def test_blanks_are_no_secret(variable: str, blank: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(variable, blank)
+
+    with pytest.raises(SettingsError, match=variable):
+        load(ScalerSettings)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scaler.alerting import payload
-from scaler.model.alerts import absorb, permission, repeated, vanished
+from scaler.model.alerts import absorb, admit, permission, repeated, vanished
 from scaler.model.cluster import Direction
 from scaler.model.errors import InvalidAlertError
 from support.builders import NOW, alert
@@ -156,7 +156,7 @@ def test_alerts_that_do_not_scale_are_ignored() -> None:
         pytest.param(
             {"annotations": {"step": "9" * 5000}},
             2,
-            f"RayPendingTasks: annotation step is {'9' * 5000!r}, wanted 1 to 999; sized by demand",
+            f"RayPendingTasks: annotation step is {'9' * 100!r}, wanted 1 to 999; sized by demand",
             id="one of five thousand digits too",
         ),
     ],
@@ -165,6 +165,89 @@ def test_a_bad_alert_costs_none_of_the_others(changes: dict[str, Any], usable: i
     heard = payload.read(body(incoming(**changes), incoming(fingerprint="good")), NOW)
 
     assert (len(heard.alerts), heard.problems) == (usable, (problem,))
+
+
+@pytest.mark.parametrize(
+    "malformed",
+    [
+        pytest.param(incoming(startsAt="yesterday"), id="no time"),
+        pytest.param(incoming(status="maybe"), id="no status"),
+        pytest.param(incoming(labels={"alertname": "Mine", "ray_scale": 1}), id="a label that is a number"),
+        pytest.param(incoming(labels=None), id="no labels"),
+        pytest.param(incoming(fingerprint="f" * 5000), id="an endless fingerprint"),
+        pytest.param(incoming(fingerprint="", labels={"ray_scale": "up", "zone": None}), id="labels without a key"),
+        pytest.param({}, id="nothing"),
+        pytest.param("alert", id="a text"),
+        pytest.param(None, id="null"),
+    ],
+)
+def test_a_malformed_alert_costs_none_of_the_others_and_is_named_by_its_place(malformed: Any) -> None:
+    received = payload.read(body(incoming(), malformed, incoming(fingerprint="good")), NOW)
+
+    assert [one.key for one in received.alerts] == ["abc123", "good"]
+    assert (received.ignored, received.malformed, len(received.problems)) == (1, 1, 1)
+    assert "`$.alerts[1]" in received.problems[0]
+
+
+def test_bytes_that_are_no_text_cost_their_alert_alone() -> None:
+    sent = body(incoming(annotations={"summary": "BYTES"}), incoming(fingerprint="good")).replace(b"BYTES", b"\xff")
+
+    received = payload.read(sent, NOW)
+
+    assert ([one.key for one in received.alerts], received.malformed) == (["good"], 1)
+
+
+def test_long_texts_are_cut() -> None:
+    long = "x" * 1_000_000
+    labels = {"alertname": long, "ray_scale": "up", "worker_type": long}
+    (received,) = payload.read(body(incoming(labels=labels, annotations={"summary": long})), NOW).alerts
+
+    kept = (received.name, received.worker_type or "", received.summary)
+    assert [len(text) for text in kept] == [payload.MAX_TEXT + 3] * 3
+
+
+def test_of_very_many_problems_the_first_are_named_and_all_are_counted() -> None:
+    bad = incoming(labels={"alertname": "x" * 5000, "ray_scale": "y" * 5000})
+    received = payload.read(body(*[bad] * 1000), NOW)
+
+    assert len(received.problems) == payload.MAX_PROBLEMS + 1
+    assert received.problems[-1] == "and 980 more"
+    assert sum(map(len, received.problems)) < 10_000
+
+
+LIMIT = 4
+
+
+def known_alerts(*ages: float, firing: bool = True) -> dict[str, Any]:
+    """Alerts by key, each heard of so many seconds ago."""
+    return {f"{age:g}": alert(key=f"{age:g}", received_at=NOW - age, firing=firing) for age in ages}
+
+
+@pytest.mark.parametrize(
+    ("known", "new", "kept", "forgotten"),
+    [
+        pytest.param(known_alerts(1, 2), 2, 2, set(), id="room for all"),
+        pytest.param(known_alerts(1, 2, 3, 4), 1, 0, set(), id="active ones stay, a new one is refused"),
+        pytest.param(known_alerts(1, 2, 3, 4, firing=False), 1, 1, {"4"}, id="the oldest resolved one gives way"),
+        pytest.param(known_alerts(1, 2, 4000, 5000), 1, 1, {"5000"}, id="one without news for an hour gives way"),
+        pytest.param(known_alerts(1, 2, 4000, 5000), 3, 2, {"4000", "5000"}, id="as many as give way are kept"),
+        pytest.param({}, 9, 4, set(), id="too many at once"),
+        pytest.param(known_alerts(1, 2, 3, 4, 5, 4000), 0, 0, set(), id="an older version's are not touched for none"),
+    ],
+)
+def test_there_is_a_most_of_alerts(known: dict[str, Any], new: int, kept: int, forgotten: set[str]) -> None:
+    news = {f"new{number}": alert(key=f"new{number}", received_at=NOW) for number in range(new)}
+
+    admitted, gone = admit(known, news, LIMIT)
+
+    assert (list(admitted), gone) == (list(news)[:kept], forgotten)
+
+
+def test_news_of_a_known_alert_are_never_refused() -> None:
+    known = known_alerts(1, 2, 3, 4)
+    news = {key: one._replace(firing=False, received_at=NOW) for key, one in known.items()}
+
+    assert admit(known, news, LIMIT) == (news, set())
 
 
 def test_step_and_worker_type_are_read() -> None:
