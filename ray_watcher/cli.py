@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import signal
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -10,6 +11,7 @@ import click
 
 from ray_watcher.commands import (
     check_config,
+    completion,
     demo,
     explain,
     history,
@@ -37,8 +39,30 @@ Exit codes:  0 success           4 not running
              1 failure           5 program, image or engine missing
              2 wrong usage       6 port in use
              3 already running   7 timed out       130 interrupted"""
+ENVIRONMENT = """\b
+Environment and files:
+  WATCHER_* and RAY_* variables set what options do not; the help of a verb names them.
+  ~/.local/state/ray-watcher has the journal, logs and records of processes (WATCHER_STATE_DIR)."""
 USAGE_EXIT_CODE = 2  # click's own for a wrong command line; also used for wrong settings
 INTERRUPTED_EXIT_CODE = 130  # 128 + SIGINT, as shells report Ctrl-C; used for the other signals too
+
+
+SECTIONS = {
+    "Ray cluster": (
+        ray.start_ray,
+        ray.status_ray,
+        ray.stop_ray,
+        logs.logs_ray,
+        workers.add_worker,
+        workers.remove_worker,
+        image.build_image,
+    ),
+    "Watcher": (watcher.start_watcher, watcher.watcher_status, watcher.stop_watcher, pause.pause, pause.resume),
+    "Decisions": (check_config.check_config, plan.plan, explain.explain, history.history),
+    "Try it": (demo.demo, load.load),
+    "Shell": (completion.completion,),
+}
+"""The verbs, in the order in which an operator needs them."""
 
 
 class Verbs(click.Group):
@@ -48,6 +72,14 @@ class Verbs(click.Group):
         """The verbs in the order in which an operator needs them."""
         del ctx
         return list(self.commands)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the verbs by section."""
+        del ctx
+        widest, line = max(map(len, self.commands)), formatter.width
+        for title, verbs in SECTIONS.items():
+            with formatter.section(title):
+                formatter.write_dl([(f"{verb.name:{widest}}", verb.get_short_help_str(line)) for verb in verbs])
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the verb; an error becomes one message and its exit code."""
@@ -97,7 +129,7 @@ def _fail(message: str, exit_code: int) -> NoReturn:
 @click.group(
     cls=Verbs,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
-    epilog=EXIT_CODES,
+    epilog=f"{EXIT_CODES}\n\n{ENVIRONMENT}",
 )
 @click.version_option(package_name="ray-watcher", prog_name="ray-watcher")
 @click.pass_context
@@ -114,26 +146,7 @@ def cli(ctx: click.Context, /) -> None:
     ctx.ensure_object(Host)
 
 
-for verb in (
-    ray.start_ray,
-    ray.status_ray,
-    ray.stop_ray,
-    logs.logs_ray,
-    watcher.start_watcher,
-    watcher.watcher_status,
-    watcher.stop_watcher,
-    check_config.check_config,
-    plan.plan,
-    explain.explain,
-    history.history,
-    pause.pause,
-    pause.resume,
-    workers.add_worker,
-    workers.remove_worker,
-    load.load,
-    demo.demo,
-    image.build_image,
-):
+for verb in itertools.chain.from_iterable(SECTIONS.values()):
     cli.add_command(verb)
 
 

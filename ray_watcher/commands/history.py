@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ray_watcher.commands import completing
 from ray_watcher.commands.options import json_option
 from ray_watcher.errors import NotRunningError
 from ray_watcher.fetch import UnreachableError, get_json
@@ -21,6 +22,8 @@ from scaler.model.decision import Cause
 from scaler.model.workers import ActionKind
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
     from ray_watcher.host import Host
 
 UNIT_SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -53,6 +56,11 @@ class WorkerName(click.ParamType[str]):
         if match is None:
             return self.fail(f"got {value!r}, wanted worker-N, N, or a worker's id", param, ctx)
         return f"worker-{match[1]}{match[2] or ''}"
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """The workers that run."""
+        del param
+        return completing.workers(ctx, incomplete)
 
 
 @click.command()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ray_watcher.commands import completing
 from ray_watcher.commands.options import chosen, provider_option
 from ray_watcher.errors import NotRunningError
 from ray_watcher.operations import inventory
@@ -18,6 +19,8 @@ from ray_watcher_common.settings import load
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from click.shell_completion import CompletionItem
 
     from ray_watcher.host import Host
 
@@ -35,6 +38,11 @@ class Service(click.ParamType[str]):
         if value == "head" or value in PROGRAMS or re.fullmatch(r"worker-\d+(-[0-9a-f]{6})?", value):
             return str(value)
         return self.fail(f"got {value!r}, wanted {SERVICES}", param, ctx)
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """The head, the workers that run, and the watcher's programs."""
+        del param
+        return completing.beginning(("head", *PROGRAMS), incomplete) + completing.workers(ctx, incomplete)
 
 
 @click.command()

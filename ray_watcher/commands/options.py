@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import click
 from pydantic import ByteSize, ConfigDict, TypeAdapter, ValidationError
 
+from ray_watcher.commands import completing
 from ray_watcher.settings import field, variable
 from ray_watcher_common.settings import SettingsError, wanted
 from scaler.config.policy_file import policy_from
@@ -58,6 +59,7 @@ def type_option(command: Command) -> Command:
         "--type",
         "type_name",
         metavar="NAME",
+        shell_complete=completing.worker_type,
         help="Worker type of the policy file (WATCHER_POLICY_FILE).  [default: the first one in the file]",
     )(command)
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from ray_watcher.commands import completing
 from ray_watcher.commands.options import chosen, provider_option, setting, type_option, worker_type_of
 from ray_watcher.errors import NotRunningError
 from ray_watcher.host import START_IT, Host
@@ -48,7 +49,7 @@ def add_worker(host: Host, /, type_name: str | None, **given: Any) -> None:
 
 
 @click.command()
-@click.argument("worker", required=False)
+@click.argument("worker", required=False, shell_complete=completing.worker)
 @click.option("--force", is_flag=True, help="Stop a busy worker too, and show what is lost.")
 @provider_option
 @click.pass_obj

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import sys
 import time
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ READY_TIMEOUT_SECONDS = 30.0  # the four programs need about 3 s on 2 idle cores
 STOP_SECONDS = 20.0  # all get SIGTERM at once, and are killed after 10 s
 ORPHAN_GRACE_SECONDS = 5.0  # for programs whose supervisord was killed
 POLL_SECONDS = 0.1
+OPEN_FILES = 1024
 ALREADY = "the watcher is already running; stop it with: ray-watcher stop-watcher"
 CULPRIT_LINES = 12  # of the log of a program that did not start
 GONE = frozenset({"STOPPED", "BACKOFF", "EXITED", "FATAL", "UNKNOWN"})  # not becoming RUNNING
@@ -53,6 +55,7 @@ def start(stack: Stack, programs: Sequence[Program]) -> None:
             raise AlreadyRunningError(ALREADY)
         _end(stack)  # programs of a killed supervisord still hold the ports
         _require_free_ports(stack)
+        require_open_files()
         logs = {program.name: Log(stack.log(program.name), size(stack.log(program.name))) for program in programs}
         try:
             _launch(stack, programs)
@@ -90,6 +93,15 @@ def _alone(stack: Stack) -> Iterator[None]:
         except TimeoutError:
             raise AlreadyRunningError("another command is starting or stopping this watcher") from None
         yield
+
+
+def require_open_files() -> None:
+    """Supervisord raises the soft limit by itself, and ends if the hard limit is too low (its setting `minfds`)."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < OPEN_FILES:
+        raise WatcherError(
+            f"the watcher needs {OPEN_FILES} open files, the limit is {hard}; raise it: ulimit -n {OPEN_FILES}"
+        )
 
 
 def _require_free_ports(stack: Stack) -> None:

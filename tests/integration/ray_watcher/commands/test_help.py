@@ -27,6 +27,7 @@ GUIDE_OPTIONS = {
     "load": ["--num-tasks", "--num-cpus", "--num-gpus", "--seconds", "--no-wait"],
     "demo": ["--provider", "--keep"],
     "build-image": ["--base", "--tag"],
+    "completion": ["bash", "zsh", "fish"],
 }
 
 

@@ -232,7 +232,7 @@ WAYS: list[tuple[str, Callable[[Path], Result]]] = [
     ("load", answered("load", jobs={"submission_id": "job-1"}, job=JOB, job_logs={"logs": f"{HOSTILE}\n"})),
     ("load", answered("load", jobs={"submission_id": "job-1"}, job=JOB, job_logs={"logs": json.dumps(poisoned(NODE))})),
 ]
-ELSEWHERE = {"build-image", "demo"}
+ELSEWHERE = {"build-image", "completion", "demo"}
 """They print what `debian` and `pip` say (through `terminal.note`), and the loop's own views (below)."""
 
 
