@@ -11,6 +11,7 @@ import pytest
 from ray_watcher.cluster.docker import TOKEN_PATH_LABEL
 from ray_watcher.settings import OperatorSettings
 from ray_watcher.stack.compose import LISTEN_LABEL, PROGRAM_LABEL, ProgramContainer
+from ray_watcher.stack.stack import stack_of
 from ray_watcher_common.settings import load
 from scaler.providers.container import Container
 from support.watcher_fakes import World
@@ -116,6 +117,14 @@ def test_the_scalers_token_is_read_from_its_container(world: World) -> None:
 def test_a_log_is_that_of_the_container(world: World) -> None:
     assert world.run("logs-ray", "--service", "scaler", "--tail", "1").stdout == "scaler listens\n"
     assert world.run("logs-ray", "--service", "prometheus").exit_code == 4
+
+
+def test_a_file_of_an_earlier_process_does_not_hide_the_containers_log(world: World) -> None:
+    log = stack_of(load(OperatorSettings)).log("scaler")
+    log.parent.mkdir(parents=True)
+    log.write_text("of an earlier process\n", encoding="utf-8")
+
+    assert world.run("logs-ray", "--service", "scaler", "--tail", "1").stdout == "scaler listens\n"
 
 
 @pytest.mark.parametrize("verb", ["stop-watcher", "stop-ray"])

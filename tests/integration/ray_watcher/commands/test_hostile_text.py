@@ -212,6 +212,7 @@ WAYS: list[tuple[str, Callable[[Path], Result]]] = [
     ("status-ray", a_worker_that_ended("status-ray", "--json")),
     ("stop-ray", an_engine_that_refuses("stop-ray")),
     ("logs-ray", a_worker_that_ended("logs-ray", "--service", "worker-1")),
+    ("logs-ray", a_worker_that_ended("logs-ray")),
     ("logs-ray", of_containers("logs-ray", "--service", "scaler")),
     ("start-watcher", an_engine_that_refuses("start-watcher")),
     ("start-watcher", lambda _: World(programs=a_program_that_is_missing).run("start-watcher")),

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ray_watcher.tail import last_lines, tail_file
+from scaler.model.errors import ProviderError
 from support.watcher_fakes import World
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -35,6 +37,41 @@ def test_a_programs_lines_need_no_cluster(tmp_path: Path, program: str, environm
     log.parent.mkdir(parents=True)
     log.write_text("one\ntwo\n", encoding="utf-8")
     assert World().run("logs-ray", "--service", program, "--tail", "1").stdout == "two\n"
+
+
+def test_all_logs_are_merged_by_time_each_line_with_its_part(tmp_path: Path, environment: dict[str, str]) -> None:
+    directory = tmp_path / "watcher" / environment["WATCHER_CLUSTER"]
+    directory.mkdir(parents=True)
+    (directory / "scaler.log").write_text('{"timestamp": "2026-01-02T00:00:02Z", "event": "b"}\n', encoding="utf-8")
+    (directory / "prometheus.log").write_text(
+        "ts=2026-01-02T00:00:01Z a\nts=2026-01-02T00:00:03Z c\n", encoding="utf-8"
+    )
+    world = World().with_head(workers=1)
+    world.process.provider.output = ("2026-01-04 00:00:00 d",)
+
+    lines = world.run("logs-ray").stdout.splitlines()
+
+    parts = [line.split(" | ")[0].rstrip() for line in lines]
+    assert parts == ["head", "head", "prometheus", "scaler", "prometheus", "worker-1-000001"]
+
+
+def test_a_log_that_breaks_off_ends_with_the_reason_and_hides_no_other() -> None:
+    world = World().with_head(workers=1)
+    world.process.provider.logs = _broken  # type: ignore[method-assign]  # a provider that fails while it is read
+
+    result = world.run("logs-ray")
+
+    assert (result.exit_code, "head line 1" in result.stdout, "engine gone" in result.stdout) == (0, True, True)
+
+
+def _broken(_worker_id: str, *, tail: int | None, follow: bool) -> Iterator[str]:
+    del tail, follow
+    yield "first"
+    raise ProviderError("engine gone")
+
+
+def test_without_cluster_and_watcher_there_is_nothing_to_print() -> None:
+    assert World().run("logs-ray").exit_code == 4
 
 
 def test_a_program_that_never_ran_has_no_log() -> None:
