@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all test-fast check chaos fuzz golden preview docs images ray-image env bench bench-smoke release lock
+.PHONY: help setup demo test test-all test-fast test-versions check chaos fuzz golden preview docs images ray-image env bench bench-smoke release lock
 VENV := .venv/bin
 # Each end-to-end test waits most of its time and has a cluster of its own, so four processes share two cores.
 TESTS = $(VENV)/pytest --numprocesses 4 --dist loadgroup
@@ -27,6 +27,10 @@ test-all: ## the longest repetitions too: Serve with processes, a kill at every 
 test-fast: ## the quick tests, in under two minutes (ARGS="-k plan" for some)
 	@scripts/setup
 	$(VENV)/pytest tests/unit tests/integration -m "not e2e" --numprocesses auto --maxprocesses 4 --dist loadgroup $(ARGS)
+
+test-versions: ## quick tests with other Pythons, the loop with newer Prometheus, Alertmanager, Docker (ARGS="docker")
+	@scripts/setup test
+	@scripts/test-versions $(ARGS)
 
 check: ## lint, types, import directions
 	$(VENV)/ruff check .

@@ -15,6 +15,7 @@ from support.fake_provider import FakeEngine, FakeProvider
 from support.fakes import FakeClock, FakeDrainer, FakeReader, LaterExecutor
 
 if TYPE_CHECKING:
+    from ray_watcher_common.state import Node
     from scaler.model.decision import Plan
     from scaler.model.policy import Policy
     from scaler.model.workers import WorkerState
@@ -37,9 +38,10 @@ class World:
     new_id: NewId = lambda index: f"worker-{index}-{index:06x}"  # the same in each run
 
     def __post_init__(self) -> None:
-        shared = {"provider": self.provider, "journal": self.journal, "policy": self.policy}
         self.runner = ActionRunner(
-            **shared,  # type: ignore[arg-type]
+            provider=self.provider,
+            journal=self.journal,
+            policy=self.policy,
             drainer=self.drainer,
             metrics=self.metrics,
             clock=self.clock,
@@ -49,7 +51,9 @@ class World:
             new_id=self.new_id,
         )
         self.reconciler = Reconciler(
-            **shared,  # type: ignore[arg-type]
+            provider=self.provider,
+            journal=self.journal,
+            policy=self.policy,
             reader=self.reader,
             runner=self.runner,
             metrics=self.metrics,
@@ -57,15 +61,15 @@ class World:
             wakeup=self.wakeup,
         )
 
-    def see(self, *nodes: object, waiting: int = 0) -> None:
+    def see(self, *nodes: Node, waiting: int = 0) -> None:
         """Let the cluster show these nodes and so many waiting tasks."""
         demands = (demand(waiting),) if waiting else ()
-        self.reader.snapshot = snapshot(head(), *nodes, demands=demands, observed_at=self.clock.now())  # type: ignore[arg-type]
+        self.reader.snapshot = snapshot(head(), *nodes, demands=demands, observed_at=self.clock.now())
 
     def reconcile(self) -> Plan:
         return self.reconciler.reconcile("test")
 
-    def count(self, action: str, cause: str, outcome: str) -> float:
+    def count(self, action: str, cause: str, outcome: str) -> float | None:
         return self.metrics.registry.get_sample_value(
             "rayscaler_actions_total", {"action": action, "cause": cause, "outcome": outcome}
         )

@@ -40,7 +40,7 @@ def rows(url: str, cluster: str) -> dict[str, int]:
             over_time = [target | {"instant": False} for target in panel["targets"]]
             answers = prometheus.answers(panel | {"targets": over_time}, moment)
             found |= {f"{name}: {panel['title']} {ref_id}": _with_data(series) for ref_id, series in answers.items()}
-    events = {event["name"]: prometheus.answer(event, moment.every("10s")) for event in annotations()}
+    events = {event["name"]: prometheus.answer(event, moment.every("10s")) for event in scaling_events()}
     return found | {f"annotations: {name}": _with_data(series) for name, series in events.items()}
 
 
@@ -49,7 +49,7 @@ def _with_data(series: list[Series]) -> int:
     return sum(any(not math.isnan(value) for _, value in one.points) for one in series)
 
 
-def annotations() -> list[dict[str, Any]]:
+def scaling_events() -> list[dict[str, Any]]:
     """Scaling events, which both dashboards draw alike."""
     events: list[dict[str, Any]] = dashboard("scaler")["annotations"]["list"]
     return events

@@ -92,9 +92,8 @@ def cli_page() -> str:
 
 
 def _help(command: click.Command, name: str) -> str:
-    settings = {"terminal_width": HELP_WIDTH, "max_content_width": HELP_WIDTH}
-    root = cli.make_context("ray-watcher", [], resilient_parsing=True, **settings)
-    context = root if command is cli else click.Context(command, parent=root, info_name=name, **settings)
+    root = click.Context(cli, info_name="ray-watcher", terminal_width=HELP_WIDTH, max_content_width=HELP_WIDTH)
+    context = root if command is cli else click.Context(command, parent=root, info_name=name)
     return "\n".join(line.rstrip() for line in command.get_help(context).splitlines())
 
 

@@ -128,10 +128,10 @@ class World:
         del settings
         return self.containers if provider == "docker" else self.process
 
-    def _state(self, head: HeadStatus) -> ClusterState:
+    def _state(self, status: HeadStatus) -> ClusterState:
         self.meanwhile()
         if self.deaf:
-            raise NotRunningError(f"Ray does not answer at {head.gcs_address}")
+            raise NotRunningError(f"Ray does not answer at {status.gcs_address}")
         instances = [*self.process.provider.list(), *self.containers.provider.list()]
         head = Node("00", NodeStatus.IDLE, is_head=True, total={"CPU": 1.0, HEAD_RESOURCE: 1.0}, available={"CPU": 1.0})
         nodes = tuple(self._node(one) for one in instances if one.status is InstanceStatus.RUNNING)
