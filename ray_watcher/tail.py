@@ -8,7 +8,7 @@ from collections import deque
 from typing import TYPE_CHECKING, BinaryIO
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
     from pathlib import Path
 
 POLL_SECONDS = 0.2
@@ -32,7 +32,7 @@ def last_lines(path: Path, count: int, begin: int = 0) -> list[str]:
         return []
 
 
-def tail_file(path: Path, count: int, *, follow: bool) -> Iterator[str]:
+def tail_file(path: Path, count: int, *, follow: bool) -> Generator[str, None, None]:
     """The last `count` lines, then with `follow` each new one; a rotated file is read from its start."""
     log = path.open("rb")
     try:

@@ -66,7 +66,7 @@ def ours() -> list[Any]:
     return todo
 
 
-def kind(field: Any) -> str | int:
+def kind(field: Any) -> Any:
     """The name of a message or enum, else the number of the scalar type."""
     nested = field.message_type or field.enum_type
     return nested.name if nested else field.type

@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from ray_watcher_common.detached import MARKER
 from scaler.model.cluster import InstanceStatus, LaunchRequest
@@ -23,6 +23,8 @@ from support.images import tiny_image
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+
+    from docker import APIClient
 
     from scaler.model.ports import WorkerProvider
 
@@ -146,7 +148,7 @@ class DockerPlace(Place):
     def provider(self, step: Callable[[], None] = lambda: None) -> DockerProvider:
         """On a connection of its own: a forked process must not share one."""
         engine = Engine()
-        engine._api = _Stepped(engine._api, step)  # noqa: SLF001  # the one place where all calls pass
+        engine._api = cast("APIClient", _Stepped(engine._api, step))  # noqa: SLF001  # the one place where all calls pass
         return DockerProvider(
             engine,
             cluster=self.cluster,

@@ -41,6 +41,7 @@ class Round:
         """Carry it out, let everything come to rest, and tell what was left behind."""
         began, logs = time.time(), self.environment.log_sizes()
         first_action = self._last_action_id()
+        tasks: list[tuple[float, Callable[[Any], None], Any]]
         tasks = [(fault.at, self._inflict, fault) for fault in self.plan.faults]
         tasks += [(load.at, self._load, load) for load in self.plan.loads]
         threads = []

@@ -61,18 +61,20 @@ class World:
             wakeup=self.wakeup,
         )
 
-    def see(self, *nodes: Node, waiting: int = 0) -> None:
-        """Let the cluster show these nodes and so many waiting tasks."""
+    def see(self, *nodes: Node, waiting: int = 0, since: float | None = None) -> None:
+        """Let the cluster show these nodes and so many waiting tasks, with the time since which they wait."""
         demands = (demand(waiting),) if waiting else ()
-        self.reader.snapshot = snapshot(head(), *nodes, demands=demands, observed_at=self.clock.now())
+        self.reader.snapshot = snapshot(
+            head(), *nodes, demands=demands, observed_at=self.clock.now(), pending_since=since
+        )
 
     def reconcile(self) -> Plan:
         return self.reconciler.reconcile("test")
 
-    def count(self, action: str, cause: str, outcome: str) -> float | None:
-        return self.metrics.registry.get_sample_value(
-            "rayscaler_actions_total", {"action": action, "cause": cause, "outcome": outcome}
-        )
+    def count(self, action: str, cause: str, outcome: str) -> float:
+        """How often it was done; 0 if there is no such series."""
+        labels = {"action": action, "cause": cause, "outcome": outcome}
+        return self.metrics.registry.get_sample_value("rayscaler_actions_total", labels) or 0.0
 
     def states(self) -> list[WorkerState]:
         return [worker.state for worker in self.reconciler.view.observation.workers]

@@ -17,7 +17,7 @@ from support.builders import NOW, demand, head, node, policy, snapshot, worker_n
 from support.fake_provider import FakeProvider
 from support.fakes import FakeClock, FakeDrainer, FakeReader, LaterExecutor
 
-NOTIFICATION = {
+NOTIFICATION: dict[str, Any] = {
     "version": "4",
     "groupKey": "{}:{}",
     "status": "firing",
@@ -77,7 +77,7 @@ class Site:
             token=token,
             cluster="test",
         )
-        self.client = create_app(api, webhook).test_client()
+        self.client: Any = create_app(api, webhook).test_client()
 
     def answers(self, code: int) -> float | None:
         return self.metrics.registry.get_sample_value("rayscaler_webhooks_total", {"code": str(code)})

@@ -10,15 +10,17 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from typing import TYPE_CHECKING
 from unittest import mock
 
+from ray_watcher.cluster.base import HeadOptions
 from ray_watcher.operations.inventory import Inventory
 from ray_watcher.output import cluster_status, explain, history, plan, terminal, watcher_status
 from ray_watcher_common.state import from_document
 from scaler.model.workers import WorkerState
 from support.builders import NOW, worker
 from support.explained_golden import STATE, saved_plan
+from support.fake_provider import FakeProvider
 from support.paths import TESTS
 from support.situations import SITUATIONS
-from support.watcher_fakes import FakeCluster, FakeProvider, HeadOptions
+from support.watcher_fakes import FakeCluster
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

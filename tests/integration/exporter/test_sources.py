@@ -47,12 +47,12 @@ def sources() -> Iterator[Any]:
     made: list[GcsSource | Dashboard] = []
 
     def gcs(port: int, deadline: float = DEADLINE_SECONDS) -> GcsSource:
-        made.append(GcsSource(f"127.0.0.1:{port}", deadline))
-        return made[-1]
+        made.append(source := GcsSource(f"127.0.0.1:{port}", deadline))
+        return source
 
     def dashboard(port: int) -> Dashboard:
-        made.append(Dashboard(f"http://127.0.0.1:{port}/api/"))
-        return made[-1]
+        made.append(source := Dashboard(f"http://127.0.0.1:{port}/api/"))
+        return source
 
     yield type("Make", (), {"gcs": staticmethod(gcs), "dashboard": staticmethod(dashboard)})
     for source in made:

@@ -319,7 +319,7 @@ def test_the_same_news_is_written_once(world: World) -> None:
     assert [[h["cause"] for h in d["held"]] for d in world.journal.decisions(9)] == [["no_alert"]]
 
 
-def test_an_unexpected_error_does_not_stop_the_loop(world: World) -> None:
+def test_an_unexpected_error_does_not_stop_the_loop(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     rounds, stop = [], threading.Event()
 
     def broken() -> ClusterState:
@@ -329,7 +329,7 @@ def test_an_unexpected_error_does_not_stop_the_loop(world: World) -> None:
         world.wakeup.wake("test")
         raise ZeroDivisionError
 
-    world.reader.read = broken  # type: ignore[method-assign]
+    monkeypatch.setattr(world.reader, "read", broken)
     world.reconciler.run(stop, check_interval=5)
 
     assert len(rounds) == 2
@@ -352,10 +352,14 @@ def test_the_loop_looks_again_the_sooner_the_more_goes_on(
     waits: float,
 ) -> None:
     stop, waited = threading.Event(), list[float]()
-    monkeypatch.setattr(world.wakeup, "wait", lambda seconds: (waited.append(seconds), stop.set()))
+
+    def wait(seconds: float) -> None:
+        waited.append(seconds)
+        stop.set()
+
+    monkeypatch.setattr(world.wakeup, "wait", wait)
     world.journal.absorb_alerts([alert()] if fires else [])
-    world.see(waiting=2)
-    world.reader.snapshot = replace(world.reader.snapshot, pending_since=NOW - waiting_for)
+    world.see(waiting=2, since=NOW - waiting_for)
 
     world.reconciler.run(stop, check_interval=5)
 
@@ -366,8 +370,7 @@ def test_an_unexpected_error_while_a_burst_shows_its_size_is_not_hurried(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world.journal.absorb_alerts([alert()])
-    world.see(waiting=2)
-    world.reader.snapshot = replace(world.reader.snapshot, pending_since=NOW)
+    world.see(waiting=2, since=NOW)
     stop, waited = threading.Event(), list[float]()
 
     def broken() -> ClusterState:
@@ -376,7 +379,7 @@ def test_an_unexpected_error_while_a_burst_shows_its_size_is_not_hurried(
 
     def wait(seconds: float) -> None:
         waited.append(seconds)
-        world.reader.read = broken  # type: ignore[method-assign]
+        monkeypatch.setattr(world.reader, "read", broken)
 
     monkeypatch.setattr(world.wakeup, "wait", wait)
     world.reconciler.run(stop, check_interval=5)

@@ -28,7 +28,8 @@ def world() -> Iterator[World]:
 
 def act(world: World) -> list[tuple[str, str]]:
     """One reconcile whose actions land: what was done to whom."""
-    world.see(*world.reader.snapshot.nodes[1:], waiting=world.reader.snapshot.pending)  # type: ignore[union-attr]
+    seen = world.reader.read()
+    world.see(*seen.nodes[1:], waiting=seen.pending)
     done = [action.kind.value for action in world.reconcile().actions]
     world.executor.land()
     return [(record.action, record.worker_id) for record in world.journal.actions(len(done))][::-1] if done else []

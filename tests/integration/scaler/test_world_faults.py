@@ -101,7 +101,7 @@ class FakeDaemon:
             address_family = socket.AF_UNIX
 
             def server_bind(self) -> None:
-                self.socket.bind(self.server_address)  # type: ignore[arg-type]
+                self.socket.bind(self.server_address)
                 self.server_name, self.server_port = "fake", 0
 
             def handle_error(self, *_args: object) -> None:

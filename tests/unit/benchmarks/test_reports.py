@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks import __main__ as whole
 from benchmarks import plots
-from benchmarks.pages import SUMMARY, number, readme_with, summary_table
+from benchmarks.pages import CHARTS, SUMMARY, number, readme_with, summary_table
 from benchmarks.report import Chart, Headline, Record, Report, Table, record_from_json, to_json
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def test_every_benchmark_that_ran_is_still_one_of_them() -> None:
 def test_every_plot_of_the_record_is_there() -> None:
     for report in whole.recorded().reports:
         for chart in report.charts:
-            assert (whole.PAGE.parent / whole.CHARTS / f"{chart.name}.svg").is_file(), chart.name
+            assert (whole.PAGE.parent / CHARTS / f"{chart.name}.svg").is_file(), chart.name
 
 
 def test_a_plot_is_the_same_file_each_time_and_shows_its_curves(tmp_path: Path) -> None:

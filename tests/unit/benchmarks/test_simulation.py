@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -44,8 +44,8 @@ def trace(*works: Work, lasts: float = 100.0) -> Trace:
     return Trace(works, lasts)
 
 
-def policy(max_workers: int = 100, **changes: float) -> Policy:
-    return Policy((WorkerType("default", num_cpus=4, max_workers=max_workers),), max_workers, **changes)  # type: ignore[arg-type]
+def policy(max_workers: int = 100, **changes: Any) -> Policy:
+    return Policy((WorkerType("default", num_cpus=4, max_workers=max_workers),), max_workers, **changes)
 
 
 def run(day: Trace, scaler: Scaler, *, begin_with: int = 0, limits: Policy | None = None) -> Result:

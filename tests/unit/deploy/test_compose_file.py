@@ -20,6 +20,8 @@ from support.paths import ROOT
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from pydantic import BaseModel
+
 TEXT = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(TEXT)["services"]
 EXAMPLE = (ROOT / ".env.example").read_text(encoding="utf-8")
@@ -123,7 +125,8 @@ def test_an_image_has_the_versions_that_the_tests_ran_with(program: str) -> None
 
 @pytest.mark.parametrize("unit", ["exporter", "scaler"])
 def test_a_systemd_unit_sets_variables_that_its_program_has(unit: str) -> None:
-    model = {"exporter": ExporterSettings, "scaler": ScalerSettings}[unit]
+    models: dict[str, type[BaseModel]] = {"exporter": ExporterSettings, "scaler": ScalerSettings}
+    model = models[unit]
     known = {str(field.validation_alias) for field in model.model_fields.values()}
     text = (ROOT / "deploy" / "systemd" / f"ray-watcher-{unit}.service").read_text(encoding="utf-8")
     lines = re.findall(r"^Environment=(.*)$", text, flags=re.MULTILINE)

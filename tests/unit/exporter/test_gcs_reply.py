@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from exporter import gcs_pb2 as pb
@@ -95,7 +97,7 @@ def test_fallbacks_of_a_selector_are_kept_in_their_order(regrouped: ClusterState
 
 
 def test_an_operator_that_is_not_known_is_met_by_no_node() -> None:
-    selector = pb.LabelSelector(label_constraints=[pb.LabelSelectorConstraint(label_key="zone", operator=0)])
+    selector = pb.LabelSelector(label_constraints=[pb.LabelSelectorConstraint(label_key="zone")])
     request = pb.ResourceRequest(resources_bundle={"CPU": 1}, label_selectors=[selector])
     by_count = [pb.ResourceRequestByCount(request=request, count=1)]
     state = pb.ClusterResourceState(node_states=[pb.NodeState(node_id=b"1")], pending_resource_requests=by_count)
@@ -189,8 +191,8 @@ def test_an_idle_cluster_waits_for_nothing(idle: ClusterState) -> None:
     ],
     ids=["running", "idle", "draining", "dead", "unspecified-is-not-idle", "one-of-a-later-ray-is-not-idle"],
 )
-def test_every_node_status_is_read(status: int, expected: NodeStatus) -> None:
-    state = pb.ClusterResourceState(node_states=[pb.NodeState(status=status)])  # type: ignore[arg-type]
+def test_every_node_status_is_read(status: Any, expected: NodeStatus) -> None:
+    state = pb.ClusterResourceState(node_states=[pb.NodeState(status=status)])
     message = pb.GetClusterResourceStateReply(cluster_resource_state=state)
 
     assert parse(message.SerializeToString(), 0).nodes[0].status is expected

@@ -62,7 +62,8 @@ def test_help_says_unit_default_and_variable(verb: str, option: str, default: st
 
 
 def test_exit_codes_are_told_and_all_different() -> None:
-    codes = [kind.exit_code for kind in (WatcherError, *WatcherError.__subclasses__())]
+    kinds: list[type[WatcherError]] = [WatcherError, *WatcherError.__subclasses__()]
+    codes = [kind.exit_code for kind in kinds]
     told = World().run("--help").stdout
     assert len(set(codes)) == len(codes)
     assert all(f"{code} " in told for code in codes)

@@ -90,7 +90,7 @@ def assert_shown(*texts: str) -> None:
 def a_worker_that_ended(verb: str, *arguments: str) -> Callable[[Path], Result]:
     """What the engine says of a worker, and what it wrote last."""
 
-    def run(_: Path) -> Result:
+    def run(_directory: Path) -> Result:
         world = World(pending=2).with_head(workers=2)
         world.process.provider.output = (HOSTILE,)
         world.process.provider.exit("worker-1-000001", 1, HOSTILE)
@@ -100,7 +100,7 @@ def a_worker_that_ended(verb: str, *arguments: str) -> Callable[[Path], Result]:
 
 
 def a_worker_that_does_not_start(verb: str, *arguments: str) -> Callable[[Path], Result]:
-    def run(_: Path) -> Result:
+    def run(_directory: Path) -> Result:
         world = World() if verb == "start-ray" else World().with_head()
         world.process.provider.output, world.process.provider.exit_code = (HOSTILE,), 1
         return world.run(verb, *arguments)
@@ -109,7 +109,7 @@ def a_worker_that_does_not_start(verb: str, *arguments: str) -> Callable[[Path],
 
 
 def an_engine_that_refuses(verb: str) -> Callable[[Path], Result]:
-    def run(_: Path) -> Result:
+    def run(_directory: Path) -> Result:
         world = World(docker=True)
         world.containers.provider.unavailable = ProviderUnavailableError(HOSTILE)
         return world.run(verb, *([] if "watcher" in verb else ["--provider", "docker"]))
@@ -153,7 +153,7 @@ def programs(*lines: str, port: str) -> list[ProgramContainer]:
 
 
 def of_containers(verb: str, *arguments: str) -> Callable[[Path], Result]:
-    def run(_: Path) -> Result:
+    def run(_directory: Path) -> Result:
         alert = {"labels": {"alertname": "A", "ray_scale": "up"}, "state": "firing", "activeAt": "now"}
         alerts = {"data": {"alerts": [poisoned({**alert, "annotations": {"summary": ""}})]}}
         with answering(status=poisoned(_status()), alerts=alerts) as (address, _):
@@ -175,7 +175,7 @@ def _status() -> dict[str, Any]:
 def answered(verb: str, *arguments: str, code: int = 200, **replies: Any) -> Callable[[Path], Result]:
     """What scaler and exporter reply."""
 
-    def run(_: Path) -> Result:
+    def run(_directory: Path) -> Result:
         with answering(code, **replies) as (address, _):
             found = {"WATCHER_LISTEN": address, "WATCHER_EXPORTER_URL": f"http://{address}"}
             dashboard = {"RAY_DASHBOARD_METRIC_API": f"http://{address}/api"}

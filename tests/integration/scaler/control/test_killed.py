@@ -256,7 +256,8 @@ def test_a_worker_that_no_launch_made_is_adopted_once_and_counts(world: World) -
     for _ in range(2):
         world.reconcile()
 
-    assert (world.journal.adopted(), world.states()) == ({worker_name(1)}, [WorkerState.RUNNING])
+    assert world.journal.adopted() == {worker_name(1)}
+    assert world.states() == [WorkerState.RUNNING]
     assert [(o.case.value, o.name) for o in world.reconciler.view.anomalies] == [("adopted", worker_name(1))]
 
 

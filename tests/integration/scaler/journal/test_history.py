@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -41,8 +41,8 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
     opened.close()
 
 
-def told(journal: Journal, **asked: object) -> list[tuple[str, str]]:
-    found = journal.history(Question(**{"since": 0.0, **asked}), NOW)  # type: ignore[arg-type]
+def told(journal: Journal, **asked: Any) -> list[tuple[str, str]]:
+    found = journal.history(Question(**{"since": 0.0, **asked}), NOW)
     return [(entry["action"], entry["worker_id"] or entry["cause"]) for entry in found["entries"]]
 
 

@@ -104,8 +104,8 @@ def test_too_large_a_body_is_refused_whether_it_says_its_size_or_not(scaler: Sca
 
 def test_the_pages_answer_while_notifications_pour_in(scaler: Scaler, stored: Callable[[], int]) -> None:
     def pour(number: int) -> int:
-        (told,) = NOTIFICATION["alerts"]  # type: ignore[misc]
-        own = {**NOTIFICATION, "alerts": [{**told, "fingerprint": f"f{number}"}]}  # type: ignore[dict-item]
+        (told,) = NOTIFICATION["alerts"]
+        own = {**NOTIFICATION, "alerts": [{**told, "fingerprint": f"f{number}"}]}
         return requests.post(f"{scaler.url}/alerts", json=own, timeout=10).status_code
 
     with ThreadPoolExecutor(16) as clients:

@@ -143,8 +143,8 @@ def test_the_status_lists_the_first_alerts_of_each_direction_and_says_how_many_t
 
 
 def test_alerts_of_another_cluster_are_left_alone_and_counted(site: Site) -> None:
-    (told,) = NOTIFICATION["alerts"]  # type: ignore[misc]
-    green = {**told, "labels": {**told["labels"], "cluster": "green"}}  # type: ignore[dict-item]
+    (told,) = NOTIFICATION["alerts"]
+    green = {**told, "labels": {**told["labels"], "cluster": "green"}}
     reply = site.client.post("/alerts", json={**NOTIFICATION, "alerts": [green]})
 
     assert (reply.json["ignored"], site.journal.alerts()) == (1, [])

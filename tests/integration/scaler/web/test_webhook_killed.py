@@ -7,8 +7,9 @@ import json
 import random
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
+from functools import partial
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -27,7 +28,7 @@ pytestmark = pytest.mark.e2e
 ROUNDS, CLIENTS = 4, 24
 MOST_ACCEPTED = 400  # notifications, before it is killed
 HEADERS = {"Content-Type": "application/json"}
-ALERT: Any = NOTIFICATION["alerts"][0]  # type: ignore[index]
+(ALERT,) = NOTIFICATION["alerts"]
 
 
 def post_until_it_is_gone(address: str, client: str, accepted: set[str]) -> None:
@@ -44,6 +45,14 @@ def post_until_it_is_gone(address: str, client: str, accepted: set[str]) -> None
             answer.read()
 
 
+def is_healthy(scaler: Scaler) -> bool:
+    return scaler.get("/-/healthy")[0] == 200
+
+
+def has(accepted: set[str], enough: int) -> bool:
+    return len(accepted) >= enough
+
+
 def test_every_alert_that_was_accepted_is_in_the_journal_after_a_kill(
     start: Callable[..., Scaler],  # the fixture
     tmp_path: Path,
@@ -51,12 +60,12 @@ def test_every_alert_that_was_accepted_is_in_the_journal_after_a_kill(
     accepted: set[str] = set()
     for life in range(ROUNDS):
         scaler, enough = start(), len(accepted) + random.randint(1, MOST_ACCEPTED)  # noqa: S311  # a moment, no secret
-        eventually(lambda scaler=scaler: scaler.get("/-/healthy")[0] == 200)
+        eventually(partial(is_healthy, scaler))
         with ThreadPoolExecutor(CLIENTS) as clients:
             for client in range(CLIENTS):
                 address = scaler.url.removeprefix("http://")
                 clients.submit(post_until_it_is_gone, address, f"{life}-{client}", accepted)
-            eventually(lambda enough=enough: len(accepted) >= enough)
+            eventually(partial(has, accepted, enough))
             scaler.process.kill()
 
         with closing(Journal(tmp_path / "journal" / f"{CLUSTER}.db")) as journal:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from ray_watcher.checks import rules
 from ray_watcher_common import yaml_lines
 from support.check_config_golden import broken
 from support.rules_data import SHIPPED
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 GROUP = """\
 groups:
@@ -201,6 +206,6 @@ def test_a_series_that_is_not_aggregated_may_have_any_label() -> None:
 
 
 @pytest.mark.parametrize("path", sorted((SHIPPED / "rules").glob("*.yml")), ids=lambda path: path.stem)
-def test_the_shipped_rules_have_no_mistake(path: object) -> None:
-    shipped = yaml_lines.read(path, as_text=True)  # type: ignore[arg-type]  # pytest's columns have no type
+def test_the_shipped_rules_have_no_mistake(path: Path) -> None:
+    shipped = yaml_lines.read(path, as_text=True)
     assert list(rules.rule_findings(shipped, {"default"})) == []

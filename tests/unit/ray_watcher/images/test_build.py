@@ -59,7 +59,7 @@ def test_without_ray_here_its_version_is_that_of_the_default_image(monkeypatch: 
     def missing(name: str) -> str:
         raise metadata.PackageNotFoundError(name)
 
-    monkeypatch.setattr(build.metadata, "version", missing)
+    monkeypatch.setattr(metadata, "version", missing)
 
     assert f":{build.ray_version()}-" in ScalerSettings.model_fields["image"].default
 

@@ -13,7 +13,6 @@ from scaler.model.errors import ProviderUnavailableError
 from support.fake_images import FakeImages
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from scaler.providers.engine import Engine
@@ -29,9 +28,8 @@ def root(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def _in_a_checkout(root: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _in_a_checkout(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(provide, "checkout", lambda: root)
-    return
 
 
 def _write_tools(root: Path, code: str) -> None:

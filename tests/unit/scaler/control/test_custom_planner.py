@@ -7,7 +7,7 @@ import sys
 from dataclasses import replace
 from datetime import datetime, timezone
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -51,8 +51,8 @@ def test_a_custom_plan_is_followed() -> None:
     ("returned", "names"),
     [
         pytest.param(None, "NoneType", id="nothing"),
-        pytest.param(Plan([launch()]), "Action", id="a list"),
-        pytest.param(Plan(("launch",)), "Action", id="words"),
+        pytest.param(Plan(cast("tuple[Action, ...]", [launch()])), "Action", id="a list"),
+        pytest.param(Plan(cast("tuple[Action, ...]", ("launch",))), "Action", id="words"),
         pytest.param(Plan((launch("gpu"),)), "'gpu'", id="unknown type"),
         pytest.param(
             Plan((Action(ActionKind.PREPARE, Cause.BELOW_WARM_WORKERS, "mine", "gpu"),)),
@@ -72,8 +72,8 @@ def test_a_custom_plan_is_followed() -> None:
         ),
     ],
 )
-def test_an_invalid_plan_is_reported_and_the_built_in_one_used(returned: object, names: str) -> None:
-    proposed = guarded(lambda _o, _p, _n: returned, "mine")(GIVEN, policy(), NOW)  # type: ignore[arg-type,return-value]
+def test_an_invalid_plan_is_reported_and_the_built_in_one_used(returned: Any, names: str) -> None:
+    proposed = guarded(lambda _o, _p, _n: returned, "mine")(GIVEN, policy(), NOW)
 
     assert proposed.actions == BUILT_IN.actions
     assert proposed.held[0].cause is Cause.CUSTOM_PLANNER_FAILED
@@ -99,8 +99,8 @@ def test_a_warm_worker_has_its_place_already(warm: str, *, followed: bool) -> No
         ),
     ],
 )
-def test_a_custom_planner_does_not_get_around_a_pause(action: Action, paused: dict[str, Pause]) -> None:
-    given = replace(GIVEN, **paused)  # type: ignore[arg-type]
+def test_a_custom_planner_does_not_get_around_a_pause(action: Action, paused: dict[str, Any]) -> None:
+    given = replace(GIVEN, **paused)
     proposed = guarded(lambda _o, _p, _n: Plan((action,)), "mine")(given, policy(), NOW)
 
     assert action not in proposed.actions

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
@@ -12,18 +13,21 @@ from scaler.explain.demand import SHAPES_EXPLAINED
 from scaler.explain.explanation import Explanation, explain
 from scaler.explain.summary import Situation
 from scaler.model.cluster import Direction
-from scaler.model.decision import Cause, Held, Observation, Plan
+from scaler.model.decision import Cause, Held, Infeasible, Observation, Plan
 from scaler.model.workers import ActionKind, WorkerState
 from scaler.planning.plan import plan
 from support.builders import NOW, demand, gang, observation, permits, policy, worker, worker_type
 from support.observations import POLICY, observations
 from support.situations import PENDING, SITUATIONS
 
+if TYPE_CHECKING:
+    from scaler.model.policy import Policy
 
-def explained(observed: Observation, limits: object = None) -> Explanation:
+
+def explained(observed: Observation, limits: Policy | None = None) -> Explanation:
     """The explanation of what the plan makes of this."""
     rules = limits or policy()
-    return explain(observed, plan(observed, rules, NOW), rules, NOW)  # type: ignore[arg-type]
+    return explain(observed, plan(observed, rules, NOW), rules, NOW)
 
 
 EXPECTED = {
@@ -112,7 +116,8 @@ def test_the_first_line_each_shape_and_each_worker_are_explained(name: str) -> N
 @pytest.mark.parametrize("name", EXPECTED)
 def test_what_is_held_is_told_in_the_plans_own_words(name: str) -> None:
     situation = SITUATIONS[name]
-    said = {(entry.cause, entry.reason) for entry in (*situation.plan.held, *situation.plan.infeasible)}
+    entries: list[Held | Infeasible] = [*situation.plan.held, *situation.plan.infeasible]
+    said = {(entry.cause, entry.reason) for entry in entries}
 
     for shape in explained(situation.observation, situation.policy).waiting:
         if isinstance(shape.cause, Cause) and shape.cause is not Cause.PENDING_DEMAND:
@@ -129,8 +134,8 @@ def test_what_is_held_is_told_in_the_plans_own_words(name: str) -> None:
         pytest.param({"idle": 99.0}, Cause.NO_ALERT, "no alert permits scaling down", id="nothing-permits"),
     ],
 )
-def test_a_workers_reason_is_the_first_that_applies(changes: dict[str, object], cause: object, why: str) -> None:
-    (found,) = explained(observation(worker(1, **changes))).workers  # type: ignore[arg-type]
+def test_a_workers_reason_is_the_first_that_applies(changes: dict[str, Any], cause: object, why: str) -> None:
+    (found,) = explained(observation(worker(1, **changes))).workers
 
     assert (found.cause, why in found.why) == (cause, True)
 
@@ -144,9 +149,9 @@ def test_a_workers_reason_is_the_first_that_applies(changes: dict[str, object], 
         pytest.param({"worker_type": "gone"}, 0, "leaving: being removed (0 of type gone", id="too-many"),
     ],
 )
-def test_a_warm_worker_says_what_it_is_for(changes: dict[str, object], waiting: int, why: str) -> None:
+def test_a_warm_worker_says_what_it_is_for(changes: dict[str, Any], waiting: int, why: str) -> None:
     demands = (demand(waiting),) if waiting else ()
-    seen = observation(worker(1, WorkerState.WARM, **changes), demands=demands, up=PENDING)  # type: ignore[arg-type]
+    seen = observation(worker(1, WorkerState.WARM, **changes), demands=demands, up=PENDING)
     found = explained(seen, policy(worker_type(warm_workers=1)))
 
     assert f"{found.workers[0].cause.value}: {found.workers[0].why}".startswith(why)
@@ -203,7 +208,8 @@ def test_all_is_explained_whatever_the_cluster_looks_like(given_: Observation) -
 
     assert [why.worker_id for why in found.workers] == [w.worker_id for w in given_.workers]
     assert sum(shape.count for shape in found.waiting) == known
-    assert all(text for text in (*found.summary, *(entry.why for entry in (*found.waiting, *found.workers))))
+    whys = [*(shape.why for shape in found.waiting), *(one.why for one in found.workers)]
+    assert all(text for text in (*found.summary, *whys))
 
 
 @given(observations())

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from scaler.model.circuit_breaker import HEALTHY, BreakerState, LaunchHealth, LaunchOutcome, health_by_type
 from support.builders import NOW
+
+if TYPE_CHECKING:
+    from random import Random
 
 
 def outcome(decision: int, seconds: float, *, joined: bool = False, kind: str = "default") -> LaunchOutcome:
@@ -65,10 +70,10 @@ def test_types_fail_each_for_itself() -> None:
 
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 50), st.booleans()), max_size=12), st.randoms())
 def test_the_order_in_which_outcomes_are_listed_does_not_matter(
-    told: list[tuple[int, int, bool]], random: object
+    told: list[tuple[int, int, bool]], random: Random
 ) -> None:
     outcomes = [outcome(d, number, joined=joined) for number, (d, _, joined) in enumerate(told)]
     shuffled = list(outcomes)
-    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    random.shuffle(shuffled)
 
     assert health_by_type(shuffled) == health_by_type(outcomes)

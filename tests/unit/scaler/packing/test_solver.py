@@ -64,9 +64,11 @@ def packed(some: list[Demand], groups: list[Gang], there: list[Slot]) -> tuple[C
 def test_the_order_of_demand_and_workers_does_not_matter(
     some: list[Demand], groups: list[Gang], there: list[Slot], random: Random
 ) -> None:
-    shuffled = [random.sample(things, len(things)) for things in (some, groups, there)]
+    shuffled = packed(
+        random.sample(some, len(some)), random.sample(groups, len(groups)), random.sample(there, len(there))
+    )
 
-    assert packed(*shuffled) == packed(some, groups, there)
+    assert shuffled == packed(some, groups, there)
 
 
 @given(demands, gangs, st.lists(nodes(), max_size=6))

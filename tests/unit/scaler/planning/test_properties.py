@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ray_watcher_common.state import Demand, NodeStatus
 from scaler.model.circuit_breaker import HEALTHY
-from scaler.model.decision import Cause, Observation, Plan
+from scaler.model.decision import Action, Cause, Held, Infeasible, Observation, Plan
 from scaler.model.workers import JOINING, LEAVING, ActionKind, WorkerState
 from scaler.packing.solver import unplaced
 from scaler.planning.context import Context
 from scaler.planning.plan import plan
 from support.builders import NOW, head, observation, permits, worker, worker_type
 from support.observations import POLICY, demands, observations
+
+if TYPE_CHECKING:
+    from random import Random
 
 LAUNCH, PREPARE = ActionKind.LAUNCH, ActionKind.PREPARE
 WARM_TYPES = (worker_type(name="default", warm_workers=2), worker_type(name="gpu", max_workers=6))
@@ -79,13 +83,13 @@ def test_no_worker_is_acted_on_twice(given_: Observation) -> None:
 
 
 @given(observations(), st.randoms(use_true_random=False))
-def test_the_order_of_what_is_observed_does_not_matter(given_: Observation, random: object) -> None:
+def test_the_order_of_what_is_observed_does_not_matter(given_: Observation, random: Random) -> None:
     shuffled_workers, snapshot = list(given_.workers), given_.snapshot
-    random.shuffle(shuffled_workers)  # type: ignore[attr-defined]
+    random.shuffle(shuffled_workers)
     if snapshot:
         nodes, waiting, asked = list(snapshot.nodes), list(snapshot.demands), list(snapshot.constraints)
         for some in (nodes, waiting, asked):
-            random.shuffle(some)  # type: ignore[attr-defined]
+            random.shuffle(some)
         snapshot = replace(snapshot, nodes=tuple(nodes), demands=tuple(waiting), constraints=tuple(asked))
     shuffled = replace(given_, workers=tuple(shuffled_workers), snapshot=snapshot)
 
@@ -126,12 +130,13 @@ def test_limits_on_flights_and_departures_hold(given_: Observation, most: int, s
 def test_what_request_resources_asks_for_is_never_given_up(given_: Observation) -> None:
     proposed = plan(given_, POLICY, NOW)
     gone = {action.node_id for action in proposed.actions if action.kind is ActionKind.DRAIN}
-    if not gone or given_.snapshot is None:
+    seen = given_.snapshot
+    if not gone or seen is None:
         return
 
     def missing(without: frozenset[str]) -> int:
         context = Context(given_, POLICY, NOW)
-        return unplaced(given_.snapshot.constraints, (), context.capacity(given_.snapshot, without, as_if_empty=True))  # type: ignore[union-attr]
+        return unplaced(seen.constraints, (), context.capacity(seen, without, as_if_empty=True))
 
     assert missing(frozenset(gone)) == missing(frozenset())
 
@@ -178,4 +183,5 @@ def test_preparing_again_after_preparing_does_nothing(running: int) -> None:
 def test_every_result_has_a_sentence(given_: Observation) -> None:
     proposed = plan(given_, POLICY, NOW)
 
-    assert all(result.reason for result in (*proposed.actions, *proposed.held, *proposed.infeasible))
+    results: list[Action | Held | Infeasible] = [*proposed.actions, *proposed.held, *proposed.infeasible]
+    assert all(result.reason for result in results)

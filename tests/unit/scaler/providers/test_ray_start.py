@@ -21,8 +21,9 @@ from scaler.providers.docker import (
     shm_bytes,
 )
 from scaler.providers.engine import Engine
-from scaler.providers.local_node import PORT_FLAGS, LocalNode
+from scaler.providers.local_node import LocalNode
 from scaler.providers.process import ray_command
+from scaler.providers.ray_start import PORT_FLAGS
 from support.check_config_golden import default_settings
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ class RecordingEngine(Engine):
         super().__init__()
         self.ran: list[ContainerSpec] = []
 
-    capacity = (4, 8_000_000_000)  # type: ignore[assignment]  # the host's, without asking an engine
+    capacity = (4, 8_000_000_000)  # the host's, without asking an engine
 
     def containers(self, labels: Iterable[str]) -> list[Container]:
         del labels
