@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 UNIT_SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 WORKER = re.compile(r"(?:worker-)?(\d+)(-[0-9a-f]{6})?")
-SCALE_COLUMNS = 8  # the scale, left of the bars
+SCALE_COLUMNS = 14  # the scale, left of the chart
 WIDEST_CHART = 100
 
 

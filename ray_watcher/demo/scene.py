@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ray_watcher.output.decisions import parts
+from ray_watcher.output.history import parts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

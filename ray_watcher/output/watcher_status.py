@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ray_watcher.fetch import UnreachableError, get_json
 from ray_watcher.output import terminal
-from ray_watcher.output.decisions import parts
+from ray_watcher.output.history import parts
 from ray_watcher.stack.stack import program_states
 from ray_watcher.tail import last_lines
 from scaler.telemetry.stages import DEMAND_TO_WORKER, STAGES

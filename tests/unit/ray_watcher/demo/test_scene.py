@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ray_watcher.demo.scene import Scene, changes, pending, scene
-from ray_watcher.output.decisions import parts
+from ray_watcher.output.history import parts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
