@@ -61,7 +61,7 @@ class Run:
 def contestants(workers: int, cpus: int) -> list[Contestant]:
     """All that are compared, the shipped one first."""
     kind = WorkerType("default", num_cpus=cpus, max_workers=workers)
-    policy = Policy((kind,), workers)
+    policy = Policy(worker_types=(kind,), max_workers=workers)
     swift = replace(policy, scale_up_cooldown=SWIFT_COOLDOWN)
     patient = replace(policy, worker_types=(replace(kind, idle_timeout=RAY_IDLE_SECONDS),))
     timing = shipped(PROMETHEUS)

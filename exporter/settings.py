@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from ray_watcher_common.settings import ClusterAddresses, HostPort
+from ray_watcher_common.settings import HostPort, ProgramSettings
 
 
-class ExporterSettings(ClusterAddresses):
+class ExporterSettings(ProgramSettings):
     """All of it, typed; see each field's description for its unit."""
 
     listen: HostPort = Field(
@@ -15,30 +15,12 @@ class ExporterSettings(ClusterAddresses):
         validation_alias="WATCHER_EXPORTER_LISTEN",
         description="address of /metrics and /state",
     )
-    pending_threshold: int = Field(
-        0,
-        validation_alias="WATCHER_PENDING_THRESHOLD",
-        ge=0,
-        description="pending tasks above which the alert RayPendingTasks fires",
-    )
     cpu_threshold: float = Field(
         0.8,
         validation_alias="WATCHER_CPU_THRESHOLD",
         ge=0,
         le=1,
         description="CPU utilisation, 0 to 1, above which the alert RayHighCpuUtilization fires",
-    )
-    idle_timeout: float = Field(
-        60,
-        validation_alias="WATCHER_IDLE_TIMEOUT",
-        ge=0,
-        description="idle seconds before a worker may go; the alert RayWorkersIdle fires above it",
-    )
-    stale_after: float = Field(
-        15,
-        validation_alias="WATCHER_STALE_AFTER",
-        gt=0,
-        description="seconds after which an answer counts as none",
     )
     gcs_deadline: float = Field(
         1, validation_alias="WATCHER_GCS_DEADLINE", gt=0, description="seconds the GCS has for an answer"

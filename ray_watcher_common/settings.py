@@ -173,3 +173,26 @@ def _explain(model: type[EnvSettings], detail: ErrorDetails) -> str:
     variable = field.validation_alias if field else name
     meaning = f" ({field.description})" if field and field.description else ""
     return f"{variable}: got {detail['input']!r}, wanted {wanted(detail)}{meaning}"
+
+
+class ProgramSettings(ClusterAddresses):
+    """What exporter and scaler both read: the exporter makes it thresholds of alerts, the scaler its limits."""
+
+    pending_threshold: int = Field(
+        0,
+        validation_alias="WATCHER_PENDING_THRESHOLD",
+        ge=0,
+        description="pending requests above which the alert RayPendingTasks fires",
+    )
+    idle_timeout: float = Field(
+        60,
+        validation_alias="WATCHER_IDLE_TIMEOUT",
+        ge=0,
+        description="idle seconds after which a worker may be drained; the alert RayWorkersIdle fires above it",
+    )
+    stale_after: float = Field(
+        15,
+        validation_alias="WATCHER_STALE_AFTER",
+        gt=0,
+        description="age in seconds above which the state of the cluster is stale, and not used",
+    )

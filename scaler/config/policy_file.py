@@ -13,9 +13,10 @@ from ray_watcher_common.findings import Severity, in_order
 from ray_watcher_common.settings import SettingsError
 from ray_watcher_common.state import bundle
 from ray_watcher_common.yaml_models import key_text, validated
+from scaler.config.limits import SETTINGS
 from scaler.config.policy_schema import (
     INHERITED_BY_TYPES,
-    INHERITED_LIMITS,
+    Entry,
     LimitsEntry,
     PolicyEntry,
     WorkerTypeEntry,
@@ -75,7 +76,7 @@ def check(document: Document, settings: ScalerSettings) -> tuple[Policy | None, 
     return (None if any(one.severity is Severity.ERROR for one in found) else policy), found
 
 
-def _limits(document: Document, content: object, findings: list[Finding]) -> LimitsEntry | None:
+def _limits(document: Document, content: object, findings: list[Finding]) -> Entry | None:
     if isinstance(content, dict):
         return validated(LimitsEntry, document, ("limits",), findings)
     return LimitsEntry() if content is None else None
@@ -91,9 +92,9 @@ def type_names(document: Document) -> frozenset[str]:
 # --- from entries to the policy ------------------------------------------------------------------------
 
 
-def _policy(settings: ScalerSettings, limits: LimitsEntry, kinds: tuple[WorkerType, ...]) -> Policy:
+def _policy(settings: ScalerSettings, limits: Entry, kinds: tuple[WorkerType, ...]) -> Policy:
     given = limits.model_dump(exclude_none=True)
-    inherited = {key: getattr(settings, field) for key, field in INHERITED_LIMITS.items()}
+    inherited = {key: getattr(settings, field) for key, field in SETTINGS.items()}
     return Policy(
         worker_types=kinds,
         join_timeout=settings.join_timeout,
@@ -104,7 +105,7 @@ def _policy(settings: ScalerSettings, limits: LimitsEntry, kinds: tuple[WorkerTy
     )
 
 
-def _with_types(settings: ScalerSettings, limits: LimitsEntry, entries: list[WorkerTypeEntry]) -> Policy:
+def _with_types(settings: ScalerSettings, limits: Entry, entries: list[WorkerTypeEntry]) -> Policy:
     policy = _policy(settings, limits, ())
     return replace(policy, worker_types=tuple(_worker_type(settings, policy, entry) for entry in entries))
 
@@ -136,7 +137,7 @@ def _named_twice(document: Document, places: list[Place]) -> Iterator[Finding]:
 
 
 def _contradictions(
-    document: Document, settings: ScalerSettings, limits: LimitsEntry, policy: Policy, places: list[Place]
+    document: Document, settings: ScalerSettings, limits: Entry, policy: Policy, places: list[Place]
 ) -> Iterator[Finding]:
     """Limits that cannot hold together; the types of `policy` stand at `places`."""
     fewest, most = _called(limits, settings, "min_workers"), _called(limits, settings, "max_workers")
@@ -155,9 +156,7 @@ def _contradictions(
         yield document.error(("worker_types",), f"min_workers of all types add up to {total}, more than {most}")
 
 
-def _out_of_reach(
-    document: Document, settings: ScalerSettings, limits: LimitsEntry, policy: Policy
-) -> Iterator[Finding]:
+def _out_of_reach(document: Document, settings: ScalerSettings, limits: Entry, policy: Policy) -> Iterator[Finding]:
     fewest = _called(limits, settings, "min_workers")
     if (total := sum(kind.max_workers for kind in policy.worker_types)) < policy.min_workers:
         where = ("limits", "min_workers")
@@ -179,10 +178,10 @@ def _without_effect(
             yield document.warning(where, f"{key_text(where)}processes have no image (WATCHER_PROVIDER is process)")
 
 
-def _called(limits: LimitsEntry, settings: ScalerSettings, key: str) -> str:
+def _called(limits: Entry, settings: ScalerSettings, key: str) -> str:
     """`limits.max_workers (20)`, or the variable where the file does not say."""
     if (given := getattr(limits, key)) is not None:
         return f"limits.{key} ({given})"
-    field = INHERITED_LIMITS[key]
+    field = SETTINGS[key]
     variable = type(settings).model_fields[field].validation_alias
     return f"{variable} ({getattr(settings, field)}; limits.{key} is not set)"

@@ -8,7 +8,9 @@ from __future__ import annotations
 import re
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ByteSize, ConfigDict, Field, ValidationInfo
+from pydantic import AfterValidator, BaseModel, ByteSize, ConfigDict, Field, ValidationInfo, create_model
+
+from scaler.config import limits
 
 SMALLEST_OBJECT_STORE = 75 * 1024 * 1024  # bytes; Ray refuses less (OBJECT_STORE_MINIMUM_MEMORY_BYTES)
 LARGEST_AMOUNT = 100_000_000_000_000  # of any resource (ray_constants.MAX_RESOURCE_QUANTITY)
@@ -61,20 +63,14 @@ def _not_below_min(most: int | None, info: ValidationInfo) -> int | None:
     return most
 
 
-class LimitsEntry(Entry):
-    """The whole pool; what is not given is the environment's."""
-
-    min_workers: int | None = Field(default=None, ge=0, description="fewest workers there may be, over all types")
-    max_workers: Annotated[int | None, AfterValidator(_not_below_min)] = Field(
-        default=None, ge=0, description="most workers there may be, over all types"
-    )
-    max_launches: int | None = Field(default=None, ge=1, description="launches in flight at most, over all types")
-    upscaling_speed: float | None = Field(
-        default=None, gt=0, description="launches in flight at most, for each worker that is there; one may always be"
-    )
-    disruption_budget: int | None = Field(default=None, ge=1, description="workers on their way out at most")
-    scale_up_cooldown: float | None = Field(default=None, ge=0, description="seconds between scale-up events")
-    scale_down_cooldown: float | None = Field(default=None, ge=0, description="seconds between scale-down events")
+_KEYS = limits.as_keys()
+_MOST, _MOST_FIELD = _KEYS["max_workers"]
+LimitsEntry: type[Entry] = create_model(
+    "LimitsEntry",
+    __base__=Entry,
+    __doc__="The whole pool; what is left out comes from the environment.",
+    **{**_KEYS, "max_workers": (Annotated[_MOST, AfterValidator(_not_below_min)], _MOST_FIELD)},
+)
 
 
 class WorkerTypeEntry(Entry):
@@ -122,16 +118,5 @@ class PolicyEntry(Entry):
     worker_types: list[object] = Field(min_length=1, description="what workers may be launched")
 
 
-INHERITED_LIMITS = {
-    "min_workers": "min_workers",
-    "max_workers": "max_workers",
-    "max_launches": "max_launches",
-    "upscaling_speed": "upscaling_speed",
-    "disruption_budget": "disruption_budget",
-    "scale_up_cooldown": "cooldown",
-    "scale_down_cooldown": "scale_down_cooldown",
-}
-"""For each key of `limits` the field of the settings that holds where it is not given."""
-
 INHERITED_BY_TYPES = {"object_store_memory": "object_store_memory", "idle_timeout": "idle_timeout"}
-"""Likewise for keys of a worker type. Its `max_workers` falls back on that of `limits`."""
+"""For keys of a worker type the settings field that applies if the key is left out; `max_workers`: that of `limits`."""

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from pydantic import ByteSize, Field, model_validator
+from pydantic import ByteSize, Field, create_model, model_validator
 
 from ray_watcher_common.ray_auth import NO_TOKEN, RayToken
 from ray_watcher_common.settings import (
     AbsolutePath,
-    ClusterAddresses,
     HostPort,
     HttpUrl,
     HttpUrls,
+    ProgramSettings,
     Secret,
     SettingsError,
     split_host_port,
 )
+from scaler.config import limits
 from scaler.model.cluster import WorkerType
+from scaler.model.policy import Limits
 
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 EVERY_ADDRESS = frozenset({"0.0.0.0", "::"})  # noqa: S104  # compared, not listened at
@@ -33,7 +35,13 @@ def default_state_dir() -> Path:
         raise SettingsError("there is no home directory; set HOME or WATCHER_STATE_DIR") from None
 
 
-class ScalerSettings(ClusterAddresses):
+if TYPE_CHECKING:
+    _WithLimits = ProgramSettings
+else:
+    _WithLimits = create_model("_WithLimits", __base__=ProgramSettings, **limits.as_settings())
+
+
+class ScalerSettings(_WithLimits):
     """All of it, typed; see each field's description for its unit."""
 
     check_interval: float = Field(
@@ -43,49 +51,11 @@ class ScalerSettings(ClusterAddresses):
         le=86400,
         description="seconds between periodic re-checks",
     )
-    pending_threshold: int = Field(
-        0,
-        validation_alias="WATCHER_PENDING_THRESHOLD",
-        ge=0,
-        description="pending tasks above which the alert RayPendingTasks fires",
-    )
-    max_workers: int = Field(5, validation_alias="WATCHER_MAX_WORKERS", ge=0, description="most workers there may be")
-    min_workers: int = Field(0, validation_alias="WATCHER_MIN_WORKERS", ge=0, description="fewest workers there may be")
     warm_workers: int = Field(
         0,
         validation_alias="WATCHER_WARM_WORKERS",
         ge=0,
         description="workers prepared beforehand, which join at once when they are needed; they count in max_workers",
-    )
-    max_launches: int | None = Field(
-        None,
-        validation_alias="WATCHER_MAX_LAUNCHES",
-        ge=1,
-        description="launches in flight at most; unset: no limit",
-    )
-    upscaling_speed: float | None = Field(
-        None,
-        validation_alias="WATCHER_UPSCALING_SPEED",
-        gt=0,
-        description="launches in flight at most, for each worker that is there (one may always be); unset: no limit",
-    )
-    disruption_budget: int | None = Field(
-        None,
-        validation_alias="WATCHER_DISRUPTION_BUDGET",
-        ge=1,
-        description="workers on their way out at most; unset: no limit",
-    )
-    cooldown: float = Field(
-        60, validation_alias="WATCHER_COOLDOWN", ge=0, description="seconds between scale-up events"
-    )
-    scale_down_cooldown: float = Field(
-        10,
-        validation_alias="WATCHER_SCALE_DOWN_COOLDOWN",
-        ge=0,
-        description="seconds between scale-down events",
-    )
-    idle_timeout: float = Field(
-        60, validation_alias="WATCHER_IDLE_TIMEOUT", ge=0, description="idle seconds before a worker may go"
     )
     num_cpus: int = Field(1, validation_alias="WATCHER_NUM_CPUS", ge=0, description="CPUs per new worker")
     num_gpus: int = Field(0, validation_alias="WATCHER_NUM_GPUS", ge=0, description="GPUs per new worker")
@@ -177,12 +147,6 @@ class ScalerSettings(ClusterAddresses):
     token_file: AbsolutePath | None = Field(
         None, validation_alias="WATCHER_TOKEN_FILE", description="file that holds the bearer token"
     )
-    stale_after: float = Field(
-        15,
-        validation_alias="WATCHER_STALE_AFTER",
-        gt=0,
-        description="seconds after which a snapshot is stale",
-    )
     join_timeout: float = Field(
         120,
         validation_alias="WATCHER_JOIN_TIMEOUT",
@@ -225,11 +189,16 @@ class ScalerSettings(ClusterAddresses):
 
     @model_validator(mode="after")
     def _bounds_fit(self) -> ScalerSettings:
-        for variable, count in (("MIN", self.min_workers), ("WARM", self.warm_workers)):
-            if count > self.max_workers:
-                most = f"wanted at most WATCHER_MAX_WORKERS ({self.max_workers})"
+        for variable, count in (("MIN", self.limits.min_workers), ("WARM", self.warm_workers)):
+            if count > self.limits.max_workers:
+                most = f"wanted at most WATCHER_MAX_WORKERS ({self.limits.max_workers})"
                 raise ValueError(f"WATCHER_{variable}_WORKERS: got {count}, {most}")
         return self
+
+    @property
+    def limits(self) -> Limits:
+        """The limits of the pool."""
+        return Limits(**{name: getattr(self, setting) for name, setting in limits.SETTINGS.items()})
 
     @property
     def worker_type(self) -> WorkerType:
@@ -240,8 +209,8 @@ class ScalerSettings(ClusterAddresses):
             num_gpus=self.num_gpus,
             memory=self.memory,
             object_store_memory=self.object_store_memory,
-            min_workers=self.min_workers,
-            max_workers=self.max_workers,
+            min_workers=self.limits.min_workers,
+            max_workers=self.limits.max_workers,
             idle_timeout=self.idle_timeout,
             warm_workers=self.warm_workers,
         )

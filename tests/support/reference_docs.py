@@ -11,13 +11,17 @@ from exporter.catalog import OWN
 from exporter.settings import ExporterSettings
 from ray_watcher.cli import cli
 from ray_watcher.settings import OperatorSettings
+from scaler.config.limits import SETTINGS as LIMIT_SETTINGS
+from scaler.config.policy_schema import INHERITED_BY_TYPES, LimitsEntry, PolicyEntry, WorkerTypeEntry
 from scaler.model.decision import ACTION_CAUSES, HELD_CAUSES, Cause
 from scaler.telemetry.metrics import CATALOG as SCALER_CATALOG
 from support.paths import ROOT
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
+    from pydantic import BaseModel
     from pydantic.fields import FieldInfo
 
 DOCS = ROOT / "docs"
@@ -100,6 +104,38 @@ def _help(command: click.Command, name: str) -> str:
 PAGES = {"settings.md": settings_page, "metrics.md": metrics_page, "cli.md": cli_page}
 
 
+def policy_page() -> str:
+    """docs/policy.md as it is, its tables of keys from the models."""
+    page = (DOCS / "policy.md").read_text(encoding="utf-8")
+    for heading, model, inherited in POLICY_TABLES:
+        rows = (
+            f"| `{key}` | {_policy_default(model, key, inherited)} | {field.description} |\n"
+            for key, field in model.model_fields.items()
+        )
+        before, after = page.split(f"\n## {heading}\n\n{POLICY_COLUMNS}")
+        page = f"{before}\n## {heading}\n\n{POLICY_COLUMNS}{''.join(rows)}{after[after.index(chr(10) * 2) + 1 :]}"
+    return page
+
+
+def _policy_default(model: type[BaseModel], key: str, inherited: Mapping[str, str]) -> str:
+    field = model.model_fields[key]
+    if key in inherited:
+        return f"`{OperatorSettings.model_fields[inherited[key]].validation_alias}`"
+    if field.is_required():
+        return "required: 1" if key == "version" else "required"
+    if model is WorkerTypeEntry and key == "max_workers":
+        return "`limits.max_workers`"
+    return str(field.default) if isinstance(field.default, int) else "none"
+
+
+POLICY_COLUMNS = "| Key | Default | Meaning |\n|---|---|---|\n"
+POLICY_TABLES: tuple[tuple[str, type[BaseModel], Mapping[str, str]], ...] = (
+    ("The file", PolicyEntry, {}),
+    ("`limits`", LimitsEntry, LIMIT_SETTINGS),
+    ("`worker_types`", WorkerTypeEntry, INHERITED_BY_TYPES),
+)
+
+
 def files() -> dict[Path, str]:
     """Every page with what it should hold."""
-    return {DOCS / name: page() for name, page in PAGES.items()}
+    return {DOCS / name: page() for name, page in {**PAGES, "policy.md": policy_page}.items()}

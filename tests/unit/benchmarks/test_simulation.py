@@ -45,7 +45,8 @@ def trace(*works: Work, lasts: float = 100.0) -> Trace:
 
 
 def policy(max_workers: int = 100, **changes: Any) -> Policy:
-    return Policy((WorkerType("default", num_cpus=4, max_workers=max_workers),), max_workers, **changes)
+    kind = WorkerType("default", num_cpus=4, max_workers=max_workers)
+    return Policy(worker_types=(kind,), max_workers=max_workers, **changes)
 
 
 def run(day: Trace, scaler: Scaler, *, begin_with: int = 0, limits: Policy | None = None) -> Result:

@@ -93,7 +93,7 @@ def test_what_the_file_leaves_out_is_the_environments() -> None:
     policy = policy_of(with_types("{name: a}"), **changes, object_store_memory=500_000_000)
 
     assert policy == Policy(
-        (WorkerType("a", object_store_memory=500_000_000, max_workers=9, idle_timeout=44.0),),
+        worker_types=(WorkerType("a", object_store_memory=500_000_000, max_workers=9, idle_timeout=44.0),),
         max_workers=9,
         min_workers=1,
         scale_up_cooldown=7,
