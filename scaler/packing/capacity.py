@@ -72,25 +72,47 @@ def fresh(worker_type: WorkerType) -> Slot:
     return Slot(resources, resources, worker_type.node_labels, worker_type)
 
 
-def grouped(slots: Iterable[Slot], demands: Iterable[Demand]) -> list[Slots]:
-    """Slots that are equal in all that `demands` ask for together, in an order that does not depend on the input's.
+Key = tuple[tuple[tuple[str, float, float], ...], tuple[tuple[str, str], ...]]
+"""What requests can tell of a worker: each resource they ask for, free and in total, and each label they select by."""
 
-    Ray gives each node resources and labels of its own (`node:10.0.0.7`): what nobody asks for is left out.
+
+@dataclass(frozen=True)
+class Sight:
+    """The resources and labels that some requests ask for: all else of a worker does not matter to them.
+
+    Ray gives each node resources and labels of its own (`node:10.0.0.7`): nobody asks for them.
     """
-    demands = tuple(demands)
-    names = sorted({"GPU"}.union(name for demand in demands for name, _ in demand.shape))
-    keys = sorted({selector.key for demand in demands for selector in demand.selectors})
-    counts = Counter(
-        (
-            tuple([(name, slot.free.get(name, 0.0), slot.total.get(name, 0.0)) for name in names]),
-            tuple([(key, slot.labels[key]) for key in keys if key in slot.labels]),
+
+    names: tuple[str, ...]
+    keys: tuple[str, ...]
+
+    def key(self, slot: Slot) -> Key:
+        """Equal for workers that are alike to these requests."""
+        free, total, labels = slot.free, slot.total, slot.labels
+        return (
+            tuple([(name, free.get(name, 0.0), total.get(name, 0.0)) for name in self.names]),
+            tuple([(key, labels[key]) for key in self.keys if key in labels]),
         )
-        for slot in slots
-    )
-    return [
-        Slots(Slot({n: free for n, free, _ in room}, {n: total for n, _, total in room if total}, dict(labels)), count)
-        for (room, labels), count in sorted(counts.items())
-    ]
+
+
+def sight(demands: Iterable[Demand]) -> Sight:
+    """What `demands` ask for together."""
+    demands = tuple(demands)
+    names = {"GPU"}.union(name for demand in demands for name, _ in demand.shape)
+    keys = {selector.key for demand in demands for selector in demand.selectors}
+    return Sight(tuple(sorted(names)), tuple(sorted(keys)))
+
+
+def grouped(slots: Iterable[Slot], seen: Sight) -> dict[Key, Slots]:
+    """Slots that are alike, in an order that does not depend on the input's."""
+    counts = Counter(map(seen.key, slots))
+    return {key: Slots(_slot(key), counts[key]) for key in sorted(counts)}
+
+
+def _slot(key: Key) -> Slot:
+    room, labels = key
+    free, total = {name: free for name, free, _ in room}, {name: total for name, _, total in room if total}
+    return Slot(free, total, dict(labels))
 
 
 def _capacity(free: Mapping[str, float], labels: Mapping[str, str], demand: Demand, count: int) -> int:

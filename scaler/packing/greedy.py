@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from ray_watcher_common.state import Demand, Gang, ResourceBundle, Strategy, bundle
 from scaler.model.cluster import WorkerType
 from scaler.packing.capacity import Slot, Slots
+from scaler.packing.heuristics import Fit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -42,6 +43,16 @@ class Room:
     def copy(self) -> Room:
         """One to try with."""
         return Room(self.total, dict(self.by_type))
+
+    def holds(self, workers: Mapping[WorkerType, int]) -> bool:
+        """Whether there is room for all of these."""
+        fits = all(count <= self.by_type.get(kind.name, 0) for kind, count in workers.items())
+        return fits and sum(workers.values()) <= max(0, self.total)
+
+    def within(self, other: Room) -> Room:
+        """The room that both have."""
+        by_type = {name: min(count, other.by_type.get(name, 0)) for name, count in self.by_type.items()}
+        return Room(min(self.total, other.total), by_type)
 
     def with_(self, workers: Mapping[WorkerType, int]) -> Room:
         """The room there would be without these workers."""
@@ -76,10 +87,12 @@ class Outcome:
 
     @cached_property
     def cost(self) -> tuple[float, ...]:
-        """Requests unserved, workers, GPUs and CPUs left over: the first difference decides."""
+        """Requests unserved, GPUs, workers, priority, GPUs and CPUs left over: the first difference decides."""
         new = [group for group in self.workers if group.slot.worker_type]
         gpus, cpus = (sum(g.slot.free.get(name, 0.0) * g.count for g in new) for name in ("GPU", "CPU"))
-        return (self.unserved, self.launched.total(), gpus, cpus)
+        spent = sum(kind.num_gpus * count for kind, count in self.launched.items())
+        priority = sum(kind.priority * count for kind, count in self.launched.items())
+        return (self.unserved, spent, self.launched.total(), -priority, gpus, cpus)
 
 
 class Line:
@@ -100,6 +113,10 @@ class Line:
         if key not in self._known:
             self._known[key] = slot.filled(self.demands, counts, at_most=self._at_most)
         return self._known[key]
+
+    def tally(self, taken: Taken) -> tuple[int, bool]:
+        """How many requests that is, and whether one of them has selectors."""
+        return sum(count for _, count in taken), any(self.demands[index].selectors for index, _ in taken)
 
 
 @dataclass(frozen=True)
@@ -187,7 +204,9 @@ class _Queue:
         step = self._steps.get(slot)
         if step is None or not self._has(step.taken):
             after, taken = self._line.served_by(slot, self._counts)
-            step = self._steps[slot] = _Step(after, taken, self._score(slot, after, self._line.totals))
+            served, selects = self._line.tally(taken)
+            score = self._score(Fit(slot, after, self._line.totals, served, selects))
+            step = self._steps[slot] = _Step(after, taken, score)
         return step
 
     def _has(self, taken: Taken) -> bool:

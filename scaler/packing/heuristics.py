@@ -5,7 +5,7 @@ Pure: standard library only.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ray_watcher_common.state import Strategy
 
@@ -16,7 +16,18 @@ if TYPE_CHECKING:
     from scaler.packing.capacity import Slot
 
     Order = Callable[[Demand], tuple[object, ...]]
-    Score = Callable[[Slot, Slot, Mapping[str, float]], tuple[float, ...]]
+    Score = Callable[["Fit"], tuple[float, ...]]
+
+
+class Fit(NamedTuple):
+    """A worker before and after it took some requests, of which `totals` are pending in all (by resource)."""
+
+    before: Slot
+    after: Slot
+    totals: Mapping[str, float]
+    served: int  # requests that it took
+    selects: bool  # whether one of them selects workers by label
+
 
 PLAIN_RESOURCES = frozenset({"CPU", "memory", "object_store_memory"})  # every worker has them
 
@@ -48,45 +59,74 @@ def _special_first(demand: Demand) -> tuple[object, ...]:
 
 
 def _small_first(demand: Demand) -> tuple[object, ...]:
-    """Under limits, more requests are served so."""
-    return (-len(demand.selectors), sum(amount for _, amount in demand.shape), demand.shape, demand.selectors)
+    """Serve more requests under a limit, those with selectors first."""
+    return (-len(demand.selectors), *_smallest_first(demand))
 
 
-def _spares_gpus(before: Slot, after: Slot) -> bool:
+def _smallest_first(demand: Demand) -> tuple[object, ...]:
+    """Serve more requests under a limit."""
+    return (sum(amount for _, amount in demand.shape), demand.shape, demand.selectors)
+
+
+def _plain_first(demand: Demand) -> tuple[object, ...]:
+    """Serve more requests under a limit: those that ask for the least memory, then for the fewest CPUs and GPUs."""
+    amounts = dict(demand.shape)
+    units = sum(amount for name, amount in amounts.items() if not name.endswith("memory"))
+    return (units, amounts.get("memory", 0.0), demand.shape, demand.selectors)
+
+
+def spares_gpus(fit: Fit) -> bool:
     """Whether no GPU worker is spent on work that needs none."""
-    return not before.total.get("GPU") or after.free.get("GPU") != before.free.get("GPU")
+    return not fit.before.total.get("GPU") or fit.after.free.get("GPU") != fit.before.free.get("GPU")
 
 
-def as_ray_scores(before: Slot, after: Slot, _totals: Mapping[str, float]) -> tuple[float, ...]:
-    """`_compute_score` of Ray's scheduler: spare GPUs, use many kinds of resources, use each of them well."""
-    kinds = sum(after.free[name] != amount for name, amount in before.free.items())
-    use = [total * ((total - after.free.get(name, 0.0)) / total) ** 3 for name, total in before.total.items() if total]
-    return (
-        _spares_gpus(before, after),
-        kinds,
-        min(use, default=0.0),
-        sum(use) / max(1, len(use)),
-        _priority(before),
-    )
+def as_ray_scores(fit: Fit) -> tuple[float, ...]:
+    """`_compute_score` of Ray's scheduler: labels, spare GPUs, use many kinds of resources, and each of them well."""
+    return (fit.selects, spares_gpus(fit), *_ray_use(fit))
 
 
-def _covers_most(before: Slot, after: Slot, totals: Mapping[str, float]) -> tuple[float, ...]:
-    """Take the worker that covers the largest share of what waits, with the least left over."""
-    share = sum((before.free.get(name, 0.0) - after.free.get(name, 0.0)) / total for name, total in totals.items())
-    left = sum(amount / before.total[name] for name, amount in after.free.items() if before.total.get(name))
-    return (_spares_gpus(before, after), share, -left, _priority(before))
+def _ray_use(fit: Fit) -> tuple[float, ...]:
+    after, total = fit.after.free, fit.before.total
+    kinds = sum(after[name] != amount for name, amount in fit.before.free.items())
+    use = [amount * ((amount - after.get(name, 0.0)) / amount) ** 3 for name, amount in total.items() if amount]
+    return (kinds, min(use, default=0.0), sum(use) / max(1, len(use)), _priority(fit.before))
 
 
-def _covers_most_roomily(before: Slot, after: Slot, totals: Mapping[str, float]) -> tuple[float, ...]:
-    """Likewise, but of equals the one that has room for more to come."""
-    spares, share, left, priority = _covers_most(before, after, totals)
-    return (spares, share, sum(after.free.values()), left, priority)
+def _covers_most(fit: Fit) -> tuple[float, ...]:
+    """Take the worker that covers the largest share of what is pending, with the least left over."""
+    before, after = fit.before, fit.after
+    share = sum((before.free.get(name, 0.0) - after.free.get(name, 0.0)) / total for name, total in fit.totals.items())
+    return (share, -_left(fit), _priority(before))
 
 
-def _leaves_least(before: Slot, after: Slot, _totals: Mapping[str, float]) -> tuple[float, ...]:
+def _covers_most_roomily(fit: Fit) -> tuple[float, ...]:
+    """Likewise, but among equals the one that has room for more to come."""
+    share, left, priority = _covers_most(fit)
+    return (share, sum(fit.after.free.values()), left, priority)
+
+
+def _leaves_least(fit: Fit) -> tuple[float, ...]:
     """Take the worker that this fills up best."""
-    left = sum(amount / before.total[name] for name, amount in after.free.items() if before.total.get(name))
-    return (_spares_gpus(before, after), -left / max(1, len(before.total)), _priority(before))
+    return (-_left(fit) / max(1, len(fit.before.total)), _priority(fit.before))
+
+
+def _serves_most(fit: Fit) -> tuple[float, ...]:
+    """Take the worker that serves the most requests, with the least left over."""
+    return (fit.served, -_left(fit), _priority(fit.before))
+
+
+def _left(fit: Fit) -> float:
+    total = fit.before.total
+    return sum(amount / total[name] for name, amount in fit.after.free.items() if total.get(name))
+
+
+def _sparing(score: Score) -> Score:
+    """The same score among workers that spare GPUs, which come first."""
+
+    def sparing(fit: Fit) -> tuple[float, ...]:
+        return (spares_gpus(fit), *score(fit))
+
+    return sparing
 
 
 def _priority(slot: Slot) -> int:
@@ -94,4 +134,12 @@ def _priority(slot: Slot) -> int:
 
 
 ORDERS: tuple[Order, ...] = (as_ray_orders, _special_first, _small_first)
-SCORES: tuple[Score, ...] = (as_ray_scores, _covers_most, _covers_most_roomily, _leaves_least)
+SCORES: tuple[Score, ...] = (
+    as_ray_scores,
+    _sparing(_covers_most),
+    _sparing(_covers_most_roomily),
+    _sparing(_leaves_least),
+)
+# If a limit leaves something unserved, serving more of it comes before sparing GPUs.
+LIMITED_ORDERS: tuple[Order, ...] = (*ORDERS, _smallest_first, _plain_first)
+LIMITED_SCORES: tuple[Score, ...] = (as_ray_scores, _serves_most, _sparing(_serves_most), _covers_most, _leaves_least)

@@ -9,38 +9,56 @@ from __future__ import annotations
 
 import bisect
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import product
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from ray_watcher_common.state import Demand, Gang
-from scaler.packing.capacity import TOLERANCE, Slot, Slots, fresh, grouped
-from scaler.packing.greedy import RESCORED_GROUPS, Line, Outcome, Room, Way
-from scaler.packing.heuristics import ORDERS, SCORES, as_ray_orders, as_ray_scores, gang_orders
+from scaler.model.cluster import WorkerType
+from scaler.packing.capacity import TOLERANCE, Key, Sight, Slot, Slots, fresh, grouped, sight
+from scaler.packing.greedy import RESCORED_GROUPS, Line, Outcome, Room, Way, requests_of
+from scaler.packing.heuristics import (
+    LIMITED_ORDERS,
+    LIMITED_SCORES,
+    ORDERS,
+    SCORES,
+    as_ray_orders,
+    as_ray_scores,
+    gang_orders,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from scaler.model.cluster import WorkerType
-    from scaler.packing.heuristics import Score
+    from scaler.packing.heuristics import Order, Score
+
+    _Choice = tuple[tuple[Gang, ...], Line, Score]
 
 SETTLE_ROUNDS = 3  # each makes the outcome better; more than one is rare
 
 
 @dataclass(frozen=True)
 class Packing:
-    """Workers to launch, what the limits leave waiting, and what fits no worker type."""
+    """Workers to launch, what the limits leave pending, and what fits no worker type."""
 
     launches: tuple[WorkerType, ...] = ()
     waiting: tuple[Demand | Gang, ...] = ()
     infeasible: tuple[Demand | Gang, ...] = ()
+    spare: Counter[Key] = field(default_factory=Counter)
+    """Workers that none of it is put on, by what the requests see of them (`seen`)."""
+    seen: Sight = field(default_factory=lambda: Sight((), ()))
 
     @property
     def unmet(self) -> int:
-        """How many requests the limits leave waiting."""
+        """How many requests the limits leave pending."""
         return sum(left.count for left in self.waiting)
+
+    @property
+    def unserved(self) -> int:
+        """How many requests find no place, for whatever reason."""
+        return self.unmet + sum(left.count for left in self.infeasible)
 
 
 def solve(
@@ -52,21 +70,38 @@ def solve(
 ) -> Packing:
     """Put the demand into `slots` and what fits nowhere there into new workers, as far as there is `room`.
 
-    Gangs go first, whole or not at all. Workers with GPUs take work that needs none only where no other type can.
+    Gangs go first, whole or not at all. Workers with GPUs take work that needs none only if no other type can, or
+    if a limit leaves more of it unserved otherwise.
     """
     demands, gangs, slots = tuple(demands), tuple(gangs), tuple(slots)
-    present = grouped((slot for slot in slots if slot.worker_type is None), _requests(demands, gangs))
+    seen = sight(_requests(demands, gangs))
+    there = grouped((slot for slot in slots if slot.worker_type is None), seen)
     joining = Counter(slot.worker_type for slot in slots if slot.worker_type)
+    for kind in worker_types:  # one that is there and empty is as good as one that joins: the same plan fits again
+        if found := there.pop(seen.key(fresh(kind)), None):
+            joining[kind] += found.count
     places = [fresh(kind) for kind in worker_types if room.of(kind.name)]
-    places += [*map(fresh, joining), *(group.slot for group in present)]
-    placeable = [demand for demand in demands if fits(demand, places)]
-    hopeless = [demand for demand in demands if demand.count and not fits(demand, places)]
-    best = _Work(placeable, gangs, present, joining, worker_types).settle(room)
+    places += [*map(fresh, joining), *(group.slot for group in there.values())]
+    asked: list[Demand | Gang] = [*gangs, *demands]
+    parts = [(one, _has_places(one, places)) for one in asked if one.count]
+    work = _Work(
+        [one for one, placeable in parts if placeable and isinstance(one, Demand)],
+        [one for one, placeable in parts if placeable and isinstance(one, Gang)],
+        list(there.values()),
+        joining,
+        worker_types,
+    )
+    best = work.settle(room)
     waiting, infeasible = list[Demand | Gang](), list[Demand | Gang]()
-    unserved: list[Demand | Gang] = [*best.gangs_left, *best.demands_left, *hopeless]
+    unserved: list[Demand | Gang] = [
+        *best.gangs_left,
+        *best.demands_left,
+        *(one for one, placeable in parts if not placeable),
+    ]
     for left in unserved:
         (waiting if could_hold(left, worker_types) else infeasible).append(left)
-    return Packing(tuple(best.launched.elements()), tuple(waiting), tuple(infeasible))
+    launches = tuple(best.launched.elements())
+    return Packing(launches, tuple(waiting), tuple(infeasible), work.spare(best, seen), seen)
 
 
 @dataclass(frozen=True)
@@ -81,9 +116,9 @@ class _Work:
 
     def settle(self, room: Room) -> Outcome:
         """The best outcome that stays the best once its workers are joining, so that planning again adds nothing."""
-        best = self._best(self._ways(room, self.joining))
-        if self.joining:  # once more as if they were not there yet: the way in which they were chosen is found again
-            best = self._best([best, *self._ways(room.with_(self.joining), Counter())])
+        best = self._best(self._tried(room, self._choices))
+        if best.unserved and self._few:
+            best = self._best([best, *self._tried(room, self._limited_choices)])
         for _ in range(SETTLE_ROUNDS):
             if best.launched and self._few:
                 best = self._with_none_to_spare(best)
@@ -92,19 +127,40 @@ class _Work:
             left = room.copy()
             for kind, count in best.launched.items():
                 left.take(kind.name, count)
-            again = self._best(self._ways(left, self.joining + best.launched))
+            again = self._best(self._ways(left, self.joining + best.launched, self._choices))
             if again.cost >= best.cost:
                 break
             best = again
         return best
 
-    def _ways(self, room: Room, there: Counter[WorkerType]) -> Iterator[Outcome]:
+    def _tried(self, room: Room, choices: Sequence[_Choice]) -> Iterator[Outcome]:
+        """Where each way ends; once more as if nobody were joining: how the joining were chosen is found again."""
+        yield from self._ways(room, self.joining, choices)
+        if self.joining:
+            outcomes = self._ways(room.with_(self.joining), Counter(), choices)
+            yield from (outcome for outcome in outcomes if room.holds(outcome.launched))
+
+    def _ways(self, room: Room, there: Counter[WorkerType], choices: Sequence[_Choice]) -> Iterator[Outcome]:
         """Where each greedy way ends that may use the empty workers in `there` and launch as many as have `room`."""
         joined = sorted(there.items(), key=lambda item: item[0].name)
         workers = [*self.present, *(Slots(self._empty[kind], count) for kind, count in joined)]
         new = [self._empty[kind] for kind in self.worker_types]
-        for gangs, line, score in self._choices:
+        for gangs, line, score in choices:
             yield Way(line, score, self.joining).run(gangs, workers, new, room.copy())
+
+    def spare(self, outcome: Outcome, seen: Sight) -> Counter[Key]:
+        """The workers, present or joining, on which the outcome puts nothing."""
+        untouched = {id(group.slot) for group in self.present}
+        empty = {id(slot) for slot in self._empty.values()}
+        spare, used = Counter[Key](), Counter[WorkerType]()
+        for group in outcome.workers:
+            if id(group.slot) in untouched:
+                spare[seen.key(group.slot)] += group.count
+            elif group.slot.worker_type and id(group.slot) not in empty:
+                used[group.slot.worker_type] += group.count
+        for kind, count in (self.joining - used).items():
+            spare[seen.key(self._empty[kind])] += count
+        return spare
 
     @cached_property
     def _empty(self) -> dict[WorkerType, Slot]:
@@ -116,9 +172,17 @@ class _Work:
         return len(self.present) <= RESCORED_GROUPS
 
     @cached_property
-    def _choices(self) -> list[tuple[tuple[Gang, ...], Line, Score]]:
-        """What the ways differ in; orders that come to the same are one."""
-        orders, scores = (ORDERS, SCORES) if self._few else (ORDERS[:1], SCORES[:1])
+    def _choices(self) -> list[_Choice]:
+        """What the ways differ in."""
+        return self._choose(ORDERS, SCORES) if self._few else self._choose(ORDERS[:1], SCORES[:1])
+
+    @cached_property
+    def _limited_choices(self) -> list[_Choice]:
+        """The same if a limit leaves something unserved."""
+        return self._choose(LIMITED_ORDERS, LIMITED_SCORES)
+
+    def _choose(self, orders: Sequence[Order], scores: Sequence[Score]) -> list[_Choice]:
+        """Each order with each score; orders that come to the same are one."""
         parts = (self.demands, *(gang.bundles for gang in self.gangs))
         distinct = {tuple(one for part in parts for one in sorted(part, key=order)): order for order in orders}
         lines = [Line(self.demands, order) for order in distinct.values()]
@@ -136,7 +200,7 @@ class _Work:
     def _with_none_to_spare(self, best: Outcome) -> Outcome:
         """Pack anew into the very workers that were chosen, and into fewer as long as that serves as much."""
         if best.unserved:
-            best = self._best([best, *self._ways(Room(0, {}), self.joining + best.launched)])
+            best = self._best([best, *self._ways(Room(0, {}), self.joining + best.launched, self._choices)])
         for kind in sorted(best.launched, key=attrgetter("name")):
             best = self._with_fewest(kind, best)
         return best
@@ -149,13 +213,13 @@ class _Work:
         def serve(n: int) -> bool:
             there = others + Counter({kind: n})
             return self._fewest_unserved(there) <= best.unserved and any(
-                outcome.unserved <= best.unserved for outcome in self._ways(Room(0, {}), there)
+                outcome.unserved <= best.unserved for outcome in self._ways(Room(0, {}), there, self._choices)
             )
 
         if not serve(count - 1):
             return best
         fewest = bisect.bisect_left(range(count), x=True, key=serve)
-        return self._best(self._ways(Room(0, {}), others + Counter({kind: fewest})))
+        return self._best(self._ways(Room(0, {}), others + Counter({kind: fewest}), self._choices))
 
     def _fewest_unserved(self, there: Counter[WorkerType]) -> int:
         """No way leaves less: not even if all that is free were one worker, and small requests went first."""
@@ -177,14 +241,40 @@ class _Work:
 
 def unplaced(demands: Iterable[Demand], gangs: Iterable[Gang], slots: Iterable[Slot]) -> int:
     """How many requests find no room in `slots`, by one quick way."""
-    demands, gangs = tuple(demands), tuple(gangs)
+    return _quickly(tuple(demands), tuple(gangs), slots).unserved
+
+
+def _quickly(demands: Sequence[Demand], gangs: Sequence[Gang], slots: Iterable[Slot]) -> Outcome:
     way = Way(Line(demands, as_ray_orders), as_ray_scores)
-    return way.run(gang_orders(gangs)[0], grouped(slots, _requests(demands, gangs)), (), Room(0, {})).unserved
+    present = list(grouped(slots, sight(_requests(demands, gangs))).values())
+    return way.run(gang_orders(gangs)[0], present, (), Room(0, {}))
+
+
+def placed(demands: Iterable[Demand], gangs: Iterable[Gang], slots: Iterable[Slot]) -> Counter[Demand | Gang]:
+    """How much of each request finds room in `slots`, by one quick way."""
+    demands, gangs = tuple(demands), tuple(gangs)
+    outcome = _quickly(demands, gangs, slots)
+    asked: list[Demand | Gang] = [*demands, *gangs]
+    found = Counter[Demand | Gang]()
+    for request in asked:
+        found[request] += request.count
+    left = Counter({(one.shape, one.selectors): one.count for one in outcome.demands_left})
+    for demand in demands:
+        found[demand] -= left[demand.shape, demand.selectors]
+    for gang in outcome.gangs_left:
+        found[gang] -= gang.count
+    return found
 
 
 def could_hold(misfit: Demand | Gang, worker_types: Iterable[WorkerType]) -> bool:
-    """Whether workers of one of these types, as many as it takes, could hold it."""
-    return any(fits(misfit, [fresh(kind)] * (misfit.count if isinstance(misfit, Gang) else 1)) for kind in worker_types)
+    """Whether workers of these types, as many as it takes, could hold it; a gang may need several types."""
+    return _has_places(misfit, [fresh(kind) for kind in worker_types])
+
+
+def _has_places(misfit: Demand | Gang, places: Sequence[Slot]) -> bool:
+    """Whether it could be placed if there were any number of each of `places`."""
+    parts = (misfit,) if isinstance(misfit, Demand) else requests_of(misfit)
+    return all(any(slot.capacity(part) for slot in places) for part in parts)
 
 
 def fits(misfit: Demand | Gang, slots: Sequence[Slot]) -> bool:
@@ -195,5 +285,5 @@ def fits(misfit: Demand | Gang, slots: Sequence[Slot]) -> bool:
 
 
 def _requests(demands: Iterable[Demand], gangs: Iterable[Gang]) -> tuple[Demand, ...]:
-    """All that waits, the bundles of gangs one by one."""
+    """All that is pending, the bundles of gangs one by one."""
     return (*demands, *(part for gang in gangs for part in gang.bundles))

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ray_watcher_common.state import Demand, Gang, LabelConstraint, Strategy, bundle
-from scaler.packing.capacity import Slot, fresh, grouped
+from scaler.packing.capacity import Slot, fresh, grouped, sight
 from scaler.packing.greedy import Room
 from scaler.packing.solver import solve
 from support.builders import ONE_CPU, demand, worker_type
@@ -88,7 +88,7 @@ def test_nodes_are_told_apart_only_by_what_the_demand_asks_for() -> None:
         Slot({"CPU": 1.0, f"node:10.0.0.{n}": 1.0}, {"CPU": 2.0, f"node:10.0.0.{n}": 1.0}, {"ray.io/node-id": str(n)})
         for n in range(3)
     ]
-    together = grouped(nodes, [demand(1, ONE_CPU)])
+    together = list(grouped(nodes, sight([demand(1, ONE_CPU)])).values())
 
     assert [group.count for group in together] == [3]
 
@@ -96,4 +96,4 @@ def test_nodes_are_told_apart_only_by_what_the_demand_asks_for() -> None:
 def test_nodes_of_different_size_are_not_alike_with_as_much_free() -> None:
     nodes = [Slot({"CPU": 1.0}, {"CPU": 2.0}), Slot({"CPU": 1.0}, {"CPU": 1.0})]
 
-    assert [group.count for group in grouped(nodes, [demand(1, ONE_CPU)])] == [1, 1]
+    assert [group.count for group in list(grouped(nodes, sight([demand(1, ONE_CPU)])).values())] == [1, 1]
