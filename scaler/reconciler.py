@@ -24,6 +24,7 @@ from scaler.model.decision import Cause, Observation, Plan
 from scaler.model.errors import JournalCorruptError, JournalError, ProviderError, SnapshotUnavailableError
 from scaler.model.workers import JOINING, ActionKind, Worker, WorkerState, join_views
 from scaler.planning.plan import plan
+from scaler.planning.worker_sizes import learned
 from scaler.telemetry.stages import StageTracker
 
 if TYPE_CHECKING:
@@ -118,6 +119,7 @@ class Reconciler:
             last_scale_up=self._journal.last_scale_up(),
             last_scale_down=self._journal.last_started(ActionKind.DRAIN),
             launch_health=health_by_type(self._journal.launch_outcomes()),
+            learned=learned(self._memory.learned, workers),
             last_drain_failure=self._journal.last_failed(ActionKind.DRAIN),
             last_prepare_failure=self._journal.last_prepare_failure(),
             demand_since=self._memory.demand_since,

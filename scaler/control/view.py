@@ -55,6 +55,7 @@ class Memory:
     workers: tuple[Worker, ...] = ()  # the last ones that the provider listed
     demand_since: float | None = None  # since when demand has not been met; None: it is met
     blind_since: float | None = None  # since when demand has not been known; None: it is known
+    learned: Mapping[str, Mapping[str, float]] = field(default_factory=dict)  # as in `Observation`
 
     @property
     def draining_since(self) -> Mapping[str, float]:
@@ -64,4 +65,4 @@ class Memory:
     def after(self, observation: Observation, plan: Plan, now: float) -> Memory:
         """The memory after a reconcile at `now` that made this plan of this observation."""
         since = None if plan.demand_met else observation.demand_since or now
-        return Memory(observation.workers, since, observation.blind_since)
+        return Memory(observation.workers, since, observation.blind_since, observation.learned)

@@ -15,7 +15,7 @@ from scaler.journal import history
 from scaler.journal.alerts import AlertJournal
 from scaler.model.circuit_breaker import LaunchOutcome
 from scaler.model.cluster import Direction
-from scaler.model.decision import Cause
+from scaler.model.decision import STARTS_COOLDOWN, Cause
 from scaler.model.errors import JournalError
 from scaler.model.pause import Pause
 from scaler.model.workers import ActionKind
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 
 DONE, FAILED = "done", "failed"
 RECENT_LAUNCHES = """
-SELECT worker_type, decision_id, started_at, joined_at, detail,
+SELECT worker_type, decision_id, cause, started_at, joined_at, detail,
        CASE WHEN joined_at IS NULL THEN failed_at END AS failed_at
 FROM (
-    SELECT launch.id, launch.worker_type, launch.decision_id, launch.started_at, joined.at AS joined_at,
+    SELECT launch.id, launch.worker_type, launch.decision_id, launch.cause, launch.started_at, joined.at AS joined_at,
            CASE launch.outcome WHEN 'failed' THEN launch.finished_at ELSE removal.started_at END AS failed_at,
            coalesce(removal.reason, launch.detail) AS detail
     FROM (SELECT * FROM actions WHERE kind = 'launch' ORDER BY id DESC LIMIT 200) AS launch
@@ -67,6 +67,7 @@ class _Launch:
 
     worker_type: str
     decision_id: int
+    cause: str
     started_at: float
     joined_at: float | None
     failed_at: float | None  # the launch failed, or its worker was removed before it joined
@@ -200,8 +201,12 @@ class Journal(AlertJournal):
         return found[0] if (found := self.replaced()) else None
 
     def last_scale_up(self) -> float | None:
-        """When workers were last launched (unix seconds), in order of writing; failed launches do not count."""
-        last = next((launch.started_at for launch in self._recent_launches() if launch.failed_at is None), None)
+        """When workers were last launched for demand (unix seconds), by order of writing.
+
+        Launches that failed do not count, nor those for a minimum, a floor or to replace a worker.
+        """
+        starting = (one for one in self._recent_launches() if one.failed_at is None and one.cause in STARTS_COOLDOWN)
+        last = next((launch.started_at for launch in starting), None)
         return self._beginning() if last is None else last
 
     def launch_outcomes(self) -> list[LaunchOutcome]:

@@ -43,14 +43,19 @@ class Permission:
     def __bool__(self) -> bool:
         return bool(self.alerts)
 
-    def steps(self, fallback: str) -> dict[str, int]:
-        """Workers asked for whatever the demand says, by worker type; `fallback` is meant where an alert names none."""
-        steps: dict[str, int] = {}
+    def steps(self) -> dict[str | None, int]:
+        """Workers asked for whatever the demand is, by worker type; None: of any type."""
+        steps: dict[str | None, int] = {}
         for alert in self.alerts:
             if alert.step is not None:
-                name = alert.worker_type or fallback
-                steps[name] = max(alert.step, steps.get(name, 0))
+                steps[alert.worker_type] = max(alert.step, steps.get(alert.worker_type, 0))
         return steps
+
+    @property
+    def only_type(self) -> str | None:
+        """The worker type, if the alerts permit a single one."""
+        types = {alert.worker_type for alert in self.alerts}
+        return types.pop() if len(types) == 1 else None
 
     @property
     def asks_for_a_number(self) -> bool:

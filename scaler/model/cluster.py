@@ -20,6 +20,8 @@ class Direction(str, Enum):
     DOWN = "down"
 
 
+# Ray gives a node with this label one of the resource `accelerator_type:<its value>`.
+ACCELERATOR_LABEL = "ray.io/accelerator-type"
 NODE_GROUP_LABEL = "ray.io/node-group"  # RAY_NODE_TYPE_NAME, read in ray._private.resource_and_label_spec
 
 
@@ -47,6 +49,8 @@ class WorkerType:
         """What a worker of this type offers to Ray's scheduler, as far as we set it."""
         offered = {"CPU": self.num_cpus, "GPU": self.num_gpus, "memory": float(self.memory or 0)}
         offered["object_store_memory"] = float(self.object_store_memory or 0)
+        if self.num_gpus and (accelerator := dict(self.labels).get(ACCELERATOR_LABEL)):
+            offered[f"accelerator_type:{accelerator}"] = 1.0
         offered.update(self.custom_resources)
         return {name: amount for name, amount in offered.items() if amount}
 

@@ -32,6 +32,7 @@ class Cause(str, Enum):
     ALERT_STEP = "alert_step"
     DEMAND_UNKNOWN = "demand_unknown"
     REQUESTED_RESOURCES = "requested_resources"
+    PROBE = "probe"
     # prepare
     BELOW_WARM_WORKERS = "below_warm_workers"
     # drain
@@ -50,6 +51,7 @@ class Cause(str, Enum):
     DEMAND_SETTLING = "demand_settling"
     WAITS_FOR_A_NODE = "waits_for_a_node"
     COOLDOWN = "cooldown"
+    UNKNOWN_WORKER_TYPE = "unknown_worker_type"
     MAX_WORKERS = "max_workers"
     LAUNCHES_IN_PROGRESS = "launches_in_progress"
     UPSCALING_SPEED = "upscaling_speed"
@@ -77,9 +79,10 @@ ACTION_CAUSES = {
         Cause.DEMAND_UNKNOWN,
         Cause.SNAPSHOT_UNAVAILABLE,
         Cause.REQUESTED_RESOURCES,
+        Cause.PROBE,
     ),
     ActionKind.PREPARE: (Cause.BELOW_WARM_WORKERS,),
-    ActionKind.DRAIN: (Cause.IDLE,),
+    ActionKind.DRAIN: (Cause.IDLE, Cause.MAKES_ROOM),
     ActionKind.REMOVE: (
         Cause.DRAINED,
         Cause.TERMINATED,
@@ -97,6 +100,7 @@ HELD_CAUSES = (
     Cause.WAITS_FOR_A_NODE,
     Cause.DEMAND_UNKNOWN,
     Cause.COOLDOWN,
+    Cause.UNKNOWN_WORKER_TYPE,
     Cause.MAX_WORKERS,
     Cause.LAUNCHES_IN_PROGRESS,
     Cause.UPSCALING_SPEED,
@@ -129,14 +133,26 @@ class Action:
     node_id: str = ""  # Ray's node, for a drain
 
 
+# Launches that an alert permits wait for the cooldown of scaling up; all but a probe start it.
+DEMAND_CAUSES = frozenset(
+    {Cause.PENDING_DEMAND, Cause.ALERT_STEP, Cause.DEMAND_UNKNOWN, Cause.SNAPSHOT_UNAVAILABLE, Cause.PROBE}
+)
+STARTS_COOLDOWN = DEMAND_CAUSES - {Cause.PROBE}
+
+
 @dataclass(frozen=True)
 class Held:
-    """`count` workers that are not launched or not removed now, and why; `worker_id` where it is about that one."""
+    """What is held back now, and why: `count` workers, or `count` requests of one `shape`.
+
+    `worker_id` is set for a hold on one worker, `worker_type` for launches of one type.
+    """
 
     cause: Cause
     count: int
     reason: str
     worker_id: str = ""
+    worker_type: str = ""
+    shape: str = ""
 
 
 @dataclass(frozen=True)
@@ -160,6 +176,8 @@ class Observation:
     last_scale_up: float | None = None  # unix seconds of the last event, None: never
     last_scale_down: float | None = None
     launch_health: Mapping[str, LaunchHealth] = field(default_factory=dict)  # by worker type; none: healthy
+    # What the newest worker of each type that ever joined had in total, by worker type: it outlives the worker.
+    learned: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     last_drain_failure: float | None = None
     last_prepare_failure: float | None = None  # unix seconds; a warm worker that ended by itself is one too
     demand_since: float | None = None  # unix seconds since which demand has waited for workers, None: news
@@ -178,4 +196,9 @@ class Plan:
     actions: tuple[Action, ...] = ()
     held: tuple[Held, ...] = ()
     infeasible: tuple[Infeasible, ...] = ()
-    demand_met: bool = True  # no demand waits for a worker that is still to be launched
+    demand_met: bool = True  # no demand needs a worker that is still to be launched
+
+    @property
+    def launches(self) -> tuple[Action, ...]:
+        """The workers that it starts, or tells to join."""
+        return tuple(action for action in self.actions if action.kind is ActionKind.LAUNCH)

@@ -1,9 +1,10 @@
-"""A plan in the making: what the rules see and add to. Pure: standard library only."""
+"""What the rules of a plan see and add to. Pure: standard library only."""
 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ray_watcher_common.state import ClusterState, NodeStatus
@@ -14,16 +15,18 @@ from scaler.packing.capacity import Slot, fresh
 from scaler.packing.greedy import Room
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable, Mapping
 
+    from scaler.model.cluster import WorkerType
     from scaler.model.policy import Policy
+    from scaler.planning.needs import Need
 
 
-RETRY_SECONDS = 10.0  # what has just failed is not tried again at once, however short the cooldown
+RETRY_SECONDS = 10.0  # a drain or preparation that failed is not tried again at once, however short the cooldown
 
 
 def cooldown_left(last_event: float | None, cooldown: float, now: float) -> float:
-    """Seconds until the next event is allowed, 0.0 where it is.
+    """Seconds until the next event is allowed, 0.0 if it is allowed now.
 
     An event further in the future than the cooldown is a clock that was set back; it does not count.
     """
@@ -38,29 +41,17 @@ def scale_up_wait(observation: Observation, policy: Policy, now: float) -> float
 
 
 def scale_down_wait(observation: Observation, policy: Policy, now: float) -> float:
-    """Seconds before workers may be drained: the cooldown, or a moment of rest after a drain that failed."""
-    rest = cooldown_left(observation.last_drain_failure, RETRY_SECONDS, now)
-    return max(rest, cooldown_left(observation.last_scale_down, policy.scale_down_cooldown, now))
-
-
-def sized_like_present_nodes(policy: Policy, observation: Observation) -> Policy:
-    """Where the policy leaves a worker's memory to Ray, expect what Ray chose for the nodes that are here."""
-    alive = [node for node in observation.snapshot.nodes if node.alive] if observation.snapshot else []
-
-    def largest(resource: str) -> int | None:
-        return int(max((node.total.get(resource, 0.0) for node in alive), default=0.0)) or None
-
-    memory, objects = largest("memory"), largest("object_store_memory")
-    kinds = (
-        replace(kind, memory=kind.memory or memory, object_store_memory=kind.object_store_memory or objects)
-        for kind in policy.worker_types
-    )
-    return replace(policy, worker_types=tuple(kinds))
+    """Seconds before workers may be drained: the cooldown, or the time to wait after a drain that failed."""
+    retry = cooldown_left(observation.last_drain_failure, RETRY_SECONDS, now)
+    return max(retry, cooldown_left(observation.last_scale_down, policy.scale_down_cooldown, now))
 
 
 @dataclass
 class Context:
-    """The rules' common ground. `demand_met`: no demand waits for a worker that is still to be launched."""
+    """One plan in the making: what it rests on, and the actions and holds so far.
+
+    `demand_met`: no demand needs a worker that is still to be launched. `needs`: what was packed, and on which workers.
+    """
 
     observation: Observation
     policy: Policy
@@ -69,29 +60,43 @@ class Context:
     held: list[Held] = field(default_factory=list)
     infeasible: list[Infeasible] = field(default_factory=list)
     demand_met: bool = True
-    settling: bool = False  # a burst that has just begun is given a moment to show its size
+    settling: bool = False  # a burst that has just begun gets a moment to show its size
+    needs: list[Need] = field(default_factory=list)
+    launched: Counter[str] = field(default_factory=Counter)  # launches of this plan, by worker type
     _staying: dict[str, Worker] = field(init=False)
 
     def __post_init__(self) -> None:
         self._staying = {worker.worker_id: worker for worker in self.observation.workers if worker.counts}
+
+    def launch(self, worker_type: str, count: int, cause: Cause, reason: str) -> None:
+        """Launch `count` workers of this type."""
+        if count > 0:
+            self.actions += [Action(ActionKind.LAUNCH, cause, reason, worker_type)] * count
+            self.launched[worker_type] += count
 
     def remove(self, worker: Worker, cause: Cause, reason: str) -> None:
         """Remove a worker."""
         self.actions.append(Action(ActionKind.REMOVE, cause, reason, worker.worker_type, worker.worker_id))
         self._staying.pop(worker.worker_id, None)
 
-    def hold(self, cause: Cause, count: int, reason: str, worker_id: str = "") -> None:
-        """Say that `count` workers or requests are held back; nothing to say for none."""
+    def hold(
+        self, cause: Cause, count: int, reason: str, worker_id: str = "", *, worker_type: str = "", shape: str = ""
+    ) -> None:
+        """Hold back `count` workers, or `count` requests of one `shape`; nothing if there are none."""
         if count > 0:
-            self.held.append(Held(cause, count, reason, worker_id))
+            self.held.append(Held(cause, count, reason, worker_id, worker_type, shape))
 
     def health(self, worker_type: str) -> LaunchHealth:
         """How launches of this type have gone."""
         return self.observation.launch_health.get(worker_type, HEALTHY)
 
-    def rests(self, worker_type: str) -> bool:
+    def backs_off(self, worker_type: str) -> bool:
         """Whether launches of this type have failed so recently that none is tried yet."""
         return self.health(worker_type).wait(self.now) > 0
+
+    def cheapest_first(self, kinds: Iterable[WorkerType]) -> list[WorkerType]:
+        """In which order types are used if the demand does not choose: healthy, without GPU, high priority."""
+        return sorted(kinds, key=lambda kind: (self.backs_off(kind.name), kind.num_gpus, -kind.priority))
 
     @property
     def launches(self) -> list[Action]:
@@ -108,34 +113,57 @@ class Context:
         """Warm workers that can be told to join."""
         return [w for w in self.observation.workers if w.state is WorkerState.WARM and w.action is None]
 
-    def room(self) -> Room:
-        """How many workers may yet be launched; warm ones join, or make room.
+    def in_progress(self) -> Counter[str]:
+        """Launches that have not joined yet, those of this plan included, by worker type."""
+        return self.launched + self._joining
+
+    @cached_property
+    def _joining(self) -> Counter[str]:
+        return Counter(worker.worker_type for worker in self.observation.workers if worker.state in JOINING)
+
+    @cached_property
+    def _places_taken(self) -> Counter[str]:
+        ready = {worker.worker_id for worker in self.ready}
+        return Counter(w.worker_type for w in self.observation.workers if w.worker_id not in ready)
+
+    def room(self, launched: Mapping[str, int] | None = None) -> Room:
+        """How many workers may yet be launched under max_workers; warm ones join, or make room.
+
+        `launched` are launches to count, all of this plan if not given.
 
         One that ended has its place until it is removed: what it started may outlive it for a moment.
         """
-        ready = {worker.worker_id for worker in self.ready}
-        taken = Counter(w.worker_type for w in self.observation.workers if w.worker_id not in ready)
-        taken.update(launch.worker_type for launch in self.launches)
+        taken = self._places_taken + Counter(self.launched if launched is None else launched)
         return Room(
             self.policy.max_workers - taken.total(),
             {kind.name: kind.max_workers - taken[kind.name] for kind in self.policy.worker_types},
         )
 
     def capacity(
-        self, snapshot: ClusterState, without: frozenset[str] = frozenset(), *, as_if_empty: bool = False
+        self,
+        snapshot: ClusterState,
+        without: frozenset[str] = frozenset(),
+        *,
+        whole_nodes: bool = False,
+        joining: bool = True,
+        launched: Mapping[str, int] | None = None,
     ) -> list[Slot]:
         """Room that is free now or joining; not of draining, dead or vanished nodes, nor of those in `without`.
 
-        `as_if_empty` counts what is in use as free.
+        `whole_nodes` counts what is in use as free. Without `joining` only what is in Ray now. `launched` are launches
+        to count, all of this plan if not given.
         """
         workers = self.observation.workers
         leaving = {w.node.node_id for w in workers if w.node and w.state not in (WorkerState.RUNNING, *JOINING)}
         gone = dangling_nodes(snapshot, workers) | leaving | without
         present = [
-            Slot(node.total if as_if_empty else node.available, node.total, node.labels)
+            Slot(node.total if whole_nodes else node.available, node.total, node.labels)
             for node in snapshot.nodes
             if node.status in (NodeStatus.RUNNING, NodeStatus.IDLE) and node.node_id not in gone
         ]
-        joining = [worker.worker_type for worker in self.staying if worker.state in JOINING]
-        kinds = map(self.policy.worker_type, [*joining, *(launch.worker_type for launch in self.launches)])
-        return present + [fresh(kind) for kind in kinds if kind is not None]
+        if not joining:
+            return present
+        names = [worker.worker_type for worker in self.staying if worker.state in JOINING]
+        slots = {kind.name: fresh(kind) for kind in self.policy.worker_types}
+        new = Counter(self.launched if launched is None else launched).elements()
+        return present + [slots[name] for name in (*names, *new) if name in slots]

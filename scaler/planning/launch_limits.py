@@ -1,100 +1,237 @@
-"""Launches within the limits, shared by all rules that launch workers. Pure: standard library only."""
+"""What forbids a launch: one ordered list of rules, asked in turn; the first that forbids it is the one that is told.
+
+A rule says how many more workers it permits. To add a limit, add its cause to `scaler.model.decision.Cause` and its
+rule to `LIMITS`. Pure: standard library only.
+"""
 
 from __future__ import annotations
 
 import math
 from collections import Counter
+from dataclasses import dataclass
+from enum import Enum
 from typing import TYPE_CHECKING
 
 from scaler.model.circuit_breaker import BreakerState
-from scaler.model.decision import Action, Cause
-from scaler.model.workers import JOINING, ActionKind, WorkerState
-from scaler.packing.solver import could_hold
+from scaler.model.decision import DEMAND_CAUSES, Cause
+from scaler.model.workers import WorkerState
+from scaler.packing.greedy import Room
 from scaler.planning.context import scale_up_wait
 from scaler.planning.reasons import plural
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping
 
-    from ray_watcher_common.state import Demand, Gang
-    from scaler.model.cluster import WorkerType
     from scaler.planning.context import Context
 
-
-def launch(context: Context, kinds: Sequence[str], cause: Cause, reason: str) -> None:
-    """Launch workers of these types, as far as a pause, back-off, cooldown, room and launches in flight let us."""
-    if pause := context.observation.paused_up:
-        context.hold(Cause.PAUSED, len(kinds), f"{reason}; scaling up is {pause.text}")
-        return
-    tried = []
-    for name, count in Counter(kinds).items():
-        if context.rests(name):
-            context.hold(Cause.LAUNCHES_FAIL, count, f"{reason}; but {why_it_rests(context, name)}")
-        else:
-            tried += [name] * count
-    if tried and (wait := scale_up_wait(context.observation, context.policy, context.now)):
-        context.hold(Cause.COOLDOWN, len(tried), f"{reason}; cooldown for another {wait:.0f} s")
-        return
-    room = context.room()
-    allowed = [name for name in tried if room.take(name)]
-    limit = f"max_workers is {context.policy.max_workers}"
-    context.hold(Cause.MAX_WORKERS, len(tried) - len(allowed), f"{reason}; but {limit}")
-    names = _within_flights(context, allowed, reason)
-    context.actions += [Action(ActionKind.LAUNCH, cause, reason, name) for name in names]
+ANY_NUMBER = 10**9
 
 
-def usable(context: Context, kinds: Iterable[WorkerType]) -> list[WorkerType]:
-    """Without the types whose launches fail: another type takes over where one fits."""
-    return [kind for kind in kinds if not context.rests(kind.name)]
+class Scope(Enum):
+    """What a limit counts: workers of one type, or of the whole pool."""
+
+    WORKER_TYPE = "worker type"
+    POOL = "pool"
 
 
-def waits_for_a_resting_type(context: Context, left: Demand | Gang, kinds: Iterable[WorkerType]) -> bool:
-    """Whether one of `kinds` could hold this, had its launches not failed; held back and said if so."""
-    room = context.room()
-    for kind in kinds:
-        if context.rests(kind.name) and room.of(kind.name) and could_hold(left, [kind]):
-            reason = f"{plural(left.count, 'request')} wait for type {kind.name}: {why_it_rests(context, kind.name)}"
-            context.hold(Cause.LAUNCHES_FAIL, left.count, reason)
-            return True
-    return False
+@dataclass(frozen=True)
+class LaunchLimit:
+    """One rule: how many more workers of a type it permits to launch now, and the sentence if that is too few."""
+
+    name: str
+    cause: Cause
+    scope: Scope
+    left: Callable[[Context, str], int]
+    sentence: Callable[[Context, str], str]
+    only_for: frozenset[Cause] = frozenset(Cause)  # the causes of launches that it limits
+
+    def key(self, worker_type: str) -> tuple[str, str]:
+        """What is counted together."""
+        return self.name, worker_type if self.scope is Scope.WORKER_TYPE else ""
 
 
-def why_it_rests(context: Context, worker_type: str) -> str:
+def launch(context: Context, wanted: Mapping[str, int] | Iterable[str], cause: Cause, purpose: str) -> None:
+    """Launch the workers `wanted` (by type) for this `purpose`, as far as every limit permits; hold the rest."""
+    asked = Counter(wanted)
+    used = Counter[tuple[str, str]]()
+    granted = Counter[str]()
+    for name, count in asked.items():
+        rest = count
+        for limit in LIMITS:
+            if cause not in limit.only_for or not rest:
+                continue
+            permitted = min(rest, max(0, limit.left(context, name) - used[limit.key(name)]))
+            told = f"{plural(rest - permitted, 'worker')} of type {name} {purpose}: {limit.sentence(context, name)}"
+            context.hold(limit.cause, rest - permitted, told, worker_type=name)
+            rest = permitted
+        granted[name] = rest
+        used.update({limit.key(name): rest for limit in LIMITS})
+    told = f"launching {plural(granted.total(), 'worker')} {purpose}"
+    for name, count in granted.items():
+        context.launch(name, count, cause, told)
+
+
+def room_in_progress(context: Context) -> Room:
+    """How many workers may be launched now, as far as limits on launches in progress are concerned."""
+    names = [kind.name for kind in context.policy.worker_types]
+    of_types = {name: min(_left(context, name, Scope.WORKER_TYPE)) for name in names}
+    return Room(min(_left(context, "", Scope.POOL)), of_types)
+
+
+def _left(context: Context, name: str, scope: Scope) -> list[int]:
+    return [limit.left(context, name) for limit in IN_PROGRESS if limit.scope is scope]
+
+
+def why_it_backs_off(context: Context, worker_type: str) -> str:
     """How often launches of this type have failed, why, and when the next is tried."""
     health = context.health(worker_type)
-    rounds = "the last launch" if health.failures == 1 else f"the last {health.failures} launches"
+    times = "the last launch" if health.failures == 1 else f"the last {health.failures} launches"
     detail = f" ({health.detail})" if health.detail else ""
-    return f"{rounds} of type {worker_type} failed{detail}; next try in {health.wait(context.now):.0f} s"
+    return f"{times} of type {worker_type} failed{detail}, next try in {health.wait(context.now):.0f} s"
 
 
-def _within_flights(context: Context, kinds: Sequence[str], reason: str) -> list[str]:
-    """As many as may be in flight beside those that are; what is too much is held."""
-    flying = Counter(worker.worker_type for worker in context.staying if worker.state in JOINING)
-    flying.update(action.worker_type for action in context.launches)
-    there = sum(worker.state is WorkerState.RUNNING for worker in context.staying)
-    names, held = list[str](), Counter[tuple[Cause, str]]()
-    for name in kinds:
-        if limit := _flight_limit(context, name, flying, there):
-            held[limit] += 1
-        else:
-            names.append(name)
-            flying[name] += 1
-    for (cause, why), count in held.items():
-        context.hold(cause, count, f"{reason}; but {why}")
-    return names
+# --- the rules ------------------------------------------------------------------------------------------
 
 
-def _flight_limit(context: Context, name: str, flying: Counter[str], there: int) -> tuple[Cause, str] | None:
-    """What forbids one more launch of this type beside those in flight, None where nothing does."""
-    policy, kind = context.policy, context.policy.worker_type(name)
-    if flying[name] and context.health(name).state(context.now) is BreakerState.HALF_OPEN:
-        return Cause.LAUNCHES_FAIL, f"launches of type {name} have failed: one at a time until one has joined"
-    if kind and kind.max_launches is not None and flying[name] >= kind.max_launches:
-        return Cause.LAUNCHES_IN_PROGRESS, f"{kind.max_launches} of type {name} may be in flight at once (max_launches)"
-    if policy.max_launches is not None and flying.total() >= policy.max_launches:
-        return Cause.LAUNCHES_IN_PROGRESS, f"{policy.max_launches} may be in flight at once (max_launches)"
-    if policy.upscaling_speed is not None:
-        most = max(1, math.ceil(policy.upscaling_speed * there))
-        if flying.total() >= most:
-            return Cause.UPSCALING_SPEED, f"{most} may be in flight while {there} are there (upscaling_speed)"
-    return None
+def _unless(forbidden: object) -> int:
+    return 0 if forbidden else ANY_NUMBER
+
+
+def _known(context: Context, name: str) -> int:
+    return _unless(context.policy.worker_type(name) is None)
+
+
+def _types_of_the_policy(context: Context, name: str) -> str:
+    types = ", ".join(kind.name for kind in context.policy.worker_types)
+    return f"the policy has no worker type {name}, only {types}"
+
+
+def _paused(context: Context, _name: str) -> str:
+    pause = context.observation.paused_up
+    return f"scaling up is {pause.text}" if pause else ""
+
+
+def _allowed(context: Context, name: str) -> int:
+    return _unless(not context.observation.up.allows(name))
+
+
+def _no_alert(context: Context, name: str) -> str:
+    up = context.observation.up
+    return f"no alert permits scaling up type {name} ({up.names} does not)" if up else "no alert permits scaling up"
+
+
+def _max_of_pool(context: Context, _name: str) -> str:
+    return f"the pool is at its max_workers of {context.policy.max_workers} (WATCHER_MAX_WORKERS)"
+
+
+def _max_of_type(context: Context, name: str) -> str:
+    kind = context.policy.worker_type(name)
+    return f"type {name} is at its own max_workers of {kind.max_workers if kind else 0} (policy file)"
+
+
+def _one_while_half_open(context: Context, name: str) -> int:
+    half_open = context.health(name).state(context.now) is BreakerState.HALF_OPEN
+    return max(0, 1 - context.in_progress()[name]) if half_open else ANY_NUMBER
+
+
+def _max_launches_of_type(context: Context, name: str) -> int:
+    kind = context.policy.worker_type(name)
+    if kind is None or kind.max_launches is None:
+        return ANY_NUMBER
+    return max(0, kind.max_launches - context.in_progress()[name])
+
+
+def _told_max_launches_of_type(context: Context, name: str) -> str:
+    kind = context.policy.worker_type(name)
+    return f"at most {kind.max_launches if kind else 0} launches of the type in progress at once (max_launches)"
+
+
+def _max_launches(context: Context, _name: str) -> int:
+    most = context.policy.max_launches
+    return ANY_NUMBER if most is None else max(0, most - context.in_progress().total())
+
+
+def _running(context: Context) -> int:
+    return sum(worker.state is WorkerState.RUNNING for worker in context.staying)
+
+
+def _most_by_speed(context: Context) -> int:
+    speed = context.policy.upscaling_speed
+    return ANY_NUMBER if speed is None else max(1, math.ceil(speed * _running(context)))
+
+
+def _upscaling_speed(context: Context, _name: str) -> int:
+    return max(0, _most_by_speed(context) - context.in_progress().total())
+
+
+def _told_speed(context: Context, _name: str) -> str:
+    most, running = _most_by_speed(context), _running(context)
+    return f"at most {most} launches in progress while {plural(running, 'worker')} run (upscaling_speed)"
+
+
+PERMISSION = (
+    LaunchLimit("unknown type", Cause.UNKNOWN_WORKER_TYPE, Scope.WORKER_TYPE, _known, _types_of_the_policy),
+    LaunchLimit(
+        "no alert",
+        Cause.NO_ALERT,
+        Scope.WORKER_TYPE,
+        _allowed,
+        _no_alert,
+        frozenset({Cause.PENDING_DEMAND, Cause.PROBE}),
+    ),
+    LaunchLimit("paused", Cause.PAUSED, Scope.POOL, lambda context, _: _unless(context.observation.paused_up), _paused),
+    LaunchLimit(
+        "back-off",
+        Cause.LAUNCHES_FAIL,
+        Scope.WORKER_TYPE,
+        lambda context, name: _unless(context.backs_off(name)),
+        why_it_backs_off,
+    ),
+    LaunchLimit(
+        "cooldown",
+        Cause.COOLDOWN,
+        Scope.POOL,
+        lambda context, _: _unless(scale_up_wait(context.observation, context.policy, context.now)),
+        lambda context, _: (
+            f"delayed by cooldown, {scale_up_wait(context.observation, context.policy, context.now):.0f} s left"
+        ),
+        DEMAND_CAUSES,
+    ),
+)
+PLACES = (
+    LaunchLimit(
+        "max_workers", Cause.MAX_WORKERS, Scope.POOL, lambda context, _: max(0, context.room().total), _max_of_pool
+    ),
+    LaunchLimit(
+        "max_workers of the type",
+        Cause.MAX_WORKERS,
+        Scope.WORKER_TYPE,
+        lambda context, name: context.room().by_type.get(name, 0),
+        _max_of_type,
+    ),
+)
+IN_PROGRESS = (
+    LaunchLimit(
+        "half open",
+        Cause.LAUNCHES_FAIL,
+        Scope.WORKER_TYPE,
+        _one_while_half_open,
+        lambda _, name: f"launches of type {name} have failed, one at a time until one has joined",
+    ),
+    LaunchLimit(
+        "max_launches of the type",
+        Cause.LAUNCHES_IN_PROGRESS,
+        Scope.WORKER_TYPE,
+        _max_launches_of_type,
+        _told_max_launches_of_type,
+    ),
+    LaunchLimit(
+        "max_launches",
+        Cause.LAUNCHES_IN_PROGRESS,
+        Scope.POOL,
+        _max_launches,
+        lambda context, _: f"at most {context.policy.max_launches} launches in progress at once (max_launches)",
+    ),
+    LaunchLimit("upscaling_speed", Cause.UPSCALING_SPEED, Scope.POOL, _upscaling_speed, _told_speed),
+)
+LIMITS = (*PERMISSION, *PLACES, *IN_PROGRESS)

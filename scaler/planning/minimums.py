@@ -1,14 +1,16 @@
-"""The rules that launch workers without an alert: what has to be there in any case. Pure: standard library only."""
+"""The rules that launch workers without an alert: what has to run in any case. Pure: standard library only."""
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from scaler.model.decision import Cause
-from scaler.packing.solver import solve
-from scaler.planning.launch_limits import launch, usable, waits_for_a_resting_type
-from scaler.planning.reasons import counted, misfit_explained, plural
+from scaler.planning.launch_limits import launch
+from scaler.planning.needs import Need
+from scaler.planning.pending import hold_waiting, launchable, waits_for_back_off
+from scaler.planning.reasons import misfit, requests
 
 if TYPE_CHECKING:
     from scaler.planning.context import Context
@@ -20,19 +22,29 @@ def keep_min_workers(context: Context) -> None:
         return
     for kind in context.policy.worker_types:
         present = sum(worker.worker_type == kind.name for worker in context.staying)
-        reason = f"{present} of at least {kind.min_workers} workers of type {kind.name} are there"
-        launch(context, [kind.name] * (kind.min_workers - present), Cause.BELOW_MIN_WORKERS, reason)
-    there = len(context.staying) + len(context.launches)
-    reason = f"{there} of at least {context.policy.min_workers} workers are there"
-    launch(context, _of_any_type(context, context.policy.min_workers - there), Cause.BELOW_MIN_WORKERS, reason)
+        purpose = f"to keep min_workers of type {kind.name} ({present} of {kind.min_workers} run)"
+        missing = {kind.name: max(0, kind.min_workers - present)}
+        launch(context, missing, Cause.BELOW_MIN_WORKERS, purpose)
+    running = len(context.staying) + context.launched.total()
+    purpose = f"to keep min_workers of the pool ({running} of {context.policy.min_workers} run)"
+    launch(context, of_any_type(context, context.policy.min_workers - running), Cause.BELOW_MIN_WORKERS, purpose)
 
 
-def _of_any_type(context: Context, count: int) -> list[str]:
-    """`count` workers: of the first type that has room and does not rest, then of the next."""
-    room, names = context.room(), list[str]()
-    for kind in sorted(context.policy.worker_types, key=lambda kind: context.rests(kind.name)):
-        names += [kind.name] * min(room.of(kind.name), max(0, count - len(names)))
-    return names
+def of_any_type(context: Context, count: int, names: frozenset[str] | None = None) -> Counter[str]:
+    """`count` workers of the cheapest types (of `names`) that have room; of the cheapest of all if none has.
+
+    What has no room at all is asked for nevertheless, so that the limit is told.
+    """
+    kinds = [kind for kind in context.policy.worker_types if names is None or kind.name in names]
+    room, wanted = context.room(), Counter[str]()
+    ordered = context.cheapest_first(kinds)
+    for kind in ordered:
+        if (some := min(room.of(kind.name), count - wanted.total())) > 0:
+            room.take(kind.name, some)
+            wanted[kind.name] += some
+    if ordered and (rest := count - wanted.total()) > 0:
+        wanted[ordered[0].name] += rest
+    return wanted
 
 
 def keep_requested_resources(context: Context) -> None:
@@ -40,18 +52,17 @@ def keep_requested_resources(context: Context) -> None:
 
     Ray reports it as `ClusterResourceConstraint` until it is called again; its own autoscaler treats it alike.
     """
-    snapshot, kinds = context.observation.snapshot, context.policy.worker_types
+    snapshot = context.observation.snapshot
     if snapshot is None or not snapshot.constraints:
         return
-    asked = f"request_resources asks for {counted(snapshot.constraints)} in all"
-    slots = context.capacity(snapshot, as_if_empty=True)
-    packing = solve(snapshot.constraints, (), slots, usable(context, kinds), context.room())
-    wanted = [kind.name for kind in packing.launches]
-    launch(context, wanted, Cause.REQUESTED_RESOURCES, f"{asked}: {plural(len(wanted), 'more worker')}")
-    if packing.unmet:
-        reason = f"{asked}, and max_workers is {context.policy.max_workers}"
-        context.hold(Cause.MAX_WORKERS, packing.unmet, reason)
-    for misfit in packing.infeasible:
-        if not waits_for_a_resting_type(context, misfit, kinds):
-            told = misfit_explained(misfit, kinds)
-            context.infeasible.append(replace(told, reason=f"{told.reason}; request_resources asks for it"))
+    kinds, ready = context.policy.worker_types, launchable(context, context.policy.worker_types)
+    told = "request_resources asks for its resources"
+    need = Need(context, snapshot, snapshot.constraints, (), ready, Cause.REQUESTED_RESOURCES, told, whole_nodes=True)
+    context.needs.append(need)
+    purpose = f"for {requests(snapshot.constraints)} of request_resources"
+    launch(context, need.wanted, Cause.REQUESTED_RESOURCES, purpose)
+    hold_waiting(need, kinds, "of request_resources")
+    for left in need.packing.infeasible:
+        if not waits_for_back_off(context, left, kinds):
+            found = misfit(left, kinds)
+            context.infeasible.append(replace(found, reason=f"{found.reason} (asked for by request_resources)"))

@@ -1,8 +1,8 @@
 """The decision: `plan(observation, policy, now) → Plan`. Pure: standard library only.
 
 The alert gives permission, the demand gives the size. Each rule is one small function; `plan` reads like the
-policy. What is not done is a result as much as what is done: every action, everything held back and every
-infeasible demand carries a cause from a closed set and one sentence.
+policy. What is not done is a result too: every action, everything held back and every infeasible demand carries a
+cause from a closed set and one sentence.
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 
 from scaler.model.decision import Cause, Held, Observation, Plan
 from scaler.model.workers import WorkerState
-from scaler.planning.context import Context, sized_like_present_nodes
+from scaler.planning.context import Context
 from scaler.planning.minimums import keep_min_workers, keep_requested_resources
 from scaler.planning.scale_down import drain_the_idle
 from scaler.planning.scale_up import launch_for_demand
 from scaler.planning.warm_pool import keep_warm_workers, let_warm_workers_join
+from scaler.planning.worker_sizes import with_learned_sizes
 
 if TYPE_CHECKING:
     from scaler.model.policy import Policy
@@ -24,12 +25,12 @@ if TYPE_CHECKING:
 def plan(observation: Observation, policy: Policy, now: float) -> Plan:
     """Decide what the pool needs at `now` (unix seconds)."""
     if observation.journal_problem:
-        reason = f"nothing is done that cannot be written down: {observation.journal_problem}"
+        reason = f"nothing is done without a journal: {observation.journal_problem}"
         return Plan(held=(Held(Cause.JOURNAL_UNAVAILABLE, 1, reason),), demand_met=False)
     if observation.provider_problem:
         reason = f"nothing is launched or removed without knowing the workers: {observation.provider_problem}"
         return Plan(held=(Held(Cause.PROVIDER_UNAVAILABLE, 1, reason),), demand_met=False)
-    context = Context(observation, sized_like_present_nodes(policy, observation), now)
+    context = Context(observation, with_learned_sizes(policy, observation), now)
     _remove_the_ended(context)
     _remove_the_stuck(context)
     _remove_the_long_drained(context)
@@ -43,9 +44,9 @@ def plan(observation: Observation, policy: Policy, now: float) -> Plan:
 
 
 _ENDED = {
-    WorkerState.TERMINATING: (Cause.DRAINED, "Ray has let it go"),
-    WorkerState.TERMINATED: (Cause.TERMINATED, "it ended"),
-    WorkerState.LAUNCH_FAILED: (Cause.LAUNCH_FAILED, "it ended before it joined Ray"),
+    WorkerState.TERMINATING: (Cause.DRAINED, "drained"),
+    WorkerState.TERMINATED: (Cause.TERMINATED, "ended by itself"),
+    WorkerState.LAUNCH_FAILED: (Cause.LAUNCH_FAILED, "ended before it joined Ray"),
 }
 
 
@@ -60,14 +61,14 @@ def _remove_the_ended(context: Context) -> None:
 def _remove_the_stuck(context: Context) -> None:
     for worker in context.observation.workers:
         if worker.state is WorkerState.JOIN_TIMED_OUT and worker.action is None:
-            reason = f"it has not been in Ray for {context.policy.join_timeout:g} s"
+            reason = f"not in Ray for {context.policy.join_timeout:g} s"
             context.remove(worker, Cause.JOIN_TIMED_OUT, reason)
 
 
 def _remove_the_long_drained(context: Context) -> None:
-    """A drain ends within milliseconds; one that does not is ended here, once nothing runs there any more.
+    """Remove a worker whose drain has not ended in time, once nothing runs on it: a drain takes milliseconds.
 
-    So ends too what an operator drained by hand (`ray drain-node`): Ray itself never stops such a node.
+    The same ends what an operator drained by hand (`ray drain-node`): Ray itself never stops such a node.
     """
     for worker in context.observation.workers:
         node, since = worker.node, worker.draining_since
@@ -79,5 +80,5 @@ def _remove_the_long_drained(context: Context) -> None:
             reason = f"{worker.worker_id} has been draining for {context.now - since:.0f} s and is still busy: {busy}"
             context.hold(Cause.STILL_BUSY, 1, reason, worker.worker_id)
         else:
-            reason = f"it has been draining for {context.now - since:.0f} s and nothing runs on it"
+            reason = f"draining for {context.now - since:.0f} s with nothing running on it"
             context.remove(worker, Cause.DRAIN_TIMED_OUT, reason)

@@ -1,4 +1,4 @@
-"""What people read about a decision. Pure: standard library only."""
+"""The sentences that people read about a decision. Pure: standard library only."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from ray_watcher_common.state import ClusterState, Demand, Gang, shape_text
 from scaler.model.decision import Infeasible
+from scaler.packing.capacity import fresh
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping, Sequence
 
     from scaler.model.cluster import WorkerType
 
@@ -18,38 +19,72 @@ SHAPES_NAMED = 3
 
 def plural(count: int, noun: str) -> str:
     """`1 more worker`, `2 more workers`."""
-    return f"{count} {noun}{'' if count == 1 else 's'}"
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
-def waiting(snapshot: ClusterState) -> str:
-    """What waits, the most frequent shapes first: `12 x CPU:1, 1 x GPU:1 and 4 more`."""
-    return counted((*snapshot.demands, *(bundle for gang in snapshot.gangs for bundle in gang.bundles)))
+def request_text(request: Demand | Gang) -> str:
+    """The shape that is asked for, with its label selectors: `CPU:1 with zone in (a, b)`; a gang with its bundles."""
+    if isinstance(request, Gang):
+        bundles = " + ".join(f"{bundle.count} x {request_text(bundle)}" for bundle in request.bundles)
+        return f"{request.strategy.value}({bundles})"
+    wanted = [f"{s.key} {s.operator.replace('_', ' ')} ({', '.join(s.values)})" for s in request.selectors]
+    return shape_text(request.shape) + (f" with {' and '.join(wanted)}" if wanted else "")
 
 
-def counted(demands: Iterable[Demand]) -> str:
-    """Requests by shape: `12 x CPU:1, 1 x GPU:1 and 4 more`."""
+def pending(snapshot: ClusterState) -> str:
+    """What is pending: `12 pending CPU:1 requests`, or `13 pending requests (12 x CPU:1, 1 x GPU:1)`."""
+    return requests((*snapshot.demands, *(bundle for gang in snapshot.gangs for bundle in gang.bundles)), "pending ")
+
+
+def requests(demands: Iterable[Demand], which: str = "") -> str:
+    """Requests, with the most frequent shapes."""
     counts = Counter[str]()
     for demand in demands:
-        counts[shape_text(demand.shape)] += demand.count
+        counts[request_text(demand)] += demand.count
+    counts += Counter()
+    if len(counts) == 1:
+        ((shape, count),) = counts.items()
+        return plural(count, f"{which}{shape} request")
     named = counts.most_common(SHAPES_NAMED)
-    rest = sum(counts.values()) - sum(count for _, count in named)
-    return ", ".join(f"{count} x {shape}" for shape, count in named) + (f" and {rest} more" if rest else "")
+    more = len(counts) - len(named)
+    shapes = ", ".join(f"{count:,} x {shape}" for shape, count in named) + (f", {more} more shapes" if more else "")
+    return f"{plural(counts.total(), f'{which}request')} ({shapes})"
+
+
+def workers(by_type: Mapping[str, int]) -> str:
+    """Workers by type: `2 x small, 1 x gpu`."""
+    return ", ".join(f"{count} x {name}" for name, count in sorted(by_type.items()) if count)
 
 
 def why_none_needed(snapshot: ClusterState) -> str:
     """Why a firing alert leads to no launch."""
     if not snapshot.pending:
-        return "nothing waits for room"
-    return f"what waits ({waiting(snapshot)}) fits on workers that are free or joining"
+        return "nothing is pending"
+    return f"{pending(snapshot)} fit on workers that are free or joining"
 
 
-def misfit_explained(misfit: Demand | Gang, kinds: Iterable[WorkerType]) -> Infeasible:
-    """Why no worker type can hold this demand, and what they offer."""
-    if isinstance(misfit, Demand):
-        shape = shape_text(misfit.shape)
-    else:
-        bundles = " + ".join(f"{bundle.count} x {shape_text(bundle.shape)}" for bundle in misfit.bundles)
-        shape = f"{misfit.strategy.value}({bundles})"
-    offers = "; ".join(f"{kind.name} offers {shape_text(tuple(sorted(kind.resources.items())))}" for kind in kinds)
-    reason = f"{misfit.count} x {shape} fits on no worker type" + (f": {offers}" if offers else "")
-    return Infeasible(shape, misfit.count, reason)
+def misfit(request: Demand | Gang, kinds: Sequence[WorkerType]) -> Infeasible:
+    """Why no worker type can hold this request: what is missing, of each type that comes near."""
+    shape = request_text(request)
+    parts = (request,) if isinstance(request, Demand) else request.bundles
+    lacking = dict.fromkeys(
+        f"type {kind.name} {lack}" for part in parts for kind in kinds if (lack := _lack(part, kind))
+    )
+    if not lacking and kinds:  # each bundle fits alone
+        lacking = {"no single worker holds all bundles together": None}
+    told = "; ".join(list(lacking)[:SHAPES_NAMED]) or "there are no worker types"
+    return Infeasible(shape, request.count, f"no worker type provides {shape}: {told}")
+
+
+def _lack(part: Demand, kind: WorkerType) -> str:
+    """What a worker of this type lacks for a request; "" if it holds it."""
+    slot = fresh(kind)
+    for name, amount in part.shape:
+        if slot.total.get(name, 0.0) < amount:
+            has = shape_text(((name, slot.total[name]),)) if slot.total.get(name) else f"no {name}"
+            return f"has {has}"
+    for selector in part.selectors:
+        if not slot.capacity(Demand((), 1, (selector,))):
+            label = slot.labels.get(selector.key)
+            return f"has the label {selector.key}={label}" if label else f"has no label {selector.key}"
+    return ""

@@ -1,23 +1,21 @@
-"""The rules that launch workers because work waits and an alert permits it. Pure: standard library only."""
+"""The rules that launch workers because work is pending and an alert permits it. Pure: standard library only."""
 
 from __future__ import annotations
 
+from collections import Counter
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from scaler.model.decision import Cause
 from scaler.model.policy import DEFAULT_STEP
 from scaler.packing.capacity import Slot
-from scaler.packing.solver import Packing, could_hold, fits, solve
-from scaler.planning.launch_limits import launch, usable, waits_for_a_resting_type
-from scaler.planning.reasons import misfit_explained, plural, waiting, why_none_needed
-
-# A driver asks for 10 workers per shape at first (RayConfig max_pending_lease_requests_per_scheduling_category);
-# what it has beyond that reaches the GCS with the next backlog report, within about a second.
-FIRST_REPORT = 10
-SETTLE_SECONDS = 1.2
-# The GCS asks the nodes every 0.1 s what waits there (gcs_pull_resource_loads_period_milliseconds, as start-ray and
-# Compose set it): for so long a part of a smaller burst may be all that shows.
-REPORT_SECONDS = 0.15
+from scaler.packing.solver import could_hold, fits
+from scaler.planning.launch_limits import launch, room_in_progress
+from scaler.planning.minimums import of_any_type
+from scaler.planning.needs import Need
+from scaler.planning.pending import cheaper_soon, hold_waiting, launchable, waits_for_back_off
+from scaler.planning.reasons import misfit, pending, plural, request_text, why_none_needed
+from scaler.planning.worker_sizes import of_unknown_size
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,59 +24,131 @@ if TYPE_CHECKING:
     from scaler.model.cluster import WorkerType
     from scaler.planning.context import Context
 
+# A driver asks for 10 workers per shape at first (RayConfig max_pending_lease_requests_per_scheduling_category);
+# what it has beyond that reaches the GCS with the next backlog report, within about a second.
+FIRST_REPORT = 10
+SETTLE_SECONDS = 1.2
+# The GCS asks the nodes every 0.1 s what is pending there (gcs_pull_resource_loads_period_milliseconds, as start-ray
+# and Compose set it): for so long a part of a smaller burst may be all that shows.
+REPORT_SECONDS = 0.15
+
 
 def launch_for_demand(context: Context) -> None:
-    """Launch what the demand needs and an alert permits; a fixed step where the demand is not known."""
+    """Launch what the demand needs and an alert permits; a fixed step if the demand is not known."""
     snapshot = context.observation.snapshot
     if snapshot is None:
         context.demand_met = False
         _launch_blindly(context, Cause.SNAPSHOT_UNAVAILABLE, f"no usable snapshot ({context.observation.problem})")
     elif not snapshot.demand_known:
         context.demand_met = False
-        _launch_blindly(context, Cause.DEMAND_UNKNOWN, f"the demand is not known (source {snapshot.source})")
+        _launch_blindly(context, Cause.DEMAND_UNKNOWN, f"the source {snapshot.source} does not report demand")
     else:
         _launch_what_is_needed(context, snapshot)
         _launch_step(context)
 
 
 def _launch_blindly(context: Context, cause: Cause, situation: str) -> None:
-    """Launch the alerts' own step per cooldown, once the view has been gone for longer than a hiccup."""
+    """Launch the alerts' own step per cooldown, once the view has been lost for longer than a hiccup."""
     up, since = context.observation.up, context.observation.blind_since
-    permitted = _permitted_names(context)
     blind_seconds = 0.0 if since is None else max(0.0, context.now - since)
-    if not up or not permitted:
-        context.hold(cause, 1, f"{situation}: nothing is launched or removed on a guess")
+    if not up:
+        context.hold(cause, 1, f"{situation}: nothing is launched or removed")
     elif blind_seconds < context.policy.stale_after:
         wait = context.policy.stale_after - blind_seconds
-        context.hold(cause, 1, f"permitted by {up.names}, but {situation}; waiting {wait:.0f} s for it to come back")
+        context.hold(cause, 1, f"{situation}: waiting {wait:.0f} s for it before launching blindly (alert {up.names})")
     else:
-        first = min(permitted, key=context.rests)
-        for name, step in (up.steps(first) or {first: DEFAULT_STEP}).items():
-            launch(context, [name] * step, cause, f"permitted by {up.names}; {situation}, so {step} per cooldown")
+        for name, step in (up.steps() or {up.only_type: DEFAULT_STEP}).items():
+            launch(
+                context, _of_step(context, name, step), cause, f"as step per cooldown: {situation}{_by_alert(context)}"
+            )
 
 
 def _launch_what_is_needed(context: Context, snapshot: ClusterState) -> None:
-    up = context.observation.up
-    packing = _pack_all(context, snapshot)
-    wanted = [kind.name for kind in packing.launches]
-    need = f"{waiting(snapshot)} wait"
-    if wanted and not up:
-        reason = f"{need}: {plural(len(wanted), 'more worker')}, but no alert permits scaling up"
-        context.hold(Cause.NO_ALERT, len(wanted), reason)
-    elif wanted and not packing.unmet and _settling(context, snapshot):
+    up, kinds = context.observation.up, _permitted(context)
+    ready = launchable(context, kinds)
+    cheaper, work = cheaper_soon(context, snapshot, ready)
+    demands = [demand for demand in snapshot.demands if demand not in work]
+    need = Need(context, snapshot, demands, snapshot.gangs, ready, Cause.DEMAND_NEEDS_IT, "pending demand fits on it")
+    context.needs.append(need)
+    purpose = f"for {pending(snapshot)}{_by_alert(context)}"
+    if need.wanted and up and not need.packing.unmet and _settling(context, snapshot):
         context.settling = True
-        reason = f"{need}, and more may show within a second: Ray reports a burst bit by bit"
-        context.hold(Cause.DEMAND_SETTLING, len(wanted), reason)
-    elif wanted:
-        reason = f"{need}: {plural(len(wanted), 'more worker')}, permitted by {up.names}"
-        launch(context, wanted, Cause.PENDING_DEMAND, reason)
-    elif up and not up.asks_for_a_number and not packing.unmet and not packing.infeasible:
-        context.hold(Cause.NO_DEMAND, 1, f"permitted by {up.names}, but {why_none_needed(snapshot)}")
+        many = need.wanted.total()
+        told = f"{plural(many, 'worker')} {purpose}: waiting a moment, Ray reports a burst bit by bit"
+        context.hold(Cause.DEMAND_SETTLING, many, told)
+    else:
+        launch(context, _most_useful_first(need), Cause.PENDING_DEMAND, purpose)
+    hold_waiting(need, kinds, "pending")
+    later = _for_cheaper(context, snapshot, cheaper, purpose) if work else Counter[str]()
+    probed = _judge_misfits(context, snapshot, need.packing.infeasible, kinds)
+    context.demand_met = not (need.wanted or need.packing.waiting or later or probed)
+    if up and context.demand_met and not up.asks_for_a_number and not need.packing.infeasible:
+        context.hold(Cause.NO_DEMAND, 1, f"no launch for alert {up.names}: {why_none_needed(snapshot)}")
+
+
+def _most_useful_first(need: Need) -> Counter[str]:
+    """What the need wants; if that is too many at once, those first that serve the most of it."""
+    wanted, most = need.wanted, need.room.within(room_in_progress(need.context))
+    if wanted.total() <= max(0, most.total) and all(count <= most.of(name) for name, count in wanted.items()):
+        return wanted
+    first = Counter(kind.name for kind in need.packed(room=most).launches)
+    rest, many = wanted - first, wanted.total() - first.total()
+    later = Counter(islice(rest.elements(), max(0, many)))  # held, whichever limit is in their way
+    return first + later
+
+
+def _for_cheaper(context: Context, snapshot: ClusterState, cheaper: Sequence[WorkerType], purpose: str) -> Counter[str]:
+    """Ask for types without GPU that may not be launched now, for work that only GPU workers could take meanwhile."""
+    told = "pending demand fits on it"
+    need = Need(context, snapshot, snapshot.demands, snapshot.gangs, cheaper, Cause.DEMAND_NEEDS_IT, told)
+    context.needs.append(need)
+    launch(context, need.wanted, Cause.PENDING_DEMAND, purpose)
+    return need.wanted
+
+
+def _judge_misfits(
+    context: Context, snapshot: ClusterState, misfits: Sequence[Demand | Gang], kinds: list[WorkerType]
+) -> bool:
+    """What no permitted type can hold waits for an alert, for a node that is full, for a probe, or is infeasible.
+
+    Returns whether a worker is on its way that shows how large its type is.
+    """
+    empty = [Slot(node.total, node.total, node.labels) for node in snapshot.nodes if node.alive]
+    unknown = of_unknown_size(context.policy, context.observation)
+    probed = False
+    for one in misfits:
+        shape = request_text(one)
+        if waits_for_back_off(context, one, kinds):
+            continue
+        if could_hold(one, context.policy.worker_types):
+            told = f"{one.count:,} x {shape} pending: no alert permits a worker type that holds it"
+            context.hold(Cause.NO_ALERT, one.count, told, shape=shape)
+        elif fits(one, empty):
+            told = f"{one.count:,} x {shape} pending: no worker type holds it, a running node does once it has room"
+            context.hold(Cause.WAITS_FOR_A_NODE, one.count, told, shape=shape)
+        elif probes := [kind for kind in unknown if could_hold(one, [*context.policy.worker_types, kind])]:
+            probed = True
+            _probe(context, one, probes)
+        else:
+            context.infeasible.append(misfit(one, context.policy.worker_types))
+    return probed
+
+
+def _probe(context: Context, request: Demand | Gang, kinds: Sequence[WorkerType]) -> None:
+    """Launch one worker of a type of which nobody knows how large Ray makes it, unless one is joining."""
+    shape, names = request_text(request), [kind.name for kind in context.cheapest_first(kinds)]
+    told = f"{request.count:,} x {shape} pending"
+    if joining := next((name for name in names if context.in_progress()[name]), ""):
+        reason = f"{told}: the first worker of type {joining} is joining and shows how much memory Ray gives it"
+        context.hold(Cause.PROBE, request.count, reason, shape=shape)
+    else:
+        purpose = f"to learn how much memory Ray gives it, {told}{_by_alert(context)}"
+        launch(context, names[:1], Cause.PROBE, purpose)
 
 
 def _settling(context: Context, snapshot: ClusterState) -> bool:
     """Whether a burst began so recently that its size is not known yet; one right decision beats two."""
-    if context.launches:
+    if context.launched:
         return False
     largest = max((demand.count for demand in snapshot.demands), default=0)
     if largest < FIRST_REPORT:
@@ -90,58 +160,31 @@ def _settling(context: Context, snapshot: ClusterState) -> bool:
     return 0 <= context.now - min(seen, fired) < SETTLE_SECONDS
 
 
-def _pack_all(context: Context, snapshot: ClusterState) -> Packing:
-    """Pack all demand into what is free or joining, and the rest into new workers."""
-    names = _permitted_names(context)
-    kinds = [kind for kind in context.policy.worker_types if kind.name in names]
-    packing = solve(
-        snapshot.demands, snapshot.gangs, context.capacity(snapshot), usable(context, kinds), context.room()
-    )
-    _tell_waiting(context, packing.waiting, kinds)
-    _tell_misfits(context, snapshot, packing.infeasible, kinds)
-    context.demand_met = not packing.launches and not packing.waiting
-    return packing
-
-
-def _tell_waiting(context: Context, left: Sequence[Demand | Gang], kinds: Sequence[WorkerType]) -> None:
-    """What waits for a worker type whose launches fail, or because of a limit."""
-    unmet = sum(one.count for one in left if not waits_for_a_resting_type(context, one, kinds))
-    reason = f"{plural(unmet, 'request')} will go on waiting: max_workers is {context.policy.max_workers}"
-    context.hold(Cause.MAX_WORKERS, unmet, reason)
-
-
-def _tell_misfits(
-    context: Context, snapshot: ClusterState, misfits: Sequence[Demand | Gang], kinds: list[WorkerType]
-) -> None:
-    """What no permitted type can hold waits for an alert, for a node that is here, or is infeasible."""
-    if not misfits:
-        return
-    empty = [Slot(node.total, node.total, node.labels) for node in snapshot.nodes if node.alive]
-    for misfit in misfits:
-        if waits_for_a_resting_type(context, misfit, kinds):
-            continue
-        told = misfit_explained(misfit, kinds)
-        if could_hold(misfit, context.policy.worker_types):
-            reason = f"{told.count} x {told.shape} wait for a worker type that no alert permits"
-            context.hold(Cause.NO_ALERT, told.count, reason)
-        elif fits(misfit, empty):
-            reason = f"{told.reason}, but a node that is here can hold it once it has room"
-            context.hold(Cause.WAITS_FOR_A_NODE, told.count, reason)
-        else:
-            context.infeasible.append(told)
-
-
-def _permitted_names(context: Context) -> list[str]:
+def _permitted(context: Context) -> list[WorkerType]:
     """Worker types that an alert permits; all of them without any alert, so that what is held can be told."""
     up = context.observation.up
-    return [kind.name for kind in context.policy.worker_types if not up or up.allows(kind.name)]
+    return [kind for kind in context.policy.worker_types if not up or up.allows(kind.name)]
+
+
+def _by_alert(context: Context) -> str:
+    names = context.observation.up.names
+    return f" (alert {names})" if names else ""
 
 
 def _launch_step(context: Context) -> None:
-    up, permitted = context.observation.up, _permitted_names(context)
-    if context.settling or not permitted:
+    """Launch what alerts ask for by number; what the demand launches counts."""
+    if context.settling:
         return
-    for name, step in up.steps(min(permitted, key=context.rests)).items():
-        missing = step - sum(action.worker_type == name for action in context.launches)
-        reason = f"{plural(step, 'more worker')} per cooldown, asked for by {up.names}"
-        launch(context, [name] * missing, Cause.ALERT_STEP, reason)
+    up = context.observation.up
+    for name, step in sorted(up.steps().items(), key=lambda item: item[0] is None):  # named types first
+        done = context.launched.total() if name is None else context.launched[name]
+        asking = ", ".join(sorted({a.name for a in up.alerts if a.step is not None and a.worker_type == name}))
+        purpose = f"as step of {plural(step, 'worker')} per cooldown (alert {asking})"
+        launch(context, _of_step(context, name, step - done), Cause.ALERT_STEP, purpose)
+
+
+def _of_step(context: Context, name: str | None, count: int) -> Counter[str]:
+    """The workers of a step: of the type it names, else of the cheapest permitted types that have room."""
+    if name is not None:
+        return Counter({name: max(0, count)})
+    return of_any_type(context, max(0, count), frozenset(kind.name for kind in _permitted(context)))

@@ -1,4 +1,4 @@
-"""The rules about warm workers: prepared, not in Ray, costing little until they are told to join.
+"""The rules about warm workers: prepared, not in Ray, cheap until they join.
 
 Pure: standard library only.
 """
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from scaler.model.decision import Action, Cause
 from scaler.model.workers import JOINING, ActionKind, WorkerState
 from scaler.planning.context import RETRY_SECONDS, cooldown_left
-from scaler.planning.launch_limits import why_it_rests
+from scaler.planning.launch_limits import why_it_backs_off
 from scaler.planning.reasons import plural
 
 if TYPE_CHECKING:
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from scaler.planning.context import Context
 
 
-NOT_NOW = frozenset({Cause.MAKES_ROOM, Cause.LAUNCH_FAILED})  # what this plan removes says that none is prepared yet
+NOT_NOW = frozenset({Cause.MAKES_ROOM, Cause.LAUNCH_FAILED})  # no worker is prepared after such a removal
 
 
 def let_warm_workers_join(context: Context) -> None:
-    """Serve launches by warm workers of their type; those of other types make room where it is needed.
+    """Serve launches by warm workers of their type; warm workers of other types make room if it is needed.
 
-    Room is made first, and all launches follow once it is there: some now and some later would be two scale-ups.
+    Room is made first and all launches follow: some now and some later would be two scale-ups.
     """
     warm = defaultdict[str, list[str]](list)
     for worker in context.ready:
@@ -42,9 +42,10 @@ def let_warm_workers_join(context: Context) -> None:
     types = ", ".join(sorted({launch.worker_type for launch in launches}))
     context.actions = [action for action in context.actions if action.kind is not ActionKind.LAUNCH]
     for worker in in_the_way:
-        context.remove(worker, Cause.MAKES_ROOM, f"it makes room for type {types}")
-    reason = f"{launches[0].reason}; {plural(len(in_the_way), 'warm worker')} of another type make room first"
+        context.remove(worker, Cause.MAKES_ROOM, f"making room for type {types}")
+    reason = f"{launches[0].reason}: delayed until {plural(len(in_the_way), 'warm worker')} of other types made room"
     context.hold(Cause.MAKES_ROOM, len(launches), reason)
+    context.launched.clear()
     context.demand_met = False
 
 
@@ -68,37 +69,37 @@ def keep_warm_workers(context: Context) -> None:
         if worker.action:  # being prepared: its place is taken already
             continue
         if not (has_place := room.take(worker.worker_type)):
-            room.total -= 1  # it is there until it is gone
+            room.total -= 1  # it has a place until it is gone
         if not has_place or wanted[worker.worker_type] < 0:
             kept = kinds[worker.worker_type].warm_workers if worker.worker_type in kinds else 0
-            reason = f"{kept} of type {worker.worker_type} are to be kept warm, in {context.policy.max_workers} places"
+            reason = f"{kept} warm workers of type {worker.worker_type} are enough, within max_workers"
             context.remove(worker, Cause.WARM_SURPLUS, reason)
     for kind in context.policy.worker_types:
         missing = min(wanted[kind.name], room.of(kind.name))
         if missing > 0 and _may_prepare(context, kind, missing):
             room.take(kind.name, missing)
-            there = kind.warm_workers - wanted[kind.name]
-            reason = f"{there} of {plural(kind.warm_workers, 'warm worker')} of type {kind.name} are there"
+            ready = kind.warm_workers - wanted[kind.name]
+            reason = f"keeping {plural(kind.warm_workers, 'warm worker')} of type {kind.name} ({ready} ready)"
             context.actions += [Action(ActionKind.PREPARE, Cause.BELOW_WARM_WORKERS, reason, kind.name)] * missing
 
 
 def _may_prepare(context: Context, kind: WorkerType, missing: int) -> bool:
-    """Whether now is the time: a view of the cluster is there, no pause, no failure lately, and nothing joins.
+    """Whether now is the time: with a view of the cluster, no pause, no recent failure, and nothing joining.
 
-    Preparing would take processor time from what joins, and the room that is being made for it.
+    Preparing would take processor time from joining workers, and the room that is being made for them.
     """
     seen = context.observation
     joins = context.launches or any(worker.state in JOINING for worker in seen.workers)
     if seen.snapshot is None or joins or any(action.cause in NOT_NOW for action in context.actions):
         return False
-    reason = f"{plural(missing, 'warm worker')} of type {kind.name} are missing"
+    reason = f"{plural(missing, 'more warm worker')} of type {kind.name}"
     if seen.paused_up:
-        context.hold(Cause.PAUSED, missing, f"{reason}; scaling up is {seen.paused_up.text}")
+        context.hold(Cause.PAUSED, missing, f"{reason}: scaling up is {seen.paused_up.text}")
         return False
-    if context.rests(kind.name):
-        context.hold(Cause.LAUNCHES_FAIL, missing, f"{reason}; {why_it_rests(context, kind.name)}")
+    if context.backs_off(kind.name):
+        context.hold(Cause.LAUNCHES_FAIL, missing, f"{reason}: {why_it_backs_off(context, kind.name)}")
         return False
     if wait := cooldown_left(seen.last_prepare_failure, RETRY_SECONDS, context.now):
-        context.hold(Cause.LAUNCHES_FAIL, missing, f"{reason}; preparing one failed, next try in {wait:.0f} s")
+        context.hold(Cause.LAUNCHES_FAIL, missing, f"{reason}: preparing one failed, next try in {wait:.0f} s")
         return False
     return True

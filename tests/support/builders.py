@@ -59,13 +59,14 @@ def node(
     status: NodeStatus | None = None,
     idle: float = 0.0,
     is_head: bool = False,
+    labels: Mapping[str, str] | None = None,
 ) -> Node:
     """A node of one CPU; idle if it says for how long, else busy."""
     capacity = ONE_CPU if total is None else total
     free = capacity if available is None and (idle or status is NodeStatus.IDLE) else (available or {})
     state = status or (NodeStatus.IDLE if idle else NodeStatus.RUNNING)
     node_id = (worker_id or "head").encode().hex()
-    return Node(node_id, state, worker_id, is_head, capacity, free, idle)
+    return Node(node_id, state, worker_id, is_head, capacity, free, idle, labels or {})
 
 
 def head(**fields: Unpack[NodeFields]) -> Node:

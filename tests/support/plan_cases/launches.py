@@ -124,13 +124,6 @@ LAUNCHES = [
         actions=((LAUNCH, Cause.PENDING_DEMAND, 1),),
     ),
     Case(
-        "memory that Ray sizes is expected as on the nodes that are here",
-        observation(
-            nodes=(head(total={"CPU": 1.0, "memory": 8e9}),), demands=(demand(2, {"CPU": 1, "memory": 4e9}),), up=UP
-        ),
-        actions=((LAUNCH, Cause.PENDING_DEMAND, 2),),
-    ),
-    Case(
         "a young burst is not spoiled by the step of another rule",
         observation(
             nodes=(head(),),

@@ -19,7 +19,7 @@ LIMITS = [
         "the upscaling speed counts workers that are there",
         observation(worker(1), worker(2), nodes=(head(),), demands=(demand(9),), up=UP),
         actions=((LAUNCH, Cause.PENDING_DEMAND, 3),),
-        held=((Cause.MAX_WORKERS, 1), (Cause.UPSCALING_SPEED, 5)),
+        held=((Cause.UPSCALING_SPEED, 5), (Cause.MAX_WORKERS, 1)),
         policy=policy(worker_type(max_workers=10), max_workers=10, upscaling_speed=1.5),
     ),
     Case(

@@ -41,11 +41,11 @@ REMOVALS = [
         held=((Cause.DEMAND_NEEDS_IT, 1),),
     ),
     Case(
-        "up wins over down while demand waits",
+        "an idle worker that pending demand fits on stays while the launches for the rest are delayed",
         observation(
             worker(1, idle=61), demands=(demand(1, {"CPU": 1}), demand(2)), up=UP, down=DOWN, last_scale_up=NOW
         ),
-        held=((Cause.COOLDOWN, 2), (Cause.UP_ALERT_ACTIVE, 1)),
+        held=((Cause.COOLDOWN, 2), (Cause.DEMAND_NEEDS_IT, 1)),
     ),
     Case(
         "infeasible demand keeps no idle worker",

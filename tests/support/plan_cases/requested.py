@@ -42,9 +42,9 @@ REQUESTED = [
         actions=((LAUNCH, Cause.REQUESTED_RESOURCES, 1), (LAUNCH, Cause.PENDING_DEMAND, 1)),
     ),
     Case(
-        "cooldown holds it",
+        "the cooldown of the demand does not hold it",
         asked_for(observation(nodes=(head(),), last_scale_up=NOW - 1), demand(3)),
-        held=((Cause.COOLDOWN, 2),),
+        actions=((LAUNCH, Cause.REQUESTED_RESOURCES, 2),),
     ),
     Case(
         "max_workers holds it",

@@ -310,7 +310,7 @@ def test_any_rule_takes_part_by_its_labels_alone(name: str, way: Direction, step
 
     permitted = permission([heard._replace(received_at=NOW)], way, NOW, 300)
     assert (permitted.names, permitted.allows("gpu"), permitted.allows("cpu")) == (name, True, False)
-    assert permitted.steps("default") == ({} if step is None else {"gpu": step})
+    assert permitted.steps() == ({} if step is None else {"gpu": step})
 
 
 @pytest.mark.parametrize(

@@ -62,7 +62,7 @@ def test_a_cooldown_that_is_left_holds_the_plan() -> None:
     observed = dry_run.observe(seen, {}, [dry_run.assumed(seen)], policy(), cooldown={Direction.UP: 12.0})
 
     (held,) = plan(observed, policy(), NOW).held
-    assert (held.cause, "another 12 s" in held.reason) == (Cause.COOLDOWN, True)
+    assert (held.cause, "12 s left" in held.reason) == (Cause.COOLDOWN, True)
 
 
 def test_a_status_document_gives_back_workers_alerts_cooldowns_and_policy() -> None:

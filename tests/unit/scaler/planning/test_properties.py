@@ -136,7 +136,7 @@ def test_what_request_resources_asks_for_is_never_given_up(given_: Observation) 
 
     def missing(without: frozenset[str]) -> int:
         context = Context(given_, POLICY, NOW)
-        return unplaced(seen.constraints, (), context.capacity(seen, without, as_if_empty=True))
+        return unplaced(seen.constraints, (), context.capacity(seen, without, whole_nodes=True))
 
     assert missing(frozenset(gone)) == missing(frozenset())
 

@@ -1,0 +1,108 @@
+"""What packing leaves pending: which types may serve it, and which limit it waits for. Pure: standard library only."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from ray_watcher_common.state import Demand, NodeStatus
+from scaler.model.circuit_breaker import BreakerState
+from scaler.model.decision import Cause
+from scaler.model.workers import WorkerState
+from scaler.packing.capacity import fresh
+from scaler.packing.solver import could_hold
+from scaler.planning.launch_limits import why_it_backs_off
+from scaler.planning.reasons import plural, request_text, workers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from ray_watcher_common.state import ClusterState, Gang
+    from scaler.model.cluster import WorkerType
+    from scaler.packing.greedy import Room
+    from scaler.planning.context import Context
+    from scaler.planning.needs import Need
+
+SHAPES_HELD = 20  # each has a hold of its own; the rest are summed up
+
+
+def launchable(context: Context, kinds: Iterable[WorkerType]) -> list[WorkerType]:
+    """Without the types whose launches fail: another type takes over if one fits."""
+    return [kind for kind in kinds if not context.backs_off(kind.name)]
+
+
+def cheaper_soon(
+    context: Context, snapshot: ClusterState, ready: Sequence[WorkerType]
+) -> tuple[list[WorkerType], list[Demand]]:
+    """Types without GPU that may not be launched now, and the CPU work that only GPU types could take meanwhile.
+
+    A GPU worker is not spent on that work: a type that failed once or twice is tried again within seconds, and one that
+    no alert permits is for an alert to permit. Only a type whose breaker is open is replaced.
+    """
+    absent = [kind for kind in context.policy.worker_types if kind not in ready and not kind.num_gpus]
+    absent = [kind for kind in absent if context.health(kind.name).state(context.now) is not BreakerState.OPEN]
+    with_gpu = [fresh(kind) for kind in ready if kind.num_gpus]
+    if not absent or not with_gpu:
+        return [], []
+    without = [fresh(kind) for kind in ready if not kind.num_gpus]
+    empty = [fresh(kind) for kind in absent]
+    work = [
+        demand
+        for demand in snapshot.demands
+        if any(slot.capacity(demand) for slot in with_gpu)
+        and not any(slot.capacity(demand) for slot in without)
+        and any(slot.capacity(demand) for slot in empty)
+    ]
+    return (absent, work) if work else ([], [])
+
+
+def hold_waiting(need: Need, kinds: Sequence[WorkerType], which: str) -> None:
+    """Hold each request that the limits leave pending, with the limit that stands in its way."""
+    context, room = need.context, need.room.copy()
+    for name, count in need.wanted.items():
+        room.take(name, count)
+    left = [one for one in need.packing.waiting if not waits_for_back_off(context, one, kinds)]
+    left.sort(key=lambda one: (-one.count, request_text(one)))
+    for one in left[:SHAPES_HELD]:
+        told = f"{one.count:,} x {request_text(one)} {which}: {limit_on(need, one, room, kinds)}"
+        context.hold(Cause.MAX_WORKERS, one.count, told, shape=request_text(one))
+    if rest := left[SHAPES_HELD:]:
+        many = sum(one.count for one in rest)
+        told = f"{plural(many, 'request')} of {len(rest)} other shapes {which}: {limit_on(need, rest[0], room, kinds)}"
+        context.hold(Cause.MAX_WORKERS, many, told)
+
+
+def limit_on(need: Need, request: Demand | Gang, room: Room, kinds: Sequence[WorkerType]) -> str:
+    """The limit that holds for a request: the types' own, the pool's and who has its places, or both."""
+    most = need.context.policy.max_workers
+    usable = [kind for kind in kinds if could_hold(request, [kind])] or list(kinds)
+    full = [kind for kind in usable if room.by_type.get(kind.name, 0) <= 0]
+    if len(full) == len(usable) and any(kind.max_workers < most for kind in full):
+        own = ", ".join(f"type {kind.name} is at its own max_workers of {kind.max_workers}" for kind in full)
+        return f"{own} (policy file)"
+    if room.total > 0 and not full:
+        return f"too few places left under max_workers ({room.total} of {most})"
+    return f"the pool is at its max_workers of {most} (WATCHER_MAX_WORKERS){in_the_way(need)}"
+
+
+def in_the_way(need: Need) -> str:
+    """The idle workers that have places of the pool and help nobody that is pending."""
+    spare, idle = need.spare(), Counter[str]()
+    for worker in need.context.observation.workers:
+        node = worker.node
+        if worker.state is WorkerState.RUNNING and node and node.status is NodeStatus.IDLE and spare.has(node):
+            spare.take(node)
+            idle[worker.worker_type] += 1
+    return f"; {plural(idle.total(), 'place')} taken by idle workers that do not help: {workers(idle)}" if idle else ""
+
+
+def waits_for_back_off(context: Context, left: Demand | Gang, kinds: Iterable[WorkerType]) -> bool:
+    """Whether a type that could hold this backs off after failed launches; held and told if so."""
+    room = context.room()
+    for kind in kinds:
+        if context.backs_off(kind.name) and room.of(kind.name) and could_hold(left, [kind]):
+            shape = request_text(left)
+            reason = f"{left.count:,} x {shape} pending for type {kind.name}: {why_it_backs_off(context, kind.name)}"
+            context.hold(Cause.LAUNCHES_FAIL, left.count, reason, worker_type=kind.name, shape=shape)
+            return True
+    return False
