@@ -1,6 +1,6 @@
-"""What is out of the ordinary among workers and nodes, by name. Pure: standard library only.
+"""Workers and nodes that are not as the scaler left them. Pure: standard library only.
 
-Each has one rule, in `RULES`; docs/reconciling.md says what is done about it, and a test holds both together.
+Each case has one rule in `RULES`; docs/reconciling.md explains it, and a test holds both together.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ class Case(str, Enum):
 
 
 RULES = {
-    Case.ADOPTED: "started by hand, or before this journal; it counts, and goes when it is idle, like any other",
+    Case.ADOPTED: "started by hand or before this journal; counted, and drained when idle like any other worker",
     Case.DANGLING: "in Ray, but its container or process is gone; its room is not counted, Ray notices within 30 s",
-    Case.STUCK: "up, but not in Ray for the join timeout; it is removed",
+    Case.STUCK: "running, but not in Ray for the join timeout; it is removed",
     Case.LEFTOVER: "its container or process has ended; it is removed",
-    Case.INTERRUPTED: "draining in Ray, though no drain is in flight; it is removed once Ray has let it go",
-    Case.FOREIGN: "a node that is none of ours; its room is used, it is never drained or removed",
+    Case.INTERRUPTED: "draining in Ray without a drain of this scaler; it is removed once Ray has ended it",
+    Case.FOREIGN: "not a node of this scaler; its room is used, it is never drained or removed",
 }
 
 
 @dataclass(frozen=True)
 class Anomaly:
-    """One worker (its id) or node (Ray's hex id) that is out of the ordinary."""
+    """One worker (its id) or node (Ray's hex id) that is not as the scaler left it."""
 
     case: Case
     name: str
@@ -48,7 +48,7 @@ class Anomaly:
 
 
 def anomalies(observation: Observation, adopted: Collection[str]) -> tuple[Anomaly, ...]:
-    """All there are; `adopted` are ids of workers that no launch of the journal made."""
+    """All of them; `adopted` are ids of workers that no launch of the journal made."""
     return tuple(
         Anomaly(case, name, RULES[case]) for case, name in (*_of_workers(observation, adopted), *_of_nodes(observation))
     )

@@ -1,31 +1,31 @@
-"""What each shape waits for. Pure: standard library only.
+"""What each shape of the pending demand waits for. Pure: standard library only.
 
-Shapes are added to the demand one after the other, and each time the whole is planned: what the plan then launches,
-holds back or finds impossible beyond the plan before is about the shape that was added.
+What a rule of the plan holds back or finds infeasible is told in the rule's own words. The rest has a place: on a
+worker that runs, joins, or is launched by the plan; packing the demand into these one after the other shows which.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ray_watcher_common.state import Demand, Gang, shape_text
 from scaler.explain.summary import Situation, Waiting
-from scaler.model.decision import NOTHING, Cause, Held, Observation, Plan
-from scaler.model.workers import JOINING, ActionKind
-from scaler.planning.reasons import plural
+from scaler.model.decision import Cause, Held, Observation, Plan
+from scaler.model.workers import JOINING
+from scaler.packing.solver import could_hold, placed
+from scaler.planning.context import Context
+from scaler.planning.reasons import plural, request_text
+from scaler.planning.worker_sizes import with_learned_sizes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Sequence
 
-    from ray_watcher_common.state import ClusterState
+    from ray_watcher_common.state import ClusterState, Demand, Gang
     from scaler.model.policy import Policy
 
-    Planner = Callable[[Observation, Policy, float], Plan]
-
-SHAPES_EXPLAINED = 20  # each costs a plan or two; the rest is summed up
-NOT_ABOUT_A_SHAPE = frozenset({Cause.NO_DEMAND, Cause.BELOW_MIN_WORKERS, Cause.ALERT_STEP})
+SHAPES_EXPLAINED = 20  # the rest is summed up
+NOT_ABOUT_DEMAND = frozenset({Cause.NO_DEMAND, Cause.NOT_IDLE_LONG_ENOUGH, Cause.UP_ALERT_ACTIVE, Cause.STILL_BUSY})
 
 
 @dataclass
@@ -37,14 +37,16 @@ class _Part:
     gangs: list[Gang] = field(default_factory=list)
 
     @property
+    def requests(self) -> list[Demand | Gang]:
+        return [*self.demands, *self.gangs]
+
+    @property
     def count(self) -> int:
-        return sum(demand.count for demand in self.demands) + sum(gang.count for gang in self.gangs)
+        return sum(request.count for request in self.requests)
 
 
-def explain_demand(
-    observation: Observation, proposed: Plan, policy: Policy, now: float, planner: Planner
-) -> tuple[Waiting, ...]:
-    """Why each shape waits, the most frequent first; none where the demand is not known."""
+def explain_demand(observation: Observation, proposed: Plan, policy: Policy, now: float) -> tuple[Waiting, ...]:
+    """Why each shape is pending, the most frequent first; none if the demand is not known."""
     snapshot = observation.snapshot
     if snapshot is None or not snapshot.demand_known:
         return ()
@@ -52,125 +54,96 @@ def explain_demand(
     if problem := observation.journal_problem or observation.provider_problem:
         held = next(iter(proposed.held), Held(Cause.PROVIDER_UNAVAILABLE, 1, problem))
         return tuple(Waiting(part.shape, part.count, held.cause, held.reason) for part in parts)
-    told = _Teller(observation, proposed, policy, now, planner)
+    places = _Places(observation, snapshot, proposed, policy, now)
     shown, folded = parts[:SHAPES_EXPLAINED], parts[SHAPES_EXPLAINED:]
-    return (*map(told.add, shown), *_fold(folded, told))
+    return tuple(map(places.explain, [*shown, *_fold(folded)]))
 
 
 def _parts(snapshot: ClusterState) -> list[_Part]:
     parts: dict[str, _Part] = {}
     for demand in snapshot.demands:
-        name = _name(demand)
+        name = request_text(demand)
         parts.setdefault(name, _Part(name)).demands.append(demand)
     for gang in snapshot.gangs:
-        bundles = " + ".join(f"{bundle.count} x {_name(bundle)}" for bundle in gang.bundles)
-        name = f"{gang.strategy.value}({bundles})"
+        name = request_text(gang)
         parts.setdefault(name, _Part(name)).gangs.append(gang)
     return [part for part in parts.values() if part.count]
 
 
-def _name(demand: Demand) -> str:
-    """The shape, and the labels that it asks for."""
-    wanted = [f"{s.key} {s.operator.replace('_', ' ')} {'|'.join(s.values)}" for s in demand.selectors]
-    return shape_text(demand.shape) + (f" where {' and '.join(wanted)}" if wanted else "")
-
-
-def _fold(parts: list[_Part], told: _Teller) -> Iterator[Waiting]:
+def _fold(parts: Sequence[_Part]) -> list[_Part]:
     """All other shapes as one."""
-    if parts:
-        rest = _Part(
-            f"{len(parts)} other shapes",
-            [demand for part in parts for demand in part.demands],
-            [gang for part in parts for gang in part.gangs],
-        )
-        yield told.add(rest)
+    if not parts:
+        return []
+    demands = [demand for part in parts for demand in part.demands]
+    return [_Part(f"{len(parts)} other shapes", demands, [gang for part in parts for gang in part.gangs])]
 
 
-class _Teller:
-    """Plans with more and more of the demand, and tells what each part adds."""
+class _Places:
+    """How much of each shape has a place, and on which workers."""
 
-    def __init__(self, observation: Observation, proposed: Plan, policy: Policy, now: float, planner: Planner) -> None:
-        self._observation, self._real = replace(observation, down=NOTHING), proposed
-        self._policy, self._now, self._planner = policy, now, planner
+    def __init__(
+        self, observation: Observation, snapshot: ClusterState, proposed: Plan, policy: Policy, now: float
+    ) -> None:
+        self._plan, self._policy, self._now = proposed, with_learned_sizes(policy, observation), now
         self._joining = [worker for worker in observation.workers if worker.state in JOINING]
-        self._demands: tuple[Demand, ...] = ()
-        self._gangs: tuple[Gang, ...] = ()
-        self._before = self._plan(without_joining=False)
-        self._alone_before = self._plan(without_joining=True) if self._joining else Plan()
+        context = Context(observation, self._policy, now)
+        self._launches = Counter(action.worker_type for action in proposed.launches)
+        everything = context.capacity(snapshot, launched=self._launches)
+        running, joining = len(context.capacity(snapshot, joining=False)), len(self._joining)
+        self._on_running, self._on_joining, self._on_new = (
+            placed(snapshot.demands, snapshot.gangs, everything[:end])
+            for end in (running, running + joining, len(everything))
+        )
+        self._held = [held for held in proposed.held if held.cause not in NOT_ABOUT_DEMAND and not held.worker_id]
 
-    def add(self, part: _Part) -> Waiting:
-        """Add a part of the demand; returns what it waits for."""
-        self._demands += tuple(part.demands)
-        self._gangs += tuple(part.gangs)
-        before, self._before = self._before, self._plan(without_joining=False)
-        cause, why = self._news(part, before, self._before)
-        partly = False
-        if self._joining:
-            alone_before, self._alone_before = self._alone_before, self._plan(without_joining=True)
-            partly = _weight(self._alone_before) - _weight(alone_before) > _weight(self._before) - _weight(before)
-            if partly:
-                cause, why = self._told_with_joining(cause, why)
+    def explain(self, part: _Part) -> Waiting:
+        """What one shape waits for."""
+        cause, why = self._why(part)
+        partly = bool(self._joining) and self._served(part, self._on_joining) > self._served(part, self._on_running)
+        if partly:
+            cause, why = self._with_joining(cause, why)
         return Waiting(part.shape, part.count, cause, why, partly)
 
-    def _plan(self, *, without_joining: bool) -> Plan:
-        """The plan for the demand so far."""
-        observation = self._observation
-        if observation.snapshot is None:
-            return Plan()
-        snapshot = replace(observation.snapshot, demands=self._demands, gangs=self._gangs)
-        workers = observation.workers
-        if without_joining:
-            workers = tuple(worker for worker in workers if worker.state not in JOINING)
-        return self._planner(replace(observation, snapshot=snapshot, workers=workers), self._policy, self._now)
+    def _why(self, part: _Part) -> tuple[Cause | Situation, str]:
+        shapes = {request_text(request) for request in part.requests}
+        for misfit in self._plan.infeasible:
+            if misfit.shape in shapes:
+                return misfit.cause, misfit.reason
+        if self._served(part, self._on_joining) >= part.count:
+            return Situation.HAS_ROOM, "fits on running workers, Ray is about to place it"
+        if held := self._held_for(part, shapes):
+            return held.cause, held.reason
+        if self._launches:
+            return Cause.PENDING_DEMAND, f"{plural(self._launches.total(), 'worker')} launching"
+        return Situation.HAS_ROOM, "fits on workers that run or join"
 
-    def _news(self, part: _Part, before: Plan, after: Plan) -> tuple[Cause | Situation, str]:
-        """What `after` does beyond `before`: impossible, held back, launched, or nothing as there is room."""
-        if misfit := next(iter(Counter(after.infeasible) - Counter(before.infeasible)), None):
-            return misfit.cause, misfit.reason
-        if grown := _grown(before, after):
-            return grown[0], "; ".join(self._reason(cause, part, before, after) for cause in grown)
-        launches = _launches(after) - _launches(before)
-        if launches > 0:
-            return (
-                Cause.PENDING_DEMAND,
-                f"{plural(launches, 'worker')} {'is' if launches == 1 else 'are'} being launched",
-            )
-        return Situation.HAS_ROOM, "there is room now, Ray places it within a moment"
+    def _held_for(self, part: _Part, shapes: set[str]) -> Held | None:
+        """The hold on this shape, else on launches of a type that can hold it, else any on launches."""
+        if of_shape := [held for held in self._held if held.shape in shapes]:
+            return max(of_shape, key=lambda held: held.count)
+        if self._launches and self._served(part, self._on_new) >= part.count:
+            return None
+        names = {held.worker_type for held in self._held if held.worker_type}
+        fitting = {
+            name
+            for name in names
+            if (kind := self._policy.worker_type(name)) and any(could_hold(one, [kind]) for one in part.requests)
+        }
+        of_type = [held for held in self._held if held.worker_type in fitting]
+        anyhow = [held for held in self._held if not held.shape and not held.worker_type]
+        return max([*of_type, *anyhow] or [held for held in self._held if not held.shape], key=_count, default=None)
 
-    def _reason(self, cause: Cause, part: _Part, before: Plan, after: Plan) -> str:
-        """The real plan's own sentence for `cause`, the one that names the shape where there are several."""
-        news = [held for held in self._real.held if held.cause is cause and held not in before.held]
-        seen = news or [held for held in after.held if held.cause is cause]
-        return next((held for held in seen if part.shape in held.reason), seen[0]).reason
+    def _served(self, part: _Part, found: Counter[Demand | Gang]) -> int:
+        return sum(found[request] for request in set(part.requests))
 
-    def _told_with_joining(self, cause: Cause | Situation, why: str) -> tuple[Cause | Situation, str]:
+    def _with_joining(self, cause: Cause | Situation, why: str) -> tuple[Cause | Situation, str]:
         since = max(0.0, self._now - min(worker.created_at for worker in self._joining))
-        joining = f"{plural(len(self._joining), 'worker')} {'is' if len(self._joining) == 1 else 'are'} joining"
+        joining = f"{plural(len(self._joining), 'worker')} joining"
         timing = f"for {since:.0f} s of at most {self._policy.join_timeout:g} s"
         if cause is Situation.HAS_ROOM:
-            return Situation.WAITS_FOR_JOINING, f"{joining} {timing}, and it fits there"
+            return Situation.WAITS_FOR_JOINING, f"fits on workers that are joining ({joining} {timing})"
         return cause, f"{why}; {joining} {timing}"
 
 
-def _grown(before: Plan, after: Plan) -> list[Cause]:
-    """The causes that hold back more in `after` than in `before`; the one that grew most first."""
-    growth = _held_counts(after)
-    growth.subtract(_held_counts(before))
-    return [cause for cause, count in growth.most_common() if count > 0]
-
-
-def _held_counts(planned: Plan) -> Counter[Cause]:
-    counts = Counter[Cause]()
-    for held in planned.held:
-        if held.cause not in NOT_ABOUT_A_SHAPE:
-            counts[held.cause] += held.count
-    return counts
-
-
-def _launches(planned: Plan) -> int:
-    return sum(action.kind is ActionKind.LAUNCH for action in planned.actions)
-
-
-def _weight(planned: Plan) -> int:
-    """How much is still to be done or held back."""
-    return _launches(planned) + sum(_held_counts(planned).values())
+def _count(held: Held) -> int:
+    return held.count

@@ -1,7 +1,7 @@
 """Why the pool is as it is: one cause and one sentence for each shape that waits and for each worker.
 
-Pure: standard library only. What a rule of the plan holds back is told in the rule's own words. Which shape a hold
-is about is found by planning again with a part of the demand, so that there is no second account of the rules.
+Pure: standard library only. What a rule of the plan holds back is told in the rule's own words, so that there is no
+second account of the rules.
 """
 
 from __future__ import annotations
@@ -39,6 +39,6 @@ def explain(
     planner: Callable[[Observation, Policy, float], Plan] = plan,
 ) -> Explanation:
     """Explain `proposed`, which `planner` made of the other arguments."""
-    waiting = explain_demand(observation, proposed, policy, now, planner)
+    waiting = explain_demand(observation, proposed, policy, now)
     workers = explain_workers(observation, proposed, policy, now, planner)
-    return Explanation(headlines(observation, proposed, waiting, workers), waiting, workers)
+    return Explanation(headlines(observation, proposed, waiting, workers, now), waiting, workers)

@@ -1,4 +1,4 @@
-"""The words of an explanation, and its first lines. Pure: standard library only."""
+"""The first lines of an explanation: what is wrong, or that nothing is. Pure: standard library only."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Situation(str, Enum):
-    """How things are where no rule holds anything back: beside `Cause`, the other half of the closed set."""
+    """How things are if no rule holds anything back: with `Cause`, the closed set of an explanation."""
 
     BUSY = "busy"
     WARM = "warm"
@@ -32,7 +32,7 @@ class Situation(str, Enum):
 
 @dataclass(frozen=True)
 class Waiting:
-    """`count` requests of one shape, and what they wait for; `partly`: some of them fit on workers that are joining."""
+    """`count` pending requests of one shape, and why; `partly`: some of them fit on workers that are joining."""
 
     shape: str
     count: int
@@ -50,40 +50,41 @@ class WorkerWhy:
     why: str
 
 
-PASSING = frozenset({Cause.PENDING_DEMAND, Cause.DEMAND_SETTLING, *Situation})  # nothing is wrong: it goes on by itself
+# Nothing is wrong: these pass by themselves.
+PASSING = frozenset({Cause.PENDING_DEMAND, Cause.DEMAND_SETTLING, Cause.PROBE, *Situation})
 
 
 def headlines(
-    observation: Observation, proposed: Plan, waiting: Sequence[Waiting], workers: Sequence[WorkerWhy]
+    observation: Observation, proposed: Plan, waiting: Sequence[Waiting], workers: Sequence[WorkerWhy], now: float
 ) -> tuple[str, ...]:
     """The state of affairs in a few sentences, what is wrong first."""
-    wrong = [*_blindness(observation, proposed), *_paused(observation), *_impossible(proposed), *_held(waiting)]
-    wrong += _failures(observation)
-    going_on = _going_on(proposed, workers)
+    wrong = [*_blindness(observation, proposed), *_paused(observation), *_infeasible(proposed), *_held(waiting)]
+    wrong += [*_failing(observation, now), *_failures(observation)]
+    pool = _pool(proposed, workers)
     if wrong:
-        return (*wrong, going_on)
+        return (*wrong, pool)
     many = sum(shape.count for shape in waiting)
-    demand = f"{plural(many, 'request')} {_verb(many, 'wait')} for {_for_what(waiting)}" if many else "nothing waits"
-    return (f"Nothing is wrong: {demand}.", going_on)
+    work = f"{plural(many, 'pending request')}, {_passing(waiting)}" if many else "no pending work"
+    return (f"Healthy, {work}.", pool)
 
 
 def _blindness(observation: Observation, proposed: Plan) -> Iterator[str]:
-    """What is not known, in the plan's own words where it has some."""
+    """What is not known, in the plan's own words if it has some."""
     snapshot = observation.snapshot
     if observation.journal_problem:
-        yield f"The journal cannot be written: {observation.journal_problem}; so nothing is launched or removed."
+        yield f"Nothing is launched or removed: the journal cannot be written ({observation.journal_problem})."
         return
     if observation.provider_problem:
-        yield f"The workers are not known: {observation.provider_problem}; so nothing is launched or removed."
+        yield f"Nothing is launched or removed: the workers are not known ({observation.provider_problem})."
     blind = {Cause.SNAPSHOT_UNAVAILABLE, Cause.DEMAND_UNKNOWN}
     told = [held.reason for held in proposed.held if held.cause in blind]
     told += [action.reason for action in proposed.actions if action.cause in blind]
     if told:
         yield from (f"{reason[:1].upper()}{reason[1:]}." for reason in dict.fromkeys(told))
     elif snapshot is None:
-        yield f"There is no usable snapshot of the cluster: {observation.problem}; so nothing is removed."
+        yield f"Nothing is removed: no usable snapshot of the cluster ({observation.problem})."
     elif not snapshot.demand_known:
-        yield f"What waits is not known: the source {snapshot.source} cannot tell."
+        yield f"Pending demand is not known: the source {snapshot.source} does not report it."
 
 
 def _paused(observation: Observation) -> Iterator[str]:
@@ -92,22 +93,22 @@ def _paused(observation: Observation) -> Iterator[str]:
             yield f"Scaling {way} is {pause.text}."
 
 
-def _impossible(proposed: Plan) -> Iterator[str]:
+def _infeasible(proposed: Plan) -> Iterator[str]:
     many = sum(misfit.count for misfit in proposed.infeasible)
     if many:
         shapes = ", ".join(sorted({misfit.shape for misfit in proposed.infeasible}))
-        yield f"{plural(many, 'request')} can never start here, no worker type has what it takes: {shapes}."
+        yield f"{plural(many, 'pending request')} cannot be scheduled: no worker type provides {shapes}."
 
 
 _HELD_WORDS = {
-    Cause.COOLDOWN: "until the cooldown ends",
-    Cause.MAX_WORKERS: "because max_workers is reached",
-    Cause.NO_ALERT: "because no alert permits more workers",
-    Cause.PROVIDER_UNAVAILABLE: "until the workers are known again",
-    Cause.LAUNCHES_FAIL: "because launches of the worker type that fits have failed",
-    Cause.WAITS_FOR_A_NODE: "for a node that is here and full",
-    Cause.PAUSED: "because scaling up is paused",
-    Cause.JOURNAL_UNAVAILABLE: "until the journal can be written again",
+    Cause.COOLDOWN: "delayed by the cooldown",
+    Cause.MAX_WORKERS: "held by max_workers",
+    Cause.NO_ALERT: "held, no alert permits scaling up",
+    Cause.PROVIDER_UNAVAILABLE: "held until the workers are known again",
+    Cause.LAUNCHES_FAIL: "held, launches of their worker type fail",
+    Cause.WAITS_FOR_A_NODE: "waiting for a running node that is full",
+    Cause.PAUSED: "held, scaling up is paused",
+    Cause.JOURNAL_UNAVAILABLE: "held until the journal can be written again",
 }
 
 
@@ -118,42 +119,49 @@ def _held(waiting: Sequence[Waiting]) -> Iterator[str]:
             held[shape.cause] += shape.count
             partly |= {shape.cause} if shape.partly else set()
     for cause, many in held.most_common():
-        known = _HELD_WORDS.get(cause)
-        some = ", some of them" if cause in partly else "" if known else ","
-        why = known or f"held back by {cause.value.replace('_', ' ')}"
-        yield f"{plural(many, 'request')} {_verb(many, 'wait')}{some} {why}."
+        words = _HELD_WORDS.get(cause, f"held by {cause.value.replace('_', ' ')}")
+        yield f"{plural(many, 'pending request')} {'partly ' if cause in partly else ''}{words}."
+
+
+def _failing(observation: Observation, now: float) -> Iterator[str]:
+    """Worker types whose launches fail, though another type may do their work meanwhile."""
+    for name, health in sorted(observation.launch_health.items()):
+        if health.failures:
+            wait = f"next try in {health.wait(now):.0f} s" if health.wait(now) else "next try is due"
+            detail = f": {health.detail}" if health.detail else ""
+            yield f"Launches of type {name} fail ({health.failures} in a row, {wait}){detail}."
 
 
 def _failures(observation: Observation) -> Iterator[str]:
     for worker in observation.workers:
         if worker.state in ENDED or worker.state is WorkerState.JOIN_TIMED_OUT:
-            said = f": {worker.detail}" if worker.detail else ""
+            detail = f": {worker.detail}" if worker.detail else ""
             what = {
                 WorkerState.TERMINATED: "ended by itself",
                 WorkerState.LAUNCH_FAILED: "ended before it joined Ray",
                 WorkerState.JOIN_TIMED_OUT: "is up but not in Ray",
             }[worker.state]
-            yield f"{worker.worker_id} {what}{said}."
+            yield f"{worker.worker_id} {what}{detail}."
 
 
-def _for_what(waiting: Sequence[Waiting]) -> str:
+def _passing(waiting: Sequence[Waiting]) -> str:
     causes = {shape.cause for shape in waiting}
-    if Cause.PENDING_DEMAND in causes:
-        return "workers that are being launched"
+    if Cause.PENDING_DEMAND in causes or Cause.PROBE in causes:
+        return "workers launching"
     if Cause.DEMAND_SETTLING in causes:
-        return "a moment, until the size of the burst is known"
+        return "waiting a moment for the size of the burst"
     if Situation.WAITS_FOR_JOINING in causes:
-        return "workers that are joining"
-    return "Ray to place them: there is room"
+        return "workers joining"
+    return "Ray has room for all of them"
 
 
-def _going_on(proposed: Plan, workers: Sequence[WorkerWhy]) -> str:
+def _pool(proposed: Plan, workers: Sequence[WorkerWhy]) -> str:
     """The workers in one sentence."""
     launched = sum(action.kind is ActionKind.LAUNCH and not action.worker_id for action in proposed.actions)
     counts = Counter(_GROUPS.get(worker.cause, "idle") for worker in workers)
-    counts["being launched"] = launched
-    told = [f"{counts[group]} {group}" for group in _ORDER if counts[group]]
-    return f"{plural(len(workers) + launched, 'worker')}: {', '.join(told)}." if told else "There are no workers."
+    counts["launching"] = launched
+    groups = [f"{counts[group]} {group}" for group in _ORDER if counts[group]]
+    return f"{plural(len(workers) + launched, 'worker')}: {', '.join(groups)}." if groups else "No workers."
 
 
 _GROUPS: dict[Cause | Situation, str] = {
@@ -165,9 +173,4 @@ _GROUPS: dict[Cause | Situation, str] = {
     Cause.SNAPSHOT_UNAVAILABLE: "out of sight",
     Cause.PROVIDER_UNAVAILABLE: "out of sight",
 }
-_ORDER = ("being launched", "joining", "busy", "idle", "warm", "leaving", "out of sight")
-
-
-def _verb(count: int, verb: str) -> str:
-    """`1 request waits`, `2 requests wait`."""
-    return verb + ("s" if count == 1 else "")
+_ORDER = ("launching", "joining", "busy", "idle", "warm", "leaving", "out of sight")

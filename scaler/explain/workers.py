@@ -1,6 +1,6 @@
 """Why each worker is not removed. Pure: standard library only.
 
-One rule after the other is asked; the first that has something to say explains the worker.
+One rule after the other is asked; the first that applies explains the worker.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from scaler.model.policy import Policy
 
     Planner = Callable[[Observation, Policy, float], Plan]
-    Said = tuple[Cause | Situation, str] | None
+    Reason = tuple[Cause | Situation, str] | None
 
 
 @dataclass(frozen=True)
@@ -37,19 +37,19 @@ class _Scene:
 
     @cached_property
     def acted_on(self) -> dict[str, Action]:
-        """What the plan does to which worker: it drains or removes them."""
+        """What the plan does to which worker: drains and removals."""
         going = {ActionKind.DRAIN, ActionKind.REMOVE}
         return {action.worker_id: action for action in self.plan.actions if action.kind in going}
 
     @cached_property
     def held_from_leaving(self) -> list[Held]:
-        """What the plan holds back of letting workers go: what it would not say were that not permitted."""
+        """What the plan holds back of scaling down: what it would not hold if that were not permitted."""
         not_permitted = self.planner(replace(self.observation, down=NOTHING), self.policy, self.now)
         return [held for held in self.plan.held if held not in not_permitted.held]
 
     @cached_property
     def staying(self) -> Counter[str]:
-        """Workers by type, those left out that are on their way out."""
+        """Workers by type, without those that are leaving."""
         return Counter(
             worker.worker_type
             for worker in self.observation.workers
@@ -66,11 +66,11 @@ def explain_workers(
 
 
 def _explained(scene: _Scene, worker: Worker) -> WorkerWhy:
-    cause, why = next(said for rule in _RULES if (said := rule(scene, worker)))
+    cause, why = next(found for rule in _RULES if (found := rule(scene, worker)))
     return WorkerWhy(worker.worker_id, cause, why)
 
 
-def _acted_on(scene: _Scene, worker: Worker) -> Said:
+def _acted_on(scene: _Scene, worker: Worker) -> Reason:
     action = scene.acted_on.get(worker.worker_id)
     if action is None:
         return None
@@ -78,101 +78,110 @@ def _acted_on(scene: _Scene, worker: Worker) -> Said:
     return Situation.LEAVING, f"being {verb} ({action.reason})"
 
 
-def _warm(scene: _Scene, worker: Worker) -> Said:
+def _warm(scene: _Scene, worker: Worker) -> Reason:
     if worker.state is not WorkerState.WARM:
         return None
     for action in scene.plan.actions:
         if action.worker_id == worker.worker_id:
-            return Situation.JOINING, f"told to join ({action.reason})"
+            return Situation.JOINING, f"joining ({action.reason})"
     if worker.action:
-        return Situation.WARM, "being prepared, to join at once when it is needed"
+        return Situation.WARM, "being prepared, joins at once when needed"
     kind = scene.policy.worker_type(worker.worker_type)
     kept = f" (warm_workers is {kind.warm_workers})" if kind else ""
-    return Situation.WARM, f"kept warm, joins at once when it is needed{kept}"
+    return Situation.WARM, f"kept warm, joins at once when needed{kept}"
 
 
-def _joining(scene: _Scene, worker: Worker) -> Said:
+def _joining(scene: _Scene, worker: Worker) -> Reason:
     if worker.state not in JOINING:
         return None
     age = max(0.0, scene.now - worker.created_at)
     return Situation.JOINING, f"joining for {age:.0f} s of at most {scene.policy.join_timeout:g} s"
 
 
-def _on_its_way_out(_scene: _Scene, worker: Worker) -> Said:
+def _leaving(_scene: _Scene, worker: Worker) -> Reason:
     if worker.state is WorkerState.DRAINING:
         busy = worker.node.in_use if worker.node else ""
-        still = f"; still busy: {busy}" if busy else ""
-        return Situation.LEAVING, f"draining: Ray gives it no new work and lets it go{still}"
+        still = f", still busy: {busy}" if busy else ""
+        return Situation.LEAVING, f"draining{still}"
     if worker.state is not WorkerState.RUNNING:
         return Situation.LEAVING, "being removed" + (f" ({worker.detail})" if worker.detail else "")
     return None
 
 
-def _unknown(scene: _Scene, worker: Worker) -> Said:
+def _unknown(scene: _Scene, worker: Worker) -> Reason:
     if problem := scene.observation.journal_problem:
-        return Cause.JOURNAL_UNAVAILABLE, f"nothing is done that cannot be written down: {problem}"
+        return Cause.JOURNAL_UNAVAILABLE, f"nothing is removed without a journal: {problem}"
     if problem := scene.observation.provider_problem:
         return Cause.PROVIDER_UNAVAILABLE, f"nothing is removed without knowing the workers: {problem}"
     if scene.observation.snapshot is None:
         return Cause.SNAPSHOT_UNAVAILABLE, "nothing is removed without a usable snapshot"
     if worker.node is None:
         limit = f"{scene.policy.join_timeout:g} s"
-        return Situation.OUT_OF_SIGHT, f"Ray has lost sight of it; it is removed if that lasts {limit}"
+        return Situation.OUT_OF_SIGHT, f"not in Ray, removed if that lasts {limit}"
     return None
 
 
-def _busy(_scene: _Scene, worker: Worker) -> Said:
+def _busy(_scene: _Scene, worker: Worker) -> Reason:
     if worker.node and worker.node.status is NodeStatus.IDLE:
         return None
     what = worker.node.in_use if worker.node else ""
     return Situation.BUSY, f"busy ({what})" if what else "busy"
 
 
-def _not_idle_long_enough(scene: _Scene, worker: Worker) -> Said:
+def _not_idle_long_enough(scene: _Scene, worker: Worker) -> Reason:
     kind = scene.policy.worker_type(worker.worker_type)
     if kind is None or _idle(worker) >= kind.idle_timeout:
         return None
-    return Cause.NOT_IDLE_LONG_ENOUGH, f"idle for {_idle(worker):.0f} s, may go after {kind.idle_timeout:g} s"
+    return (
+        Cause.NOT_IDLE_LONG_ENOUGH,
+        f"idle for {_idle(worker):.0f} of {kind.idle_timeout:g} s before it may be removed",
+    )
 
 
-def _held_by_name(scene: _Scene, worker: Worker) -> Said:
+def _held_by_name(scene: _Scene, worker: Worker) -> Reason:
     for held in scene.plan.held:
         if held.worker_id == worker.worker_id:
             why = held.reason.removeprefix(f"{worker.worker_id} ").removeprefix("stays: ")
-            return held.cause, f"idle for {_idle(worker):.0f} s, but {why}"
+            return held.cause, _kept(worker, why)
     return None
 
 
-def _needed_for_minimum(scene: _Scene, worker: Worker) -> Said:
+def _needed_for_minimum(scene: _Scene, worker: Worker) -> Reason:
     kind = scene.policy.worker_type(worker.worker_type)
     if kind and scene.staying[kind.name] <= kind.min_workers:
-        return Cause.MIN_WORKERS, f"idle for {_idle(worker):.0f} s, but min_workers is {kind.min_workers}"
+        return (
+            Cause.MIN_WORKERS,
+            _kept(worker, f"min_workers of type {kind.name} is {kind.min_workers}"),
+        )
     if sum(scene.staying.values()) <= scene.policy.min_workers:
-        return Cause.MIN_WORKERS, f"idle for {_idle(worker):.0f} s, but min_workers is {scene.policy.min_workers}"
+        return (
+            Cause.MIN_WORKERS,
+            _kept(worker, f"min_workers of the pool is {scene.policy.min_workers}"),
+        )
     return None
 
 
-def _not_permitted(scene: _Scene, worker: Worker) -> Said:
+def _not_permitted(scene: _Scene, worker: Worker) -> Reason:
     if scene.observation.down.allows(worker.worker_type):
         return None
-    return Cause.NO_ALERT, f"idle for {_idle(worker):.0f} s, but no alert permits scaling down"
+    return Cause.NO_ALERT, _kept(worker, "no alert permits scaling down")
 
 
-def _held_with_others(scene: _Scene, worker: Worker) -> Said:
+def _held_with_others(scene: _Scene, worker: Worker) -> Reason:
     for held in scene.held_from_leaving:
-        return held.cause, f"idle for {_idle(worker):.0f} s, {held.reason}"
+        return held.cause, _kept(worker, held.reason)
     return None
 
 
-def _may_go(_scene: _Scene, worker: Worker) -> Said:
-    return Situation.MAY_GO, f"idle for {_idle(worker):.0f} s, goes when it is its turn"
+def _may_go(_scene: _Scene, worker: Worker) -> Reason:
+    return Situation.MAY_GO, f"idle for {_idle(worker):.0f} s, eligible for removal"
 
 
-_RULES: tuple[Callable[[_Scene, Worker], Said], ...] = (
+_RULES: tuple[Callable[[_Scene, Worker], Reason], ...] = (
     _acted_on,
     _warm,
     _joining,
-    _on_its_way_out,
+    _leaving,
     _unknown,
     _busy,
     _not_idle_long_enough,
@@ -182,6 +191,10 @@ _RULES: tuple[Callable[[_Scene, Worker], Said], ...] = (
     _held_with_others,
     _may_go,
 )
+
+
+def _kept(worker: Worker, reason: str) -> str:
+    return f"idle for {_idle(worker):.0f} s, kept: {reason}"
 
 
 def _idle(worker: Worker) -> float:

@@ -62,8 +62,8 @@ def test_the_demo_runs_the_whole_loop_and_leaves_nothing(provider: str) -> None:
     assert sorted(steps) == sorted(STEPS)
     order = ["demand", "metric", "alert", "webhook", "launch", "first joined", "first task", "all done", "all removed"]
     assert [steps[name] for name in order] == sorted(steps[name] for name in order)
-    assert re.search(r"decision: launch 4 workers: .* permitted by .*RayPendingTasks", said)
-    assert re.search(r"decision: drain \d workers?: idle for .* permitted by RayWorkersIdle", said)
+    assert re.search(r"decision: launch 4 workers: .*alert .*RayPendingTasks", said)
+    assert re.search(r"decision: drain \d workers?: idle for .*alert RayWorkersIdle", said)
     assert "12 of 12" in said
     assert "everything is stopped" in said
     assert time.monotonic() - started < BOUND_SECONDS[provider]

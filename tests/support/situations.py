@@ -49,7 +49,7 @@ class Situation:
 
 
 SITUATIONS = {
-    "nothing waits": Situation(observation(worker(1), worker(2, idle=20)), policy()),
+    "nothing pending": Situation(observation(worker(1), worker(2, idle=20)), policy()),
     "a burst during the cooldown": Situation(
         observation(
             worker(1),
@@ -76,11 +76,21 @@ SITUATIONS = {
         observation(worker(1, idle=90), worker(2, idle=80), down=IDLE), policy(worker_type(min_workers=1))
     ),
     "no alert permits anything": Situation(observation(worker(1, idle=90), demands=(demand(4),)), policy()),
-    "all that waits fits on joining workers": Situation(
+    "all pending demand fits on joining workers": Situation(
         observation(worker(1), worker(2, WorkerState.ALLOCATED, created_at=NOW - 2), demands=(demand(1),), up=PENDING),
         policy(),
     ),
-    "up wins over down": Situation(
+    "idle workers of another type": Situation(
+        observation(
+            worker(1, idle=90, worker_type="small"),
+            worker(2, idle=80, worker_type="small"),
+            demands=(demand(1, GPU),),
+            up=PENDING,
+            down=IDLE,
+        ),
+        policy(worker_type(name="small"), worker_type(name="gpu", num_gpus=1), max_workers=2),
+    ),
+    "an idle worker that pending demand needs": Situation(
         observation(
             worker(1, idle=90), demands=(demand(4),), up=PENDING, down=IDLE, last_scale_up=NOW - 1, demand_since=NOW - 9
         ),

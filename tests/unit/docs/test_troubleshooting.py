@@ -1,4 +1,4 @@
-"""docs/troubleshooting.md speaks of causes, metrics, log lines and sentences that the code has, and of all causes."""
+"""docs/troubleshooting.md names causes, metrics and log lines that the code has, and every cause."""
 
 from __future__ import annotations
 
@@ -24,7 +24,6 @@ ISSUES_OF_THE_GUIDE = (
     "Docker permission issues",
     "Resource limits",
 )
-SHORTEST_PIECE = 4
 
 
 def test_every_metric_exists() -> None:
@@ -46,14 +45,6 @@ def test_every_cause_in_brackets_exists() -> None:
 @pytest.mark.parametrize("word", [*HELD_CAUSES, Cause.NO_WORKER_TYPE_FITS, *Case], ids=lambda word: word.value)
 def test_whatever_may_hold_the_pool_is_told(word: Cause | Case) -> None:
     assert f"`{word.value}`" in PAGE
-
-
-def test_every_sentence_is_the_codes() -> None:
-    quoted = re.findall(r"“([^”]+)”", PAGE.replace("\n  ", " "))
-    pieces = {piece.strip() for quote in quoted for piece in quote.split("…")}
-
-    assert len(quoted) > 20
-    assert [piece for piece in sorted(pieces) if len(piece) >= SHORTEST_PIECE and piece not in CODE] == []
 
 
 def test_every_log_line_is_the_codes() -> None:

@@ -187,7 +187,7 @@ def test_explain_with_another_versions_scaler_says_so(monkeypatch: pytest.Monkey
 
 def test_a_launch_that_failed_a_moment_ago_is_told_at_the_top() -> None:
     failed = {"action": "launch", "outcome": "failed", "worker_id": "worker-1-00000a", "detail": "host full"}
-    status = {**SITUATIONS["nothing waits"].status()}
+    status = {**SITUATIONS["nothing pending"].status()}
     status["actions"] = [{**failed, "finished_at": status["time"] - 30}]
 
     told = explain.sections(status)[0][1][-1]
