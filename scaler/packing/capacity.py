@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from ray_watcher_common.state import Demand, LabelConstraint
+    from ray_watcher_common.state import Demand, Gang, Node
     from scaler.model.cluster import WorkerType
 
     Taken = tuple[tuple[int, int], ...]
@@ -30,6 +30,7 @@ class Slot:
     total: Mapping[str, float]
     labels: Mapping[str, str] = field(default_factory=dict)
     worker_type: WorkerType | None = None
+    groups: frozenset[str] = frozenset()  # ids of the placement groups with a bundle here
 
     @property
     def kind(self) -> str:
@@ -55,7 +56,7 @@ class Slot:
                 taken.append((index, fits))
                 for name, amount in demand.shape:
                     free[name] -= amount * fits
-        return Slot(free, self.total, self.labels, self.worker_type), tuple(taken)
+        return Slot(free, self.total, self.labels, self.worker_type, self.groups), tuple(taken)
 
 
 @dataclass(frozen=True)
@@ -72,19 +73,25 @@ def fresh(worker_type: WorkerType) -> Slot:
     return Slot(resources, resources, worker_type.node_labels, worker_type)
 
 
-Key = tuple[tuple[tuple[str, float, float], ...], tuple[tuple[str, str], ...]]
-"""What requests can tell of a worker: each resource they ask for, free and in total, and each label they select by."""
+def of_node(node: Node, *, whole: bool = False) -> Slot:
+    """What is free on a node; all that it has if `whole`."""
+    return Slot(node.total if whole else node.available, node.total, node.labels, None, frozenset(node.groups))
+
+
+Key = tuple[tuple[tuple[str, float, float], ...], tuple[tuple[str, str], ...], tuple[str, ...]]
+"""What requests see of a worker: resources they ask for (free, total), labels they select by, groups they belong to."""
 
 
 @dataclass(frozen=True)
 class Sight:
-    """The resources and labels that some requests ask for: all else of a worker does not matter to them.
+    """The resources, labels and groups that some requests ask for: all else of a worker does not matter to them.
 
     Ray gives each node resources and labels of its own (`node:10.0.0.7`): nobody asks for them.
     """
 
     names: tuple[str, ...]
     keys: tuple[str, ...]
+    groups: frozenset[str] = frozenset()
 
     def key(self, slot: Slot) -> Key:
         """Equal for workers that are alike to these requests."""
@@ -92,15 +99,20 @@ class Sight:
         return (
             tuple([(name, free.get(name, 0.0), total.get(name, 0.0)) for name in self.names]),
             tuple([(key, labels[key]) for key in self.keys if key in labels]),
+            tuple(sorted(slot.groups & self.groups)) if slot.groups else (),
         )
 
 
-def sight(demands: Iterable[Demand]) -> Sight:
-    """What `demands` ask for together."""
-    demands = tuple(demands)
-    names = {"GPU"}.union(name for demand in demands for name, _ in demand.shape)
-    keys = {selector.key for demand in demands for selector in demand.selectors}
-    return Sight(tuple(sorted(names)), tuple(sorted(keys)))
+def sight(demands: Iterable[Demand], gangs: Iterable[Gang] = ()) -> Sight:
+    """What these ask for together."""
+    gangs = tuple(gangs)
+    requests = (*demands, *(part for gang in gangs for part in gang.bundles))
+    names = {"GPU"}.union(name for request in requests for name, _ in request.shape)
+    wanted = (one for request in requests for one in (request.selectors, *request.fallbacks))
+    keys = {selector.key for selectors in wanted for selector in selectors}
+    keys |= {gang.same_label for gang in gangs if gang.same_label}
+    groups = frozenset(gang.group for gang in gangs if gang.group)
+    return Sight(tuple(sorted(names)), tuple(sorted(keys)), groups)
 
 
 def grouped(slots: Iterable[Slot], seen: Sight) -> dict[Key, Slots]:
@@ -110,9 +122,9 @@ def grouped(slots: Iterable[Slot], seen: Sight) -> dict[Key, Slots]:
 
 
 def _slot(key: Key) -> Slot:
-    room, labels = key
+    room, labels, groups = key
     free, total = {name: free for name, free, _ in room}, {name: total for name, _, total in room if total}
-    return Slot(free, total, dict(labels))
+    return Slot(free, total, dict(labels), None, frozenset(groups))
 
 
 def _capacity(free: Mapping[str, float], labels: Mapping[str, str], demand: Demand, count: int) -> int:
@@ -123,8 +135,4 @@ def _capacity(free: Mapping[str, float], labels: Mapping[str, str], demand: Dema
             count = int(room / amount + TOLERANCE)
             if count <= 0:
                 return 0
-    return count if all(_satisfied(selector, labels) for selector in demand.selectors) else 0
-
-
-def _satisfied(selector: LabelConstraint, labels: Mapping[str, str]) -> bool:
-    return (labels.get(selector.key) in selector.values) == (selector.operator == "in")
+    return count if not (demand.selectors or demand.fallbacks) or demand.may_run_on(labels) else 0

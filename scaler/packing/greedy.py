@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ from scaler.packing.capacity import Slot, Slots
 from scaler.packing.heuristics import Fit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from scaler.packing.capacity import Taken
     from scaler.packing.heuristics import Order, Score
@@ -131,17 +131,26 @@ class Way:
         """Gangs whole or not at all, then the rest; into `present` first, then into as many `empty` as have `room`."""
         workers, gangs_left = list(present), []
         for gang in gangs:
-            spread = gang.strategy is Strategy.STRICT_SPREAD
-            bundles = _Queue(Line(requests_of(gang), self.line.order, spread=spread), self.score)
             trial = room.copy()
-            served = bundles.fill(workers) + bundles.launch(empty, trial)
-            if bundles.left:
-                gangs_left.append(gang)
-            else:
+            if served := self._place(gang, workers, empty, trial):
                 workers, room = served, trial
+            else:
+                gangs_left.append(gang)
         queue = _Queue(self.line, self.score)
         workers = queue.fill(workers) + queue.launch(empty, room)
         return Outcome(workers, queue.left, tuple(gangs_left), self.joining)
+
+    def _place(self, gang: Gang, workers: Sequence[Slots], empty: Sequence[Slot], room: Room) -> list[Slots] | None:
+        """All workers once the whole gang is placed, None if there is no place for it."""
+        line = Line(requests_of(gang), self.line.order, spread=gang.strategy is Strategy.STRICT_SPREAD)
+        for usable, new in _choices_for(gang, workers, empty):
+            bundles, trial = _Queue(line, self.score), room.copy()
+            served = bundles.fill(usable) + bundles.launch(new, trial)
+            if not bundles.left:
+                room.total, room.by_type = trial.total, trial.by_type
+                chosen = {id(group) for group in usable}
+                return [*(group for group in workers if id(group) not in chosen), *served]
+        return None
 
 
 @dataclass(frozen=True)
@@ -165,7 +174,7 @@ class _Queue:
     def left(self) -> tuple[Demand, ...]:
         """What has found no place yet."""
         left = zip(self._line.demands, self._counts, strict=True)
-        return tuple(Demand(demand.shape, count, demand.selectors) for demand, count in left if count)
+        return tuple(replace(demand, count=count) for demand, count in left if count)
 
     def fill(self, workers: Sequence[Slots]) -> list[Slots]:
         """Fill workers that are there, the best first; of very many the first as they come. Returns all of them."""
@@ -223,13 +232,40 @@ class _Queue:
         return times
 
 
+def _choices_for(
+    gang: Gang, workers: Sequence[Slots], empty: Sequence[Slot]
+) -> Iterator[tuple[list[Slots], list[Slot]]]:
+    """The workers, and new ones, among which a gang may be placed: one after the other is tried.
+
+    Some bundles of a rescheduled placement group may still be placed: a STRICT_SPREAD group keeps clear of their nodes,
+    a STRICT_PACK group joins them, and one that is bound to a label has the value that they have.
+    """
+    theirs = [group for group in workers if gang.group and gang.group in group.slot.groups]
+    if gang.strategy is Strategy.STRICT_PACK and theirs:
+        yield theirs, []
+        return
+    usable, new = list(workers), list(empty)
+    if gang.strategy is Strategy.STRICT_SPREAD:
+        usable = [group for group in workers if not gang.group or gang.group not in group.slot.groups]
+    if not gang.same_label:
+        yield usable, new
+        return
+    slots = [group.slot for group in theirs] or [*(group.slot for group in usable), *new]
+    for value in sorted({slot.labels[gang.same_label] for slot in slots if gang.same_label in slot.labels}):
+        yield (
+            [group for group in usable if group.slot.labels.get(gang.same_label) == value],
+            [slot for slot in new if slot.labels.get(gang.same_label) == value],
+        )
+
+
 def requests_of(gang: Gang) -> tuple[Demand, ...]:
     """What has to be placed: a STRICT_PACK gang is one large request."""
     if gang.strategy is not Strategy.STRICT_PACK:
         return gang.bundles
     whole = _sum((part.shape, part.count) for part in gang.bundles)
     selectors = tuple(selector for part in gang.bundles for selector in part.selectors)
-    return (Demand(bundle(whole), 1, selectors),)
+    fallbacks = gang.bundles[0].fallbacks if len({part.fallbacks for part in gang.bundles}) == 1 else ()
+    return (Demand(bundle(whole), 1, selectors, fallbacks),)
 
 
 def _sum(shapes: Iterable[tuple[ResourceBundle, int]]) -> dict[str, float]:

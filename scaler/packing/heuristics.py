@@ -34,10 +34,7 @@ PLAIN_RESOURCES = frozenset({"CPU", "memory", "object_store_memory"})  # every w
 
 def gang_orders(gangs: Iterable[Gang]) -> list[tuple[Gang, ...]]:
     """Strict gangs and large ones first, as Ray's scheduler does it; among equals the large shapes or the small."""
-    by_shape = sorted(
-        gangs,
-        key=lambda gang: (gang.strategy.value, [(part.shape, part.count, part.selectors) for part in gang.bundles]),
-    )
+    by_shape = sorted(gangs, key=_gang_key)
 
     def hard_first(gang: Gang) -> tuple[int, int]:
         return (0 if gang.strategy is Strategy.ANY else -gang.count, -gang.count)
@@ -46,10 +43,15 @@ def gang_orders(gangs: Iterable[Gang]) -> list[tuple[Gang, ...]]:
     return list(dict.fromkeys(orders))
 
 
+def _gang_key(gang: Gang) -> tuple[object, ...]:
+    parts = [(part.shape, part.count, part.selectors, part.fallbacks) for part in gang.bundles]
+    return (gang.strategy.value, parts, gang.group, gang.same_label)
+
+
 def as_ray_orders(demand: Demand) -> tuple[object, ...]:
     """`_sort_resource_request` of Ray's scheduler: many selectors, many resources and large amounts first."""
     amounts = sum(amount for _, amount in demand.shape)
-    return (-len(demand.selectors), -len(demand.shape), -amounts, demand.shape, demand.selectors)
+    return (-len(demand.selectors), -len(demand.shape), -amounts, demand.shape, demand.selectors, demand.fallbacks)
 
 
 def _special_first(demand: Demand) -> tuple[object, ...]:
@@ -65,14 +67,14 @@ def _small_first(demand: Demand) -> tuple[object, ...]:
 
 def _smallest_first(demand: Demand) -> tuple[object, ...]:
     """Serve more requests under a limit."""
-    return (sum(amount for _, amount in demand.shape), demand.shape, demand.selectors)
+    return (sum(amount for _, amount in demand.shape), demand.shape, demand.selectors, demand.fallbacks)
 
 
 def _plain_first(demand: Demand) -> tuple[object, ...]:
     """Serve more requests under a limit: those that ask for the least memory, then for the fewest CPUs and GPUs."""
     amounts = dict(demand.shape)
     units = sum(amount for name, amount in amounts.items() if not name.endswith("memory"))
-    return (units, amounts.get("memory", 0.0), demand.shape, demand.selectors)
+    return (units, amounts.get("memory", 0.0), demand.shape, demand.selectors, demand.fallbacks)
 
 
 def spares_gpus(fit: Fit) -> bool:

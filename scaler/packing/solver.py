@@ -74,7 +74,7 @@ def solve(
     if a limit leaves more of it unserved otherwise.
     """
     demands, gangs, slots = tuple(demands), tuple(gangs), tuple(slots)
-    seen = sight(_requests(demands, gangs))
+    seen = sight(demands, gangs)
     there = grouped((slot for slot in slots if slot.worker_type is None), seen)
     joining = Counter(slot.worker_type for slot in slots if slot.worker_type)
     for kind in worker_types:  # one that is there and empty is as good as one that joins: the same plan fits again
@@ -246,7 +246,7 @@ def unplaced(demands: Iterable[Demand], gangs: Iterable[Gang], slots: Iterable[S
 
 def _quickly(demands: Sequence[Demand], gangs: Sequence[Gang], slots: Iterable[Slot]) -> Outcome:
     way = Way(Line(demands, as_ray_orders), as_ray_scores)
-    present = list(grouped(slots, sight(_requests(demands, gangs))).values())
+    present = list(grouped(slots, sight(demands, gangs)).values())
     return way.run(gang_orders(gangs)[0], present, (), Room(0, {}))
 
 
@@ -258,9 +258,9 @@ def placed(demands: Iterable[Demand], gangs: Iterable[Gang], slots: Iterable[Slo
     found = Counter[Demand | Gang]()
     for request in asked:
         found[request] += request.count
-    left = Counter({(one.shape, one.selectors): one.count for one in outcome.demands_left})
+    left = Counter({(one.shape, one.selectors, one.fallbacks): one.count for one in outcome.demands_left})
     for demand in demands:
-        found[demand] -= left[demand.shape, demand.selectors]
+        found[demand] -= left[demand.shape, demand.selectors, demand.fallbacks]
     for gang in outcome.gangs_left:
         found[gang] -= gang.count
     return found
@@ -273,8 +273,14 @@ def could_hold(misfit: Demand | Gang, worker_types: Iterable[WorkerType]) -> boo
 
 def _has_places(misfit: Demand | Gang, places: Sequence[Slot]) -> bool:
     """Whether it could be placed if there were any number of each of `places`."""
-    parts = (misfit,) if isinstance(misfit, Demand) else requests_of(misfit)
-    return all(any(slot.capacity(part) for slot in places) for part in parts)
+    if isinstance(misfit, Demand):
+        return any(slot.capacity(misfit) for slot in places)
+    parts, key = requests_of(misfit), misfit.same_label
+    values = {slot.labels.get(key) for slot in places} - {None} if key else {None}
+    return any(
+        all(any(slot.capacity(part) for slot in places if not key or slot.labels.get(key) == value) for part in parts)
+        for value in values
+    )
 
 
 def fits(misfit: Demand | Gang, slots: Sequence[Slot]) -> bool:

@@ -11,7 +11,7 @@ from ray_watcher_common.state import ClusterState, NodeStatus
 from scaler.model.circuit_breaker import HEALTHY, LaunchHealth
 from scaler.model.decision import Action, Cause, Held, Infeasible, Observation
 from scaler.model.workers import JOINING, ActionKind, Worker, WorkerState, dangling_nodes
-from scaler.packing.capacity import Slot, fresh
+from scaler.packing.capacity import Slot, fresh, of_node
 from scaler.packing.greedy import Room
 
 if TYPE_CHECKING:
@@ -157,7 +157,7 @@ class Context:
         leaving = {w.node.node_id for w in workers if w.node and w.state not in (WorkerState.RUNNING, *JOINING)}
         gone = dangling_nodes(snapshot, workers) | leaving | without
         present = [
-            Slot(node.total if whole_nodes else node.available, node.total, node.labels)
+            of_node(node, whole=whole_nodes)
             for node in snapshot.nodes
             if node.status in (NodeStatus.RUNNING, NodeStatus.IDLE) and node.node_id not in gone
         ]

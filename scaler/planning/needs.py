@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from scaler.packing.capacity import Slot
+from scaler.packing.capacity import of_node
 from scaler.packing.solver import Packing, solve
 
 if TYPE_CHECKING:
@@ -94,5 +94,4 @@ class Spare:
         self.left[self._key(node)] -= 1
 
     def _key(self, node: Node) -> object:
-        free = node.total if self.need.whole_nodes else node.available
-        return self.need.packing.seen.key(Slot(free, node.total, node.labels))
+        return self.need.packing.seen.key(of_node(node, whole=self.need.whole_nodes))

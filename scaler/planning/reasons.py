@@ -12,6 +12,7 @@ from scaler.packing.capacity import fresh
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from ray_watcher_common.state import LabelConstraint
     from scaler.model.cluster import WorkerType
 
 SHAPES_NAMED = 3
@@ -26,9 +27,14 @@ def request_text(request: Demand | Gang) -> str:
     """The shape that is asked for, with its label selectors: `CPU:1 with zone in (a, b)`; a gang with its bundles."""
     if isinstance(request, Gang):
         bundles = " + ".join(f"{bundle.count} x {request_text(bundle)}" for bundle in request.bundles)
-        return f"{request.strategy.value}({bundles})"
-    wanted = [f"{s.key} {s.operator.replace('_', ' ')} ({', '.join(s.values)})" for s in request.selectors]
-    return shape_text(request.shape) + (f" with {' and '.join(wanted)}" if wanted else "")
+        same = f" on one {request.same_label}" if request.same_label else ""
+        return f"{request.strategy.value}({bundles}){same}"
+    wanted = " or ".join(filter(None, map(_selectors_text, (request.selectors, *request.fallbacks))))
+    return shape_text(request.shape) + (f" with {wanted}" if wanted else "")
+
+
+def _selectors_text(selectors: Iterable[LabelConstraint]) -> str:
+    return " and ".join(f"{one.key} {one.operator.replace('_', ' ')} ({', '.join(one.values)})" for one in selectors)
 
 
 def pending(snapshot: ClusterState) -> str:
@@ -83,8 +89,8 @@ def _lack(part: Demand, kind: WorkerType) -> str:
         if slot.total.get(name, 0.0) < amount:
             has = shape_text(((name, slot.total[name]),)) if slot.total.get(name) else f"no {name}"
             return f"has {has}"
-    for selector in part.selectors:
-        if not slot.capacity(Demand((), 1, (selector,))):
+    for selector in part.selectors if not part.may_run_on(slot.labels) else ():
+        if not selector.met_by(slot.labels):
             label = slot.labels.get(selector.key)
             return f"has the label {selector.key}={label}" if label else f"has no label {selector.key}"
     return ""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from scaler.model.decision import Cause
 from scaler.model.policy import DEFAULT_STEP
-from scaler.packing.capacity import Slot
+from scaler.packing.capacity import of_node
 from scaler.packing.solver import could_hold, fits
 from scaler.planning.launch_limits import launch, room_in_progress
 from scaler.planning.minimums import of_any_type
@@ -113,7 +113,7 @@ def _judge_misfits(
 
     Returns whether a worker is on its way that shows how large its type is.
     """
-    empty = [Slot(node.total, node.total, node.labels) for node in snapshot.nodes if node.alive]
+    empty = [of_node(node, whole=True) for node in snapshot.nodes if node.alive]
     unknown = of_unknown_size(context.policy, context.observation)
     probed = False
     for one in misfits:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from support.plan_cases.choices import CHOICES
 from support.plan_cases.failures import FAILURES
+from support.plan_cases.gangs import GANGS
 from support.plan_cases.launches import LAUNCHES
 from support.plan_cases.limits import LIMITS
 from support.plan_cases.paused import PAUSED
@@ -23,5 +24,6 @@ CASES = (
     *WARM,
     *ROOM,
     *SIZES,
+    *GANGS,
     *CHOICES,
 )
