@@ -52,7 +52,8 @@ class Case:
     gangs: tuple[Gang, ...]
     worker_types: tuple[WorkerType, ...]
     max_workers: int
-    nodes: tuple[dict[str, float], ...] = ()  # what is free on each that is there
+    nodes: tuple[dict[str, float], ...] = ()  # what is free on each that runs
+    node_types: tuple[str, ...] = ()  # their types; the first type if not given
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,7 @@ class Outcome:
     cpus_left: float
     gpus_left: float
     milliseconds: float
+    gpus: float = 0.0  # of the workers that are launched
 
 
 def demand(count: int, **shape: float) -> Demand:
@@ -123,8 +125,10 @@ def random_case(seed: int) -> Case:
 
 def ours(case: Case) -> Outcome:
     """By `scaler.packing.solver`."""
-    room = Room(case.max_workers, {kind.name: kind.max_workers for kind in case.worker_types})
-    slots = tuple(Slot(free, free) for free in case.nodes)
+    taken = Counter(case.node_types)
+    of_types = {kind.name: kind.max_workers - taken[kind.name] for kind in case.worker_types}
+    room = Room(case.max_workers - taken.total(), of_types)
+    slots = tuple(Slot(free, kind.resources, kind.node_labels) for free, kind in _nodes(case))
     began = time.perf_counter()
     packing = solve(case.demands, case.gangs, slots, case.worker_types, room)
     seconds = time.perf_counter() - began
@@ -135,14 +139,27 @@ def ours(case: Case) -> Outcome:
     return _outcome(case, launched, unserved, [*left, *(part for g in gangs_left for part in g.bundles)], seconds)
 
 
+def _nodes(case: Case) -> list[tuple[dict[str, float], WorkerType]]:
+    """What is free on each node, and its type."""
+    kinds = {kind.name: kind for kind in case.worker_types}
+    names = case.node_types or (case.worker_types[0].name,) * len(case.nodes)
+    return [(free, kinds[name]) for free, name in zip(case.nodes, names, strict=True)]
+
+
 def rays(case: Case) -> Outcome:
     """By `ray.autoscaler.v2.scheduler`."""
     from ray.autoscaler.v2.instance_manager.config import NodeTypeConfig
     from ray.autoscaler.v2.scheduler import ResourceDemandScheduler, SchedulingRequest
     from ray.core.generated import autoscaler_pb2 as pb
+    from ray.core.generated.common_pb2 import LabelSelectorOperator
 
     def request(part: Demand, strategy: Strategy, group: str) -> pb.ResourceRequest:
         made = pb.ResourceRequest(resources_bundle=dict(part.shape))
+        if part.selectors:
+            selector = made.label_selectors.add()
+            for one in part.selectors:
+                operator = LabelSelectorOperator.Value(f"LABEL_OPERATOR_{one.operator.upper()}")
+                selector.label_constraints.add(label_key=one.key, operator=operator, label_values=one.values)
         if strategy is Strategy.STRICT_PACK:
             made.placement_constraints.add().affinity.CopyFrom(pb.AffinityConstraint(label_name=group))
         if strategy is Strategy.STRICT_SPREAD:
@@ -152,7 +169,7 @@ def rays(case: Case) -> Outcome:
     scheduling = SchedulingRequest(
         disable_launch_config_check=True,
         node_type_configs={
-            kind.name: NodeTypeConfig(kind.name, 0, kind.max_workers, resources=kind.resources)
+            kind.name: NodeTypeConfig(kind.name, 0, kind.max_workers, resources=kind.resources, labels=kind.node_labels)
             for kind in case.worker_types
         },
         max_num_nodes=case.max_workers,
@@ -185,7 +202,6 @@ def _as_ray_instances(case: Case) -> list[Any]:
     from ray.core.generated import autoscaler_pb2 as pb
     from ray.core.generated import instance_manager_pb2 as im
 
-    kind = case.worker_types[0]
     return [
         AutoscalerInstance(
             cloud_instance_id=f"i-{index}",
@@ -194,6 +210,7 @@ def _as_ray_instances(case: Case) -> list[Any]:
                 ray_node_type_name=kind.name,
                 total_resources=kind.resources,
                 available_resources=free,
+                labels=kind.node_labels,
                 status=pb.RUNNING,
             ),
             im_instance=im.Instance(
@@ -205,7 +222,7 @@ def _as_ray_instances(case: Case) -> list[Any]:
                 node_kind=im.NodeKind.WORKER,
             ),
         )
-        for index, free in enumerate(case.nodes)
+        for index, (free, kind) in enumerate(_nodes(case))
     ]
 
 
@@ -221,7 +238,8 @@ def _outcome(case: Case, launched: Counter[str], unserved: int, left: list[Deman
             + sum(d.count * dict(d.shape).get(resource, 0.0) for d in left)
         )
 
-    return Outcome(sum(launched.values()), unserved, spare("CPU"), spare("GPU"), seconds * 1000)
+    gpus = sum(kind.num_gpus * launched[kind.name] for kind in case.worker_types)
+    return Outcome(sum(launched.values()), unserved, spare("CPU"), spare("GPU"), seconds * 1000, gpus)
 
 
 def compare(cases: list[Case]) -> list[dict[str, Any]]:

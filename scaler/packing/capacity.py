@@ -37,6 +37,11 @@ class Slot:
         """The name of its worker type, "" for a worker that is there."""
         return self.worker_type.name if self.worker_type else ""
 
+    @property
+    def untouched(self) -> bool:
+        """Whether it is a fresh worker on which nothing was put."""
+        return self.free is self.total
+
     def capacity(self, demand: Demand) -> int:
         """How many of `demand` fit (all of them where it asks for nothing)."""
         return _capacity(self.free, self.labels, demand, demand.count)

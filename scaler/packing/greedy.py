@@ -73,10 +73,10 @@ class Outcome:
 
     @cached_property
     def launched(self) -> Counter[WorkerType]:
-        """The workers beyond the joining ones."""
+        """The workers beyond the joining ones that something is put on."""
         counts = Counter[WorkerType]()
         for group in self.workers:
-            if group.slot.worker_type:
+            if group.slot.worker_type and not group.slot.untouched:
                 counts[group.slot.worker_type] += group.count
         return counts - self.joining
 
@@ -126,18 +126,21 @@ class Way:
     line: Line
     score: Score
     joining: Counter[WorkerType] = field(default_factory=Counter)
+    gangs_last: bool = False
 
     def run(self, gangs: Sequence[Gang], present: Sequence[Slots], empty: Sequence[Slot], room: Room) -> Outcome:
         """Gangs whole or not at all, then the rest; into `present` first, then into as many `empty` as have `room`."""
-        workers, gangs_left = list(present), []
+        queue, workers, gangs_left = _Queue(self.line, self.score), list(present), []
+        if self.gangs_last:
+            workers = queue.fill(workers) + queue.launch(empty, room)
         for gang in gangs:
             trial = room.copy()
             if served := self._place(gang, workers, empty, trial):
                 workers, room = served, trial
             else:
                 gangs_left.append(gang)
-        queue = _Queue(self.line, self.score)
-        workers = queue.fill(workers) + queue.launch(empty, room)
+        if not self.gangs_last:
+            workers = queue.fill(workers) + queue.launch(empty, room)
         return Outcome(workers, queue.left, tuple(gangs_left), self.joining)
 
     def _place(self, gang: Gang, workers: Sequence[Slots], empty: Sequence[Slot], room: Room) -> list[Slots] | None:

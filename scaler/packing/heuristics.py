@@ -43,6 +43,13 @@ def gang_orders(gangs: Iterable[Gang]) -> list[tuple[Gang, ...]]:
     return list(dict.fromkeys(orders))
 
 
+def limited_gang_orders(gangs: Iterable[Gang]) -> list[tuple[Gang, ...]]:
+    """Serve more gangs under a limit, or the large ones whatever their strategy."""
+    gangs = tuple(gangs)
+    small = tuple(sorted(gangs, key=lambda gang: (gang.count, _gang_key(gang))))
+    return list(dict.fromkeys((small, tuple(sorted(gangs, key=lambda gang: (-gang.count, _gang_key(gang)))))))
+
+
 def _gang_key(gang: Gang) -> tuple[object, ...]:
     parts = [(part.shape, part.count, part.selectors, part.fallbacks) for part in gang.bundles]
     return (gang.strategy.value, parts, gang.group, gang.same_label)

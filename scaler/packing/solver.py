@@ -11,7 +11,7 @@ import bisect
 from collections import Counter
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import product
+from itertools import islice, product
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
@@ -27,6 +27,7 @@ from scaler.packing.heuristics import (
     as_ray_orders,
     as_ray_scores,
     gang_orders,
+    limited_gang_orders,
 )
 
 if TYPE_CHECKING:
@@ -34,9 +35,12 @@ if TYPE_CHECKING:
 
     from scaler.packing.heuristics import Order, Score
 
-    _Choice = tuple[tuple[Gang, ...], Line, Score]
+    _Choice = tuple[tuple[Gang, ...], Line, Score, bool]
 
 SETTLE_ROUNDS = 3  # each makes the outcome better; more than one is rare
+# If a limit leaves something unserved, every mix of as many workers as have room is packed, up to so many mixes of so
+# many different requests: small pools, where one worker more or less of a type matters most.
+MIXES, MIXED_REQUESTS, LIMITED_WAYS = 40, 20, 50
 
 
 @dataclass(frozen=True)
@@ -118,7 +122,7 @@ class _Work:
         """The best outcome that stays the best once its workers are joining, so that planning again adds nothing."""
         best = self._best(self._tried(room, self._choices))
         if best.unserved and self._few:
-            best = self._best([best, *self._tried(room, self._limited_choices)])
+            best = self._limited(best, room)
         for _ in range(SETTLE_ROUNDS):
             if best.launched and self._few:
                 best = self._with_none_to_spare(best)
@@ -145,8 +149,29 @@ class _Work:
         joined = sorted(there.items(), key=lambda item: item[0].name)
         workers = [*self.present, *(Slots(self._empty[kind], count) for kind, count in joined)]
         new = [self._empty[kind] for kind in self.worker_types]
-        for gangs, line, score in choices:
-            yield Way(line, score, self.joining).run(gangs, workers, new, room.copy())
+        for gangs, line, score, gangs_last in choices:
+            yield Way(line, score, self.joining, gangs_last).run(gangs, workers, new, room.copy())
+
+    def _limited(self, best: Outcome, room: Room) -> Outcome:
+        """A better outcome if a limit leaves something unserved: by further ways, then with each mix of workers.
+
+        A mix is tried only if it might serve more than the best so far, or as much with fewer GPUs or workers.
+        """
+        mixes = list(islice(_mixes(self.worker_types, room), MIXES + 1))
+        if len(mixes) > MIXES or len(self.demands) + len(self.gangs) > MIXED_REQUESTS:
+            return self._best([best, *self._tried(room, self._limited_choices[:LIMITED_WAYS])])
+        bounds = sorted(((self._bound(mix), index) for index, mix in enumerate(mixes)))
+        if bounds[0][0] < best.cost[:3]:
+            best = self._best([best, *self._tried(room, self._limited_choices[:LIMITED_WAYS])])
+        for bound, index in bounds:
+            if bound < best.cost[:3]:
+                ways = self._ways(Room(0, {}), self.joining + mixes[index], self._limited_choices)
+                best = min(best, *_until(ways, bound), key=attrgetter("cost"))
+        return best
+
+    def _bound(self, mix: Counter[WorkerType]) -> tuple[float, float, float]:
+        """No way with these workers is better: the fewest unserved, and no GPUs or workers of it if it serves less."""
+        return (self._fewest_unserved(self.joining + mix), 0, 0)
 
     def spare(self, outcome: Outcome, seen: Sight) -> Counter[Key]:
         """The workers, present or joining, on which the outcome puts nothing."""
@@ -179,14 +204,21 @@ class _Work:
     @cached_property
     def _limited_choices(self) -> list[_Choice]:
         """The same if a limit leaves something unserved."""
-        return self._choose(LIMITED_ORDERS, LIMITED_SCORES)
+        choices = self._choose(LIMITED_ORDERS, LIMITED_SCORES)
+        if not self.gangs:
+            return choices
+        others = self._choose(LIMITED_ORDERS, LIMITED_SCORES, limited_gang_orders(self.gangs))
+        last = [(gangs, line, score, True) for gangs, line, score, _ in others if gangs is others[0][0]]
+        return [*choices, *others, *last]
 
-    def _choose(self, orders: Sequence[Order], scores: Sequence[Score]) -> list[_Choice]:
+    def _choose(
+        self, orders: Sequence[Order], scores: Sequence[Score], gangs: Sequence[tuple[Gang, ...]] = ()
+    ) -> list[_Choice]:
         """Each order with each score; orders that come to the same are one."""
         parts = (self.demands, *(gang.bundles for gang in self.gangs))
         distinct = {tuple(one for part in parts for one in sorted(part, key=order)): order for order in orders}
         lines = [Line(self.demands, order) for order in distinct.values()]
-        return list(product(gang_orders(self.gangs), lines, scores))
+        return list(product(gangs or gang_orders(self.gangs), lines, scores, [False]))
 
     def _best(self, outcomes: Iterable[Outcome]) -> Outcome:
         """The best outcome; none is better than to serve all without more workers."""
@@ -200,26 +232,26 @@ class _Work:
     def _with_none_to_spare(self, best: Outcome) -> Outcome:
         """Pack anew into the very workers that were chosen, and into fewer as long as that serves as much."""
         if best.unserved:
-            best = self._best([best, *self._ways(Room(0, {}), self.joining + best.launched, self._choices)])
-        for kind in sorted(best.launched, key=attrgetter("name")):
+            best = self._best([best, *self._ways(Room(0, {}), self.joining + best.launched, self._limited_choices)])
+        for kind in sorted(best.launched, key=lambda kind: (-kind.num_gpus, kind.name)):  # the dear ones first
             best = self._with_fewest(kind, best)
         return best
 
     def _with_fewest(self, kind: WorkerType, best: Outcome) -> Outcome:
         """As good an outcome with as few of `kind` as that takes."""
-        count = best.launched[kind]
+        count, choices = best.launched[kind], self._limited_choices if best.unserved else self._choices
         others = self.joining + best.launched - Counter({kind: count})
 
         def serve(n: int) -> bool:
             there = others + Counter({kind: n})
             return self._fewest_unserved(there) <= best.unserved and any(
-                outcome.unserved <= best.unserved for outcome in self._ways(Room(0, {}), there, self._choices)
+                outcome.unserved <= best.unserved for outcome in self._ways(Room(0, {}), there, choices)
             )
 
         if not serve(count - 1):
             return best
         fewest = bisect.bisect_left(range(count), x=True, key=serve)
-        return self._best(self._ways(Room(0, {}), others + Counter({kind: fewest}), self._choices))
+        return self._best(self._ways(Room(0, {}), others + Counter({kind: fewest}), choices))
 
     def _fewest_unserved(self, there: Counter[WorkerType]) -> int:
         """No way leaves less: not even if all that is free were one worker, and small requests went first."""
@@ -237,6 +269,29 @@ class _Work:
 
         requests = _requests(self.demands, self.gangs)
         return max(map(unserved, {name for one in requests for name, _ in one.shape}), default=0)
+
+
+def _mixes(kinds: Sequence[WorkerType], room: Room) -> Iterator[Counter[WorkerType]]:
+    """All ways to fill the room with workers of these types, as many as it takes."""
+    if not kinds or room.total <= 0:
+        yield Counter()
+        return
+    kind, others = kinds[0], kinds[1:]
+    elsewhere = sum(room.of(other.name) for other in others)
+    most = room.of(kind.name)
+    for count in range(most, max(0, min(most, room.total - elsewhere)) - 1, -1):
+        rest = room.copy()
+        rest.take(kind.name, count)
+        for mix in _mixes(others, rest):
+            yield Counter({kind: count}) + mix
+
+
+def _until(outcomes: Iterable[Outcome], bound: tuple[float, ...]) -> Iterator[Outcome]:
+    """The outcomes up to the first that is as good as it can be."""
+    for outcome in outcomes:
+        yield outcome
+        if outcome.cost[:3] <= bound:
+            return
 
 
 def unplaced(demands: Iterable[Demand], gangs: Iterable[Gang], slots: Iterable[Slot]) -> int:
