@@ -20,6 +20,7 @@ from exporter.errors import SourceBrokenError, SourceStaleError, SourceUnavailab
 from exporter.sources import Source
 from ray_watcher_common.ray_auth import NO_TOKEN, RayToken
 from ray_watcher_common.state import ClusterState, Demand, Gang, Strategy, bundle, merged, placement_groups
+from ray_watcher_common.urls import shown_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
     from ray_watcher_common.state import Node
 
-TIMEOUTS_SECONDS = (1, 2)  # to connect, and between bytes; a healthy dashboard needs 8 ms
+TIMEOUTS = (1.0, 2.0)  # a healthy dashboard needs 8 ms
 ANSWER_SECONDS, LARGEST_ANSWER_BYTES = 3.0, 64 * 1024 * 1024  # for one that drips, or never ends
 CHUNK_BYTES = 64 * 1024
 STRATEGIES = {"STRICT_PACK": Strategy.STRICT_PACK, "STRICT_SPREAD": Strategy.STRICT_SPREAD}
@@ -45,11 +46,9 @@ class Dashboard:
     @cached_property
     def _session(self) -> requests.Session:
         """Made when the GCS does not answer for the first time: until then `requests` costs no memory."""
-        import requests
+        from ray_watcher_common.http_client import session
 
-        session = requests.Session()
-        session.trust_env = False  # the dashboard is near: no proxy for the web, no ~/.netrc
-        return session
+        return session(TIMEOUTS)
 
     def cluster_status(self) -> dict[str, Any]:
         """What Ray's monitor wrote last. Raises `SourceError`s."""
@@ -62,16 +61,19 @@ class Dashboard:
     def _data(self, url: str) -> dict[str, Any]:
         import requests
 
+        from ray_watcher_common.http_client import why
+
+        at = shown_url(url)
         try:
-            with self._session.get(url, timeout=TIMEOUTS_SECONDS, stream=True, headers=self._token.headers()) as answer:
+            with self._session.get(url, stream=True, headers=self._token.headers()) as answer:
                 answer.raise_for_status()
                 data: dict[str, Any] = json.loads(_body(answer))["data"]
         except json.JSONDecodeError as error:
-            raise SourceBrokenError(f"dashboard: {url} answers no JSON") from error
+            raise SourceBrokenError(f"dashboard: {at}: not JSON") from error
         except requests.RequestException as error:
-            raise SourceUnavailableError(f"dashboard: {url}: {_brief(error)}") from error
+            raise SourceUnavailableError(f"dashboard: {at}: {why(error)}") from error
         except UNREADABLE as error:
-            raise SourceBrokenError(f"dashboard: {url} answers without `data`") from error
+            raise SourceBrokenError(f"dashboard: {at}: an answer without `data`") from error
         return data
 
     def close(self) -> None:
@@ -160,12 +162,3 @@ def _gangs(pairs: list[Any]) -> Iterator[Gang]:
     for group, count in pairs:
         gang = Gang(tuple(_demands(group["bundles"])), STRATEGIES.get(group["strategy"], Strategy.ANY))
         yield from [gang] * int(count)
-
-
-def _brief(error: requests.RequestException) -> str:
-    """One line without addresses of Python objects."""
-    import requests
-
-    if error.response is not None:
-        return f"HTTP {error.response.status_code}"
-    return "timed out" if isinstance(error, requests.Timeout) else "no connection"

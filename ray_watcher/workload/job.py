@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import requests
 
 from ray_watcher.errors import NotRunningError, TimedOutError, WatcherError
+from ray_watcher_common.http_client import session
 from ray_watcher_common.ray_auth import NO_TOKEN, RayToken
 
 if TYPE_CHECKING:
@@ -127,11 +128,8 @@ def _event(line: str) -> Event | None:
 def _call(method: str, url: str, token: RayToken, body: Event | None = None, *, wanted: str) -> dict[str, Any]:
     """Ray's reply, a JSON object with the key `wanted`."""
     try:
-        with requests.Session() as session:
-            session.trust_env = False  # the cluster is never behind a proxy
-            reply = session.request(
-                method, url, json=body, timeout=(CONNECT_SECONDS, SUBMIT_SECONDS), headers=token.headers()
-            )
+        with session((CONNECT_SECONDS, SUBMIT_SECONDS)) as asking:
+            reply = asking.request(method, url, json=body, headers=token.headers())
     except requests.ConnectionError:
         raise NotRunningError(
             f"Ray's dashboard is not responding at {url}; start Ray with: ray-watcher start-ray"

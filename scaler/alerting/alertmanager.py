@@ -8,7 +8,6 @@ as active.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
@@ -16,6 +15,8 @@ from typing import TYPE_CHECKING
 import msgspec
 import requests
 
+from ray_watcher_common.http_client import session, why
+from ray_watcher_common.urls import shown_url
 from scaler.alerting.payload import DIRECTION_LABEL, UNREADABLE, AnyAlert, Moment, Received, scaling
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from scaler.model.alerts import Alert
 
-TIMEOUT_SECONDS = (1.0, 3.0)  # connect, read: Alertmanager answers from memory within milliseconds
+TIMEOUTS = (1.0, 3.0)  # Alertmanager answers from memory within milliseconds
 SETTLED_SECONDS = 120.0
 """A restarted Alertmanager knows only what Prometheus has sent since, by default once a minute."""
 ACTIVE = "active"
@@ -89,8 +90,7 @@ class AlertmanagerApi:
     def __init__(self, urls: Sequence[str], receiver: str, cluster: str) -> None:
         self.urls = tuple(url.rstrip("/") for url in urls)
         self._receiver, self._cluster = receiver, cluster
-        self._session = requests.Session()
-        self._session.trust_env = False  # proxies of the environment are not for our own programs
+        self._session = session(TIMEOUTS)
 
     def read(self, now: float) -> Listing:
         """Ask each of them; never raises."""
@@ -128,12 +128,12 @@ class AlertmanagerApi:
             up_since = _STATUS.decode(about.content).uptime.timestamp()
             return _LISTED.decode(listed.content), _their_time(about, now) - up_since >= SETTLED_SECONDS
         except requests.RequestException as error:
-            raise _UnusableError(f"Alertmanager at {url} does not answer: {_reason(error)}") from error
+            raise _UnusableError(f"Alertmanager not responding at {shown_url(url)}: {why(error)}") from error
         except UNREADABLE as error:
-            raise _UnusableError(f"what answers at {url} is no Alertmanager: {error}") from error
+            raise _UnusableError(f"no Alertmanager at {shown_url(url)}: {error}") from error
 
     def _get(self, url: str, **params: str) -> requests.Response:
-        reply = self._session.get(url, params=params, timeout=TIMEOUT_SECONDS)
+        reply = self._session.get(url, params=params)
         reply.raise_for_status()
         return reply
 
@@ -148,11 +148,3 @@ def _their_time(reply: requests.Response, now: float) -> float:
         return parsedate_to_datetime(reply.headers["Date"]).timestamp()
     except (KeyError, ValueError):
         return now
-
-
-def _reason(error: requests.RequestException) -> str:
-    if error.response is not None:
-        return f"HTTP {error.response.status_code}"
-    if isinstance(error, requests.Timeout):
-        return "no reply in time"
-    return "connection refused" if re.search("refused", str(error)) else type(error).__name__

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from ray_watcher_common.urls import shown_url
 from scaler.model.cluster import Direction
 from scaler.model.errors import JournalError
 
@@ -42,7 +43,7 @@ class AlertResync:
         self, api: AlertmanagerApi, *, journal: Journal, metrics: ScalerMetrics, clock: Clock, wakeup: Wakeup
     ) -> None:
         self._api, self._journal, self._metrics, self._clock, self._wakeup = api, journal, metrics, clock, wakeup
-        self.last = ResyncStatus(api.urls)
+        self.last = ResyncStatus(_shown(api))
         self._suppressed: frozenset[str] = frozenset()  # keys of suppressed alerts in the last list
 
     def read(self) -> bool:
@@ -81,7 +82,7 @@ class AlertResync:
         if suppressed and suppressed != self.last.suppressed:
             log.warning("scaling alerts suppressed", alerts=suppressed)
         other_cluster = listing.received.other_cluster
-        self.last = ResyncStatus(self._api.urls, read_at, listing.problems, other_cluster, suppressed)
+        self.last = ResyncStatus(_shown(self._api), read_at, listing.problems, other_cluster, suppressed)
         for direction in Direction:
             held = sum(alert.direction is direction for alert in listing.held)
             self._metrics.alerts_suppressed.labels(direction.value).set(held)
@@ -94,3 +95,8 @@ class AlertResync:
         while not stop.wait(min(seconds, MAX_INTERVAL_SECONDS)):
             if self.read():
                 self._wakeup.wake("alertmanager")
+
+
+def _shown(api: AlertmanagerApi) -> tuple[str, ...]:
+    """The URLs as the status shows them."""
+    return tuple(map(shown_url, api.urls))

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import requests
 
+from ray_watcher_common.http_client import session, why
 from ray_watcher_common.state import ClusterState, StateDocumentError, from_document
+from ray_watcher_common.urls import shown_url
 from scaler.model.errors import SnapshotUnavailableError
 
-TIMEOUT_SECONDS = (1.0, 3.0)  # connect, read: the exporter itself never waits longer than a second
+TIMEOUTS = (1.0, 3.0)  # the exporter itself never waits longer than a second
 
 
 class StateReader:
@@ -15,19 +17,19 @@ class StateReader:
 
     def __init__(self, url: str, stale_after: float) -> None:
         self._url = f"{url.rstrip('/')}/state"
+        self._shown = shown_url(self._url)
         self._stale_after = stale_after
-        self._session = requests.Session()
-        self._session.trust_env = False  # a proxy of the environment is not meant for our own exporter
+        self._session = session(TIMEOUTS)
 
     def read(self) -> ClusterState:
-        """The present snapshot. Raises `SnapshotUnavailableError` where it is missing, stale or unreadable."""
+        """The current snapshot. Raises `SnapshotUnavailableError` if it is missing, stale or unreadable."""
         try:
-            reply = self._session.get(self._url, timeout=TIMEOUT_SECONDS)
+            reply = self._session.get(self._url)
             document = reply.json()
         except requests.RequestException as error:
-            raise SnapshotUnavailableError(f"the exporter at {self._url} does not answer: {_cause(error)}") from error
+            raise SnapshotUnavailableError(f"exporter not responding at {self._shown}: {why(error)}") from error
         except RecursionError:
-            raise SnapshotUnavailableError(f"{self._url} is not readable: nested too deeply") from None
+            raise SnapshotUnavailableError(f"{self._shown} is not readable: nested too deeply") from None
         if not reply.ok:
             problem = document.get("error", "") if isinstance(document, dict) else ""
             raise SnapshotUnavailableError(f"the exporter has no snapshot (HTTP {reply.status_code}) {problem}".strip())
@@ -38,10 +40,3 @@ class StateReader:
             return from_document(document)
         except StateDocumentError as error:
             raise SnapshotUnavailableError(str(error)) from error
-
-
-def _cause(error: Exception) -> str:
-    """The innermost reason of a chain of connection errors, without the library's object names."""
-    while (inner := error.__cause__ or error.__context__) and isinstance(inner, Exception):
-        error = inner
-    return str(error) or type(error).__name__

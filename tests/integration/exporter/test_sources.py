@@ -197,12 +197,12 @@ def test_a_dashboard_that_cannot_tell_its_nodes_is_no_answer(sources: Any) -> No
 
 
 def test_a_dead_dashboard_is_told_at_once(sources: Any) -> None:
-    with fakes.dead() as port, pytest.raises(SourceUnavailableError, match="no connection"):
+    with fakes.dead() as port, pytest.raises(SourceUnavailableError, match="connection refused"):
         DashboardSource(sources.dashboard(port), 15).read(0)
 
 
 def test_a_frozen_dashboard_times_out(sources: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("exporter.dashboard.TIMEOUTS_SECONDS", (0.1, 0.1))
+    monkeypatch.setattr("exporter.dashboard.TIMEOUTS", (0.1, 0.1))
     with fakes.frozen() as port, pytest.raises(SourceUnavailableError, match="timed out"):
         DashboardSource(sources.dashboard(port), 15).read(0)
 

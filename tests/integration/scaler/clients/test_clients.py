@@ -58,7 +58,7 @@ def waits(**changes: object) -> bytes:
     [
         pytest.param(200, changed(age_seconds=16), "16 s old, more than 15 s", id="stale"),
         pytest.param(503, b'{"error": "no source answers"}', "HTTP 503) no source answers", id="no source"),
-        pytest.param(200, b"<html>", "does not answer", id="not JSON"),
+        pytest.param(200, b"<html>", "not JSON", id="not JSON"),
         pytest.param(200, changed(version=2), "version 2, wanted 1", id="another version"),
         pytest.param(200, changed(nodes=[{}]), "not readable", id="broken"),
         pytest.param(200, b"[]", "not readable", id="a list"),
@@ -89,7 +89,7 @@ def test_an_unusable_snapshot_is_refused_with_its_reason(code: int, body: bytes,
 def test_a_dead_exporter_is_told_by_its_address() -> None:
     url = f"http://127.0.0.1:{free_port()}"
 
-    with pytest.raises(SnapshotUnavailableError, match=f"{url}/state does not answer: .*refused"):
+    with pytest.raises(SnapshotUnavailableError, match=f"{url}/state: connection refused"):
         StateReader(url, stale_after=15).read()
 
 

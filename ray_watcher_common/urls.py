@@ -1,0 +1,12 @@
+"""URLs as they may be shown: on pages, in logs, in messages. Pure."""
+
+from __future__ import annotations
+
+import re
+
+USER_INFORMATION = re.compile(r"(?<=://)(?:(?!,\w+://)\S)*@")  # up to the last @ of each URL: a password may hold one
+
+
+def shown_url(text: str) -> str:
+    """`text` with `***` for the user and password of each URL in it, even of one that does not parse."""
+    return USER_INFORMATION.sub("***@", text)
