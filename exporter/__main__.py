@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import time
 
+import structlog
+
 from exporter.cpu_heuristic import CpuHeuristicSource
 from exporter.dashboard import Dashboard, DashboardSource
 from exporter.families import Thresholds
@@ -15,9 +17,12 @@ from exporter.settings import ExporterSettings
 from exporter.snapshots import SHARED_SECONDS, Snapshots
 from ray_watcher_common import logs, serving, settings
 from ray_watcher_common.arguments import accept_none
+from ray_watcher_common.environment import misspelled
 from ray_watcher_common.web.application import own_host
 from ray_watcher_common.web.server import serve
 from ray_watcher_common.web.usage import Usage
+
+log = structlog.get_logger()
 
 
 def snapshots(chosen: ExporterSettings) -> Snapshots:
@@ -37,6 +42,8 @@ def main() -> None:
     """Serve until SIGTERM or SIGINT; exit code 2 for settings that cannot be used or an address that is taken."""
     accept_none("exporter", "Serve the state of a Ray cluster as metrics and JSON.", ExporterSettings)
     logs.configure("exporter")
+    for line in misspelled(os.environ, settings.variables(ExporterSettings)):
+        log.warning("unknown setting", problem=line)
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # what it says of each lost connection, our log says once
     try:
         chosen = settings.load(ExporterSettings)

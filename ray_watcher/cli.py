@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import os
 import signal
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
+from exporter.settings import ExporterSettings
 from ray_watcher.commands import (
     check_config,
     completion,
@@ -27,7 +29,9 @@ from ray_watcher.commands import (
 from ray_watcher.errors import MissingError, WatcherError
 from ray_watcher.host import Host
 from ray_watcher.output import terminal
-from ray_watcher_common.settings import SettingsError
+from ray_watcher.settings import OperatorSettings
+from ray_watcher_common.environment import misspelled
+from ray_watcher_common.settings import SettingsError, variables
 from scaler.model.errors import ProviderUnavailableError, ScalerError
 
 if TYPE_CHECKING:
@@ -144,6 +148,8 @@ def cli(ctx: click.Context, /) -> None:
                ray-watcher watcher-status
     """  # noqa: D301  # the \b keeps the line breaks of a paragraph in click
     ctx.ensure_object(Host)
+    for line in misspelled(os.environ, variables(OperatorSettings, ExporterSettings)):
+        terminal.warn(line)
 
 
 for verb in itertools.chain.from_iterable(SECTIONS.values()):

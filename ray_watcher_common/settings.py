@@ -1,11 +1,13 @@
 """Typed settings from the environment, with errors a person can act on.
 
 Each program has one settings model that extends `EnvSettings`. A field names its environment variable as
-its alias, its unit in its description; `load` is the only way in, so every mistake is told the same way.
+its alias, its unit in its description; `load` is the only way in, so that every mistake is reported in the same form.
 """
 
 from __future__ import annotations
 
+import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 from urllib.parse import urlsplit
@@ -13,9 +15,12 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from ray_watcher_common.environment import mistakes
 from ray_watcher_common.ray_auth import NO_TOKEN, RayToken
+from ray_watcher_common.urls import shown_url
 
 if TYPE_CHECKING:
+    from pydantic.fields import FieldInfo
     from pydantic_core import ErrorDetails
 
 GCS_PORT = 6379  # Ray's default for `ray start --head --port`
@@ -38,21 +43,26 @@ class EnvSettings(BaseSettings):
 
 
 def _host_port(value: str) -> str:
-    host, separator, port = value.rpartition(":")
-    if not separator or not host or not port.isdigit() or not 0 < int(port) < 65536:  # noqa: PLR2004
+    scheme, separator, address = value.partition("://")
+    if separator:
+        raise ValueError(f"wants HOST:PORT without {scheme}://, such as {address.partition('/')[0]}")
+    host, _, port = value.rpartition(":")
+    if not HOST.fullmatch(host) or not PORT.fullmatch(port) or not 0 < int(port) <= LAST_PORT:
         raise ValueError("wants HOST:PORT with a port from 1 to 65535")
     return value
 
 
+HOST = re.compile(r"\[[0-9A-Fa-f:.]+(%\w+)?\]|[^\s\[\]/@:?#]+")  # IPv6 in brackets, or a name or IPv4 address
+PORT, LAST_PORT = re.compile(r"[0-9]{1,5}"), 65535
 HostPort = Annotated[str, AfterValidator(_host_port)]
 """`HOST:PORT`, for example `127.0.0.1:9811`."""
 
 
 def _http_url(value: str) -> str:
-    parts = urlsplit(value)
     try:
+        parts = urlsplit(value)
         usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # the port is no port
+    except ValueError:  # not a port, or brackets that are not an address
         usable = False
     if not usable:
         raise ValueError("wants http://HOST:PORT/PATH")
@@ -65,7 +75,17 @@ HttpUrl = Annotated[str, AfterValidator(_http_url)]
 HttpUrls = Annotated[str, AfterValidator(lambda urls: ",".join(_http_url(url.strip()) for url in urls.split(",")))]
 """One URL or several, with commas between them."""
 
-AbsolutePath = Annotated[Path, AfterValidator(lambda path: path.expanduser().resolve())]
+
+def _absolute(path: Path) -> Path:
+    if not str(path).isprintable():
+        raise ValueError("wants a path without line breaks and other control characters")
+    try:
+        return path.expanduser().resolve()
+    except (RuntimeError, OSError) as error:
+        raise ValueError(f"wants a path that exists on this machine: {error}") from None
+
+
+AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
 """A path that means the same in every directory; `~` is the user's home."""
 
 
@@ -140,10 +160,19 @@ def load(model: type[Settings], **overrides: object) -> Settings:
 
     Raises `SettingsError` with one line per bad value: its variable, what it got, what it wants.
     """
+    wrong = list(mistakes(os.environ))
     try:
-        return model(**overrides)
+        loaded = model(**overrides)
     except ValidationError as error:
-        raise SettingsError("\n".join(_explain(model, detail) for detail in error.errors())) from None
+        wrong += [_explain(model, detail) for detail in error.errors()]
+    if wrong:
+        raise SettingsError("\n".join(wrong))
+    return loaded
+
+
+def variables(*models: type[EnvSettings]) -> list[str]:
+    """The environment variables of the models' fields."""
+    return [str(field.validation_alias) for model in models for field in model.model_fields.values()]
 
 
 _WANTED = {
@@ -172,7 +201,12 @@ def _explain(model: type[EnvSettings], detail: ErrorDetails) -> str:
     )
     variable = field.validation_alias if field else name
     meaning = f" ({field.description})" if field and field.description else ""
-    return f"{variable}: got {detail['input']!r}, wanted {wanted(detail)}{meaning}"
+    return f"{variable}: got {_shown(field, detail['input'])}, wanted {wanted(detail)}{meaning}"
+
+
+def _shown(field: FieldInfo | None, value: object) -> str:
+    """What was got, without the passwords of URLs, and nothing of a secret."""
+    return "a value" if field and "Secret" in str(field.annotation) else shown_url(repr(value))
 
 
 class ProgramSettings(ClusterAddresses):

@@ -15,8 +15,9 @@ import structlog
 
 from ray_watcher_common import logs
 from ray_watcher_common.arguments import accept_none
+from ray_watcher_common.environment import misspelled
 from ray_watcher_common.serving import bind, fail
-from ray_watcher_common.settings import SettingsError, load
+from ray_watcher_common.settings import SettingsError, load, variables
 from ray_watcher_common.web.application import own_host
 from ray_watcher_common.web.server import serve
 from scaler.alerting.alertmanager import AlertmanagerApi
@@ -163,6 +164,8 @@ def main() -> None:
     """Run; invalid settings end with one line and exit code 2."""
     accept_none("scaler", "Scale a Ray cluster by its Prometheus alerts.", ScalerSettings)
     logs.configure("scaler")
+    for line in misspelled(os.environ, variables(ScalerSettings)):
+        log.warning("unknown setting", problem=line)
     try:
         run(load(ScalerSettings))
     except (SettingsError, ScalerError, OSError) as error:

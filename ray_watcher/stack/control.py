@@ -10,7 +10,13 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ray_watcher.errors import AlreadyRunningError, NotRunningError, PortTakenError, TimedOutError, WatcherError
+from ray_watcher.errors import (
+    AlreadyRunningError,
+    NotRunningError,
+    PortTakenError,
+    TimedOutError,
+    WatcherError,
+)
 from ray_watcher.fetch import answers
 from ray_watcher.settings import variable
 from ray_watcher.stack import supervisord
@@ -18,6 +24,7 @@ from ray_watcher.stack.stack import write_token
 from ray_watcher.stack.supervisord import SilentError
 from ray_watcher.tail import last_lines, size
 from ray_watcher_common import processes
+from ray_watcher_common.environment import without_foreign
 from ray_watcher_common.locks import exclusive
 from ray_watcher_common.settings import split_host_port
 
@@ -119,7 +126,7 @@ def _launch(stack: Stack, programs: Sequence[Program]) -> None:
     configuration.write_text(supervisord.render(programs, stack.directory), encoding="utf-8")
     supervisord.prepare_socket(stack.directory)
     command = [sys.executable, "-m", "supervisor.supervisord", "--nodaemon", "-c", str(configuration)]
-    stack.supervisor.start(command, {**os.environ, **stack.environment})
+    stack.supervisor.start(command, {**without_foreign(os.environ), **stack.environment})
 
 
 @dataclass(frozen=True)

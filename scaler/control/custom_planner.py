@@ -106,10 +106,12 @@ def _import(name: str) -> Planner:
     wanted = "wanted package.module:function"
     try:
         function = getattr(importlib.import_module(module_name), function_name)
+    except (Exception, SystemExit) as error:  # a user's module may raise anything when it is imported
+        said = " ".join(str(error).split())
+        raise SettingsError(f"WATCHER_PLANNER: got {name!r}, {wanted}: {type(error).__name__}: {said}") from error
+    try:
         inspect.signature(function).bind(None, None, None)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise SettingsError(f"WATCHER_PLANNER: got {name!r}, {wanted}: {error}") from error
-    except TypeError as error:
+    except (TypeError, ValueError) as error:
         raise SettingsError(f"WATCHER_PLANNER: {name!r} must take (observation, policy, now): {error}") from error
     planner: Planner = function
     return planner

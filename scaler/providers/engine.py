@@ -26,6 +26,8 @@ import structlog
 import urllib3
 from docker.constants import DEFAULT_DOCKER_API_VERSION
 
+from ray_watcher_common.settings import SettingsError
+from ray_watcher_common.urls import shown_url
 from scaler.model.errors import LaunchFailedError, ProviderError, ProviderUnavailableError
 from scaler.providers.container import UNREADABLE, archive, content, from_listing
 
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 DEFAULT_SOCKET = "/var/run/docker.sock"
+SCHEMES = ("unix", "http+unix", "tcp", "http", "https")  # of DOCKER_HOST; ssh would need another library
 CALL_TIMEOUT_SECONDS = 20  # the slowest ordinary call, a start, takes 0.3 s on an idle host
 PROBE_TIMEOUT_SECONDS = 3
 BUILD_TIMEOUT_SECONDS = 900  # between two lines of a build: a download of some hundred MB
@@ -51,7 +54,7 @@ NAMED_USER_ID = 1000  # of a named user that cannot be looked up: `ray`, in Ray'
 
 
 def docker_answers() -> bool:
-    """Whether a Docker Engine answers here, in at most some seconds."""
+    """Whether a Docker Engine answers here, in at most some seconds. Raises `SettingsError` for DOCKER_HOST."""
     try:
         with contextlib.closing(Engine(PROBE_TIMEOUT_SECONDS)) as engine:
             engine.ping()
@@ -374,7 +377,10 @@ def _connect(timeout_seconds: int) -> docker.APIClient:
 
 def _require_socket() -> None:
     """A plain connection first: docker-py leaks its own where the socket is dead, and hides why it is."""
-    scheme, _, path = os.environ.get("DOCKER_HOST", f"unix://{DEFAULT_SOCKET}").partition("://")
+    scheme, separator, path = os.environ.get("DOCKER_HOST", f"unix://{DEFAULT_SOCKET}").partition("://")
+    if separator and scheme not in SCHEMES:
+        got = os.environ["DOCKER_HOST"]
+        raise SettingsError(f"DOCKER_HOST: got {shown_url(got)!r}, wanted unix:///PATH or tcp://HOST:PORT")
     if scheme == "unix" and ("DOCKER_HOST" in os.environ or os.path.exists(path)):  # noqa: PTH110  # a path as text
         with socket.socket(socket.AF_UNIX) as probe:
             probe.settimeout(PROBE_TIMEOUT_SECONDS)

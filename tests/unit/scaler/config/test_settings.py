@@ -80,7 +80,15 @@ def test_the_gcs_is_found(environment: dict[str, str], gcs: str, monkeypatch: py
         ("WATCHER_OBJECT_STORE_MEMORY", "lots", "wanted a size such as 8GB"),
         ("WATCHER_OBJECT_STORE_MEMORY", "1XB", "wanted a size such as 8GB"),
         ("RAY_HEAD_ADDRESS", "ray-head", "HOST:PORT"),
+        ("RAY_HEAD_ADDRESS", "ray://localhost:10001", "HOST:PORT without ray://, such as localhost:10001"),
+        ("RAY_GCS_ADDRESS", "http://ray-head:6379/", "HOST:PORT without http://, such as ray-head:6379"),
+        ("WATCHER_LISTEN", "http://127.0.0.1:9812", "HOST:PORT without http://"),
+        ("WATCHER_JOIN_ADDRESS", "ray-head:6379/api", "HOST:PORT"),
+        ("WATCHER_LISTEN", "::1:9812", "HOST:PORT"),
         ("WATCHER_LISTEN", "127.0.0.1:99999", "a port from 1 to 65535"),
+        ("WATCHER_LISTEN", "127.0.0.1:\u0661", "a port from 1 to 65535"),
+        ("WATCHER_STATE_DIR", "~nobody-of-that-name/x", "a path that exists on this machine"),
+        ("WATCHER_EXPORTER_URL", "http://[::1", "http://HOST:PORT/PATH"),
         ("WATCHER_PROVIDER", "podman", "'auto', 'docker' or 'process'"),
         ("WATCHER_CLUSTER", "Not A Name", "wanted text that matches '^"),
         ("WATCHER_CHECK_INTERVAL", "inf", "a finite number"),
@@ -119,6 +127,29 @@ def test_alertmanagers_are_one_or_several(value: str, urls: tuple[str, ...], mon
     monkeypatch.setenv("ALERTMANAGER_URL", value)
 
     assert load(ScalerSettings).alertmanager_urls == urls
+
+
+def test_a_password_is_not_in_the_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALERTMANAGER_URL", "http://am:hunter2@one:99999,ftp://am:hunter2@other")
+
+    with pytest.raises(SettingsError) as error:
+        load(ScalerSettings)
+
+    assert str(error.value).startswith("ALERTMANAGER_URL: got ")
+    assert "hunter2" not in str(error.value)
+
+
+def test_a_path_with_a_line_break_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WATCHER_STATE_DIR", "/var/a\nb")
+
+    with pytest.raises(SettingsError, match=r"^WATCHER_STATE_DIR: got .*, wanted a path without line breaks"):
+        load(ScalerSettings)
+
+
+def test_an_ipv6_address_stands_in_brackets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WATCHER_LISTEN", "[::1]:9812")
+
+    assert load(ScalerSettings).listen == "[::1]:9812"
 
 
 def test_all_mistakes_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

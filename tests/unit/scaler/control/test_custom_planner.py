@@ -21,6 +21,8 @@ from support.builders import NOW, demand, head, observation, permits, policy, wo
 from support.paths import ROOT
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from scaler.model.decision import Observation
     from scaler.model.policy import Policy
 
@@ -131,6 +133,28 @@ def test_what_cannot_be_a_planner_is_told_at_the_start(name: str, says: str) -> 
 
     assert str(error.value).startswith("WATCHER_PLANNER: ")
     assert says in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("source", "kind"),
+    [
+        pytest.param("def plan(:", "SyntaxError", id="a slip"),
+        pytest.param("{}['key']", "KeyError", id="a key that is missing"),
+        pytest.param("raise SystemExit(3)", "SystemExit", id="a script that ends"),
+        pytest.param("1 / 0", "ZeroDivisionError", id="any error"),
+    ],
+)
+def test_a_module_that_cannot_be_imported_is_one_line(
+    source: str, kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "slip_of_a_planner.py").write_text(source)
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(SettingsError) as error:
+        load_planner("slip_of_a_planner:plan")
+
+    message = str(error.value)
+    assert message.startswith("WATCHER_PLANNER: got 'slip_of_a_planner:plan', wanted ")
+    assert (kind in message, message.count("\n")) == (True, 0)
 
 
 def test_the_documented_example_works(monkeypatch: pytest.MonkeyPatch) -> None:
