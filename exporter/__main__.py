@@ -44,7 +44,7 @@ def main() -> None:
     logs.configure("exporter")
     for line in misspelled(os.environ, settings.variables(ExporterSettings)):
         log.warning("unknown setting", problem=line)
-    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # what it says of each lost connection, our log says once
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # it would log each lost connection, which our log reports once
     try:
         chosen = settings.load(ExporterSettings)
         listening = serving.bind(chosen.listen)

@@ -33,11 +33,11 @@ class ClusterCollector(Collector):
         self._host_cpu_ratio = host_cpu_ratio
 
     def collect(self) -> Iterable[Metric]:
-        """All families; only `raycluster_up 0` where even that fails, so that an alert can say so."""
+        """All families; only `raycluster_up 0` if that fails, so that an alert can fire."""
         try:
             return list(families(self._latest(), self._thresholds, self._host_cpu_ratio()))
         except Exception:
-            log.exception("a scrape failed")
+            log.exception("scrape failed")
             return [GaugeMetricFamily(CATALOG[0].name, CATALOG[0].help, value=0)]
 
     def describe(self) -> Iterable[Metric]:

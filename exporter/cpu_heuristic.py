@@ -1,7 +1,7 @@
-"""The last source: how busy the nodes' hosts are, where nobody can say what waits.
+"""The last source: CPU use of the nodes' hosts, if no other source knows the demand.
 
-Physical CPU stands in for logical CPU: a node whose host is 90 % busy counts as 90 % used. Other resources are left
-out rather than guessed, no node counts as idle, and demand is said to be unknown, so that no size follows from it.
+Physical CPU replaces logical CPU: a node on a host that is 90 % busy counts as 90 % used. Other resources are left out
+rather than guessed, no node counts as idle, and demand is unknown, so that no plan derives a size from it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class CpuHeuristicSource:
-    """Physical CPU by the dashboard's account; refused when older than `stale_after` seconds."""
+    """Physical CPU from the dashboard; refused if older than `stale_after` seconds."""
 
     source = Source.CPU_HEURISTIC
 
@@ -46,8 +46,8 @@ def estimate(data: Mapping[str, Any], now: float, stale_after: float) -> Cluster
         raise SourceBrokenError(f"dashboard: /nodes is not as Ray writes it: {error!r}") from error
     if now - sampled_at > stale_after:
         raise SourceStaleError(
-            f"dashboard: no node told its CPU within {stale_after:g} s"
-            + (f"; the last did {now - sampled_at:.0f} s ago" if sampled_at else "")
+            f"dashboard: no node reported its CPU within {stale_after:g} s"
+            + (f"; the last report is {now - sampled_at:.0f} s old" if sampled_at else "")
         )
     return ClusterState(source=Source.CPU_HEURISTIC.value, observed_at=sampled_at, nodes=nodes, demand_known=False)
 

@@ -1,9 +1,9 @@
 """The second source: Ray's dashboard, over HTTP.
 
-`/api/cluster_status` repeats what Ray's monitor process wrote last, with HTTP 200 also when that process is long dead,
-so its `time` decides. Who the nodes are (worker id, type, dead or not) stands in `/nodes?view=summary`; without it the
-scaler would think that none of its workers joined, so this source needs both. It lags by about 6 s and does not say
-how long a node has been idle; idle seconds are 0, on which nothing is ever removed.
+`/api/cluster_status` repeats what Ray's monitor process wrote last, with HTTP 200 even if that process has died, so
+its `time` decides. The identity of the nodes (worker id, type, dead or alive) is in `/nodes?view=summary`; without it
+no worker would count as joined, so this source needs both. It lags by about 6 s and does not report idle times: idle
+seconds are 0, so that nothing is removed because of them.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from ray_watcher_common.state import Node
 
 TIMEOUTS = (1.0, 2.0)  # a healthy dashboard needs 8 ms
-ANSWER_SECONDS, LARGEST_ANSWER_BYTES = 3.0, 64 * 1024 * 1024  # for one that drips, or never ends
+ANSWER_SECONDS, LARGEST_ANSWER_BYTES = 3.0, 64 * 1024 * 1024  # for an answer that drips, or never ends
 CHUNK_BYTES = 64 * 1024
 STRATEGIES = {"STRICT_PACK": Strategy.STRICT_PACK, "STRICT_SPREAD": Strategy.STRICT_SPREAD}
 UNREADABLE = (KeyError, TypeError, ValueError, AttributeError, IndexError)
@@ -45,13 +45,13 @@ class Dashboard:
 
     @cached_property
     def _session(self) -> requests.Session:
-        """Made when the GCS does not answer for the first time: until then `requests` costs no memory."""
+        """Made when the GCS fails for the first time: until then `requests` needs no memory."""
         from ray_watcher_common.http_client import session
 
         return session(TIMEOUTS)
 
     def cluster_status(self) -> dict[str, Any]:
-        """What Ray's monitor wrote last. Raises `SourceError`s."""
+        """The last status that Ray's monitor wrote. Raises `SourceError`s."""
         return self._data(f"{self._api}/cluster_status")
 
     def nodes(self) -> dict[str, Any]:
@@ -77,7 +77,7 @@ class Dashboard:
         return data
 
     def close(self) -> None:
-        """Let go of the connections."""
+        """Close the connections."""
         self._session.close()
 
 
@@ -94,7 +94,7 @@ def _body(answer: requests.Response) -> bytes:
 
 
 class DashboardSource:
-    """Demand and nodes by the dashboard's account; refused when older than `stale_after` seconds."""
+    """Demand and nodes from the dashboard; refused if older than `stale_after` seconds."""
 
     source = Source.DASHBOARD
 
@@ -103,7 +103,7 @@ class DashboardSource:
         self._stale_after = stale_after
 
     def read(self, now: float) -> ClusterState:
-        """The state as the dashboard has it. Raises `SourceError`s."""
+        """The state that the dashboard reports. Raises `SourceError`s."""
         status = fresh_status(self._dashboard.cluster_status(), now, self._stale_after)
         return parse(status, self._dashboard.nodes())
 
@@ -116,7 +116,7 @@ def fresh_status(data: Mapping[str, Any], now: float, stale_after: float) -> Map
     except UNREADABLE as error:
         raise SourceBrokenError(f"dashboard: /cluster_status is not as Ray writes it: {error!r}") from error
     if status is None or age is None:
-        raise SourceUnavailableError("dashboard: no cluster status was written yet")
+        raise SourceUnavailableError("dashboard: no cluster status yet")
     if age > stale_after:
         raise SourceStaleError(f"dashboard: cluster status is {age:.0f} s old, wanted at most {stale_after:g} s")
     return status
@@ -140,7 +140,7 @@ def parse(status: Mapping[str, Any], nodes: Mapping[str, Any]) -> ClusterState:
 
 
 def _with_usage(node: Node, usage_by_node: Mapping[str, Any], names: Names) -> Node:
-    """A node with what is free on it; one that just joined has no usage yet, all of it is free."""
+    """A node with its free resources; one that has just joined has no usage yet, and is all free."""
     usage = usage_by_node.get(node.node_id)
     if usage is None or not node.alive:
         return replace(node, available=node.total)

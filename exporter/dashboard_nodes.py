@@ -1,6 +1,6 @@
-"""The nodes in the dashboard's `/nodes?view=summary`: who they are, and how busy their hosts are.
+"""The nodes in the dashboard's `/nodes?view=summary`: their identity, and the CPU use of their hosts.
 
-Pure. Logical usage stands there only as text for people, and without the time at which it was true; it is not read.
+Pure. Logical usage is there only as text for people, without its time, and is not read.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def known_nodes(data: Mapping[str, Any], names: Names) -> tuple[Node, ...]:
     """The nodes of a reply's `data`. `total` is what each brings; `available` is left empty.
 
-    Raises `SourceUnavailableError` where there is none: a dashboard that just started, not an empty cluster.
+    Raises `SourceUnavailableError` if there is none: the dashboard has just started, the cluster is not empty.
     """
     nodes = tuple(_node(entry, names) for entry in data["summary"] if entry.get("raylet", {}).get("nodeId"))
     if not nodes:
@@ -28,7 +28,7 @@ def known_nodes(data: Mapping[str, Any], names: Names) -> tuple[Node, ...]:
 
 
 def newest_sample(data: Mapping[str, Any]) -> float:
-    """Unix seconds at which the freshest of the living nodes told how busy its host is; 0 if none did."""
+    """Unix seconds of the newest report of a living node about its host's CPU; 0 if there is none."""
     return max((float(entry.get("now") or 0) for entry in data["summary"] if _is_alive(entry)), default=0.0)
 
 

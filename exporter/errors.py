@@ -1,4 +1,4 @@
-"""Why a source gave no cluster state. The chain keeps them as values; none of them leaves a scrape.
+"""Why a source gave no cluster state. The chain of sources keeps them as values; no scrape raises one.
 
 SourceError
 ├── SourceUnavailableError   no answer: refused, timed out, or nothing known yet
@@ -10,16 +10,16 @@ from __future__ import annotations
 
 
 class SourceError(Exception):
-    """Base of all errors of the sources; the message says why, for people."""
+    """Base of all errors of the sources; the message is for people."""
 
 
 class SourceUnavailableError(SourceError):
-    """The source does not answer, or knows nothing yet."""
+    """The source does not respond, or has no state yet."""
 
 
 class SourceStaleError(SourceError):
-    """The source repeats what was true some time ago."""
+    """The source repeats an old state."""
 
 
 class SourceBrokenError(SourceError):
-    """The source answers what is not its protocol."""
+    """The answer is not in the source's protocol."""

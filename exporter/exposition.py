@@ -1,4 +1,4 @@
-"""What `/metrics` says, written once for all scrapers of the same moment."""
+"""The text of `/metrics`, written once for all scrapers that ask at about the same time."""
 
 from __future__ import annotations
 

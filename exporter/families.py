@@ -1,7 +1,7 @@
 """A view of the cluster as metric families. Pure.
 
-`samples` gives the figures, `families` puts them under the names of the catalog and accepts no sample that it does not
-know. Without a state there are no demand, resource or node series: absence is not zero.
+`samples` gives the values, `families` puts them under the names of the catalog and accepts no other names. Without a
+state there are no demand, resource or node series: absence is not zero.
 """
 
 from __future__ import annotations
@@ -74,8 +74,8 @@ def samples(view: View, thresholds: Thresholds, host_cpu_ratio: float | None) ->
     yield Sample("raycluster_pending_threshold", thresholds.pending)
     yield Sample("raycluster_cpu_utilization_threshold_ratio", thresholds.cpu_ratio)
     yield Sample("raycluster_worker_idle_threshold_seconds", thresholds.idle_seconds)
-    told = _mean_host_cpu(view.state) if view.state else None
-    physical = host_cpu_ratio if told is None else told
+    reported = _mean_host_cpu(view.state) if view.state else None
+    physical = host_cpu_ratio if reported is None else reported
     if physical is not None:
         yield Sample("raycluster_host_cpu_utilization_ratio", physical)
     if view.state:
@@ -100,8 +100,8 @@ def _about_reading(view: View) -> Iterator[Sample]:
 
 def _mean_host_cpu(state: ClusterState) -> float | None:
     ratios = [node.host_cpu_ratio for node in state.alive if node.host_cpu_ratio is not None]
-    told = state.source == Source.CPU_HEURISTIC.value and ratios
-    return sum(ratios) / len(ratios) if told else None
+    reported = state.source == Source.CPU_HEURISTIC.value and ratios
+    return sum(ratios) / len(ratios) if reported else None
 
 
 def _demand(state: ClusterState) -> Iterator[Sample]:
@@ -155,7 +155,7 @@ def _nodes(state: ClusterState) -> Iterator[Sample]:
 
 
 def _idle(state: ClusterState) -> Mapping[tuple[str, str], float]:
-    """Idle seconds by worker. Where Ray still shows a lost node beside the worker's new one, the busier counts."""
+    """Idle seconds by worker. If Ray still lists a worker's lost node next to its new one, the busier one counts."""
     idle: dict[tuple[str, str], float] = {}
     for node in state.alive:
         if node.instance_id and not node.is_head:

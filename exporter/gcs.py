@@ -29,12 +29,12 @@ CHANNEL_OPTIONS = (
     ("grpc.min_reconnect_backoff_ms", 1000),  # also how long one attempt to connect may take; the default is 20 s
     ("grpc.max_reconnect_backoff_ms", 1000),  # a restarted GCS is found within a second; the default is 2 min
     ("grpc.max_receive_message_length", 64 * 1024 * 1024),  # 1,000 nodes are below 2 MB
-    ("grpc.enable_http_proxy", 0),  # the GCS is near; a proxy for the web is not on the way
+    ("grpc.enable_http_proxy", 0),  # the GCS is never behind a proxy
 )
 
 
 class GcsSource:
-    """Asks the GCS at `address` (`HOST:PORT`); an answer may take `deadline` seconds."""
+    """The GCS at `address` (`HOST:PORT`); an answer may take `deadline` seconds."""
 
     source = Source.GCS
 
@@ -58,5 +58,5 @@ class GcsSource:
         return parse(reply, now, kept)
 
     def close(self) -> None:
-        """Let go of the connection."""
+        """Close the connection."""
         self._channel.close()

@@ -1,9 +1,9 @@
 """A reply of Ray's GCS as a `ClusterState`. Pure.
 
-`gcs.proto` says of every field of the reply what becomes of it.
+`gcs.proto` documents the use of every field of the reply.
 
-What `ray.autoscaler.sdk.request_resources` asks for comes in one of two ways, of which Ray's client chooses one: in
-that reply if the head runs autoscaler v2, and otherwise (a plain `ray start --head`) as JSON in Ray's key-value store.
+The requests of `ray.autoscaler.sdk.request_resources` are in that reply if the head runs autoscaler v2, and otherwise
+(a plain `ray start --head`) as JSON in Ray's key-value store.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def parse(reply: bytes, observed_at: float, kept: bytes = b"") -> ClusterState:
     """Read a `GetClusterResourceStateReply`, and the `InternalKVGetReply` with what `request_resources` left.
 
     Raises `SourceBrokenError` for other bytes, and `SourceUnavailableError` if no node is known: a GCS that has
-    just started says so for a moment, and it must not be taken for an empty cluster.
+    just started knows none for a moment, which does not mean that the cluster is empty.
     """
     try:
         state = gcs_pb2.GetClusterResourceStateReply.FromString(reply).cluster_resource_state
@@ -139,7 +139,7 @@ def _gang(gang: gcs_pb2.GangResourceRequest) -> Gang:
 
 
 def _also(demand: Demand, pinned: tuple[LabelConstraint, ...]) -> Demand:
-    """`demand`, of which each set of selectors also has `pinned`."""
+    """`demand`, with `pinned` added to each set of selectors."""
     if not pinned:
         return demand
     first, *fallbacks = (tuple(sorted({*one, *pinned})) for one in (demand.selectors, *demand.fallbacks))

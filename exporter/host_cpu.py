@@ -35,7 +35,7 @@ class HostCpu:
 
 
 def busy_and_total() -> tuple[float, float]:
-    """CPU seconds since boot, all processors; waiting for a disk is not busy, a guest is counted within user."""
+    """CPU seconds since boot, of all processors; time waiting for a disk is idle, a guest is counted within user."""
     times = psutil.cpu_times()
     idle = times.idle + getattr(times, "iowait", 0.0)
     guests = getattr(times, "guest", 0.0) + getattr(times, "guest_nice", 0.0)

@@ -1,4 +1,4 @@
-"""The exporter's settings: where Ray answers, where we answer, and the thresholds that the alert rules compare with."""
+"""The exporter's settings: addresses of Ray and of the exporter, and the thresholds of the alert rules."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ray_watcher_common.settings import HostPort, ProgramSettings
 
 
 class ExporterSettings(ProgramSettings):
-    """All of it, typed; see each field's description for its unit."""
+    """All settings of the exporter; the description of each has its unit."""
 
     listen: HostPort = Field(
         "127.0.0.1:9811",
@@ -20,14 +20,14 @@ class ExporterSettings(ProgramSettings):
         validation_alias="WATCHER_CPU_THRESHOLD",
         ge=0,
         le=1,
-        description="CPU utilisation, 0 to 1, above which the alert RayHighCpuUtilization fires",
+        description="used share of CPUs, 0 to 1, above which the alert RayHighCpuUtilization fires",
     )
     gcs_deadline: float = Field(
-        1, validation_alias="WATCHER_GCS_DEADLINE", gt=0, description="seconds the GCS has for an answer"
+        1, validation_alias="WATCHER_GCS_DEADLINE", gt=0, description="seconds to wait for an answer of the GCS"
     )
     scrape_wait: float = Field(
         0.1,  # a read takes a millisecond; a frozen Ray must not exceed the shipped scrape_timeout of 250 ms
         validation_alias="WATCHER_SCRAPE_WAIT",
         gt=0,
-        description="seconds a scrape waits for a fresh read before it takes the last one",
+        description="seconds a scrape waits for a new read before it uses the last one",
     )

@@ -1,4 +1,4 @@
-"""Demand by shape: as people write it, with a bound on how many there are, and what no node here can ever run."""
+"""Demand by shape: a bounded number of shapes, and the requests that no living node can run."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def together(demands: Iterable[Demand]) -> ResourceBundle:
 
 
 class _Nodes:
-    """Where work may go. Nodes of one size are looked at once, unless it is the very node that matters."""
+    """Nodes that may run work. Nodes of one size are checked once, unless labels or a node's own name matter."""
 
     def __init__(self, nodes: Iterable[Node]) -> None:
         self._nodes = list(nodes)

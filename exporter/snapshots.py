@@ -1,8 +1,8 @@
-"""One read at a time, for any number of scrapers, and nobody waits long for it.
+"""One read at a time, for any number of scrapers, each of which waits only a moment.
 
-A reader joins the read that is under way or has just ended, or starts one, waits a moment, and otherwise takes the
-last one with its age. So ten scrapers at once cost Ray one call, and a frozen Ray delays a scrape by `patience` and
-never more. Here, where one read follows another, it shows since when something has been waiting.
+A scraper joins the read that is in progress or has just ended, or starts one, waits for `patience`, and otherwise uses
+the last state with its age. So ten scrapers at once cost Ray one call, and a frozen Ray delays a scrape by `patience`
+at most. Since reads follow one another here, this is also the place to note since when something has been pending.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ if TYPE_CHECKING:
     from ray_watcher_common.state import ClusterState
 
 log = structlog.get_logger()
-SHARED_SECONDS = 0.1  # scrapers of the same moment are this far apart; Ray's own figures lag by more
+SHARED_SECONDS = 0.1  # scrapers within this time share a read; Ray's own figures lag by more
 NEVER: Mapping[Source, int] = dict.fromkeys(Source, 0)
 
 
 @dataclass(frozen=True)
 class View:
-    """What a reader gets: a state that may be acted on, or None and the reasons; and how the reads went so far."""
+    """A state that may be acted on, or None and the reasons; and statistics of the reads so far."""
 
     state: ClusterState | None
     age_seconds: float = 0.0
     problems: Mapping[str, str] = field(default_factory=dict)
-    durations: Mapping[Source, float] = field(default_factory=dict)  # seconds of the last question to each
+    durations: Mapping[Source, float] = field(default_factory=dict)  # of the last read of each, in seconds
     collects: Mapping[Source, int] = field(default_factory=lambda: NEVER)
     errors: Mapping[Source, int] = field(default_factory=lambda: NEVER)
 
@@ -60,8 +60,8 @@ class Snapshots:
         self._patience = patience
         self._shared = shared
         self._lock = threading.Lock()
-        self._flight: Future[None] | None = None
-        self._landed_at = float("-inf")
+        self._read: Future[None] | None = None
+        self._ended_at = float("-inf")
         self._reading = Reading(None)
         self._pending_since: float | None = None  # unix seconds
         self._durations: dict[Source, float] = {}
@@ -70,7 +70,7 @@ class Snapshots:
 
     def latest(self) -> View:
         """A fresh view if one comes within `patience` seconds, else the last one. Never raises, never hangs."""
-        wait([self._join_flight()], timeout=self._patience)
+        wait([self._join_read()], timeout=self._patience)
         with self._lock:
             state, age, problems = self._usable(self._reading)
             return View(state, age, problems, dict(self._durations), dict(self._collects), dict(self._errors))
@@ -84,30 +84,30 @@ class Snapshots:
         stale = f"the last answer is {age:.0f} s old, wanted at most {self._stale_after:g} s"
         return None, 0.0, {**reading.problems, reading.state.source: stale}
 
-    def _join_flight(self) -> Future[None]:
+    def _join_read(self) -> Future[None]:
         with self._lock:
-            if self._flight is None or (self._flight.done() and not 0 <= self._now() - self._landed_at < self._shared):
-                flight: Future[None] = Future()
-                threading.Thread(target=self._fly, args=(flight,), name="read-cluster", daemon=True).start()
-                self._flight = flight
-            return self._flight
+            if self._read is None or (self._read.done() and not 0 <= self._now() - self._ended_at < self._shared):
+                read: Future[None] = Future()
+                threading.Thread(target=self._run, args=(read,), name="read-cluster", daemon=True).start()
+                self._read = read
+            return self._read
 
-    def _fly(self, flight: Future[None]) -> None:
+    def _run(self, read: Future[None]) -> None:
         reading = read_first(self._sources, self._now())
         if reading.state:
             reading = replace(reading, state=self._with_pending_since(reading.state))
         with self._lock:
             before, self._reading = self._reading, reading
-            self._landed_at = self._now()
+            self._ended_at = self._now()
             for attempt in reading.attempts:
                 self._durations[attempt.source] = attempt.seconds
                 self._collects[attempt.source] += 1
                 self._errors[attempt.source] += bool(attempt.problem)
-        flight.set_result(None)
-        _tell_change(before, reading)
+        read.set_result(None)
+        _log_change(before, reading)
 
     def _with_pending_since(self, state: ClusterState) -> ClusterState:
-        """`state` with the time of the first read that saw something wait; only one that sees nothing wait ends it."""
+        """`state` with the time of the first read with pending demand, kept until a read without any."""
         if not state.demand_known:
             return state
         if not state.pending:
@@ -117,10 +117,10 @@ class Snapshots:
         return replace(state, pending_since=self._pending_since)
 
 
-def _tell_change(before: Reading, after: Reading) -> None:
-    """One line in the log when another source answers, or none; not one for each scrape."""
+def _log_change(before: Reading, after: Reading) -> None:
+    """Log a line when the answering source changes, not for each scrape."""
     old, new = (reading.state.source if reading.state else None for reading in (before, after))
     if after.state is None and (old is not None or not before.attempts):
-        log.warning("no source answers", **after.problems)
+        log.warning("no source available", **after.problems)
     elif old != new and new is not None:
-        log.info("source answers", source=new, **after.problems)
+        log.info("source changed", source=new, **after.problems)

@@ -1,4 +1,4 @@
-"""The ordered chain: the first source that answers wins, and why the better ones did not is remembered."""
+"""The ordered chain: the first source that answers wins; the reasons of the better ones are kept."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Source(str, Enum):
 
 
 class ClusterSource(Protocol):
-    """One way to know the cluster's state."""
+    """A way to read the cluster's state."""
 
     @property
     def source(self) -> Source:
@@ -36,7 +36,7 @@ class ClusterSource(Protocol):
 
 @dataclass(frozen=True)
 class Attempt:
-    """One question to one source; `problem` is "" where it answered."""
+    """One read of one source; `problem` is "" if it succeeded."""
 
     source: Source
     seconds: float
@@ -45,19 +45,19 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Reading:
-    """One pass down the chain. `state` is None where no source answered."""
+    """One pass through the chain. `state` is None if no source answered."""
 
     state: ClusterState | None
     attempts: tuple[Attempt, ...] = ()
 
     @property
     def problems(self) -> dict[str, str]:
-        """Why each source that was asked in vain did not answer."""
+        """Why each source that failed did not answer."""
         return {attempt.source.value: attempt.problem for attempt in self.attempts if attempt.problem}
 
 
 def read_first(sources: Sequence[ClusterSource], now: float) -> Reading:
-    """Ask in order until one answers. Never raises."""
+    """Read the sources in order until one answers. Never raises."""
     attempts: list[Attempt] = []
     for source in sources:
         started = time.perf_counter()

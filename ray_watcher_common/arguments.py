@@ -1,4 +1,4 @@
-"""The command line of programs that the environment alone configures: it takes `--help` and refuses all else."""
+"""The command line of programs that the environment alone configures: it takes `--help` and refuses anything else."""
 
 from __future__ import annotations
 

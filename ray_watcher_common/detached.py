@@ -1,4 +1,4 @@
-"""A process that outlives whoever started it, with its truth on disk.
+"""A process that outlives its starter, with its state on disk.
 
 Each has a directory of its own: `pid`, `output.log`, and `exit_code` once it has ended. The directory's path
 is in the environment of the process and of everything it starts (`MARKER`), so that it is known again after
@@ -46,7 +46,7 @@ class StillRunningError(RuntimeError):
 
 @dataclass(frozen=True)
 class State:
-    """How a detached process fares. `exit_code` is None while it runs and where nobody saw it end."""
+    """State of a detached process. `exit_code` is None while it runs, and if its end was not recorded."""
 
     running: bool
     pid: int | None
@@ -62,12 +62,12 @@ class State:
 
 @dataclass(frozen=True)
 class Detached:
-    """The process whose truth is in `directory` (absolute; it need not exist yet)."""
+    """The process with its state in `directory` (absolute; it need not exist yet)."""
 
     directory: Path
 
     def start(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
-        """Run `command` in a session of its own. Raises `OSError` where it cannot be; the caller cleans up."""
+        """Run `command` in a session of its own. Raises `OSError` if that fails; the caller cleans up."""
         private.make_directory(self.directory)
         (self.directory / "pid").unlink(missing_ok=True)  # an earlier one's
         with (self.directory / "output.log").open("ab") as output:
@@ -84,7 +84,7 @@ class Detached:
         self._await_pid(process)
 
     def _await_pid(self, process: subprocess.Popen[bytes]) -> None:
-        """Until the process has written itself down. Raises `OSError` where it does not."""
+        """Wait until the process has recorded its pid. Raises `OSError` if it does not."""
         deadline = time.monotonic() + PID_SECONDS
         while not (self.directory / "pid").exists():
             ended = process.poll() is not None
@@ -93,7 +93,7 @@ class Detached:
             time.sleep(PID_POLL_SECONDS)
 
     def state(self) -> State:
-        """What the disk and the host say now; cheap."""
+        """The current state from disk and process table; cheap."""
         code, pid = self._number("exit_code"), self._number("pid")
         if code is not None:
             return State(running=False, pid=pid, exit_code=code)
@@ -114,9 +114,9 @@ class Detached:
     def end(self, grace_seconds: float) -> None:
         """SIGTERM to the command, after `grace_seconds` SIGKILL to everything that it started.
 
-        Raises `StillRunningError` where something survives.
+        Raises `StillRunningError` if a process survives.
         """
-        known = self.members()  # those that hide their environment are told by their session while it lives
+        known = self.members()  # processes that hide their environment are found by their session, while it lives
         leader = self._number("pid")
         command = [process for process in known if _parent(process) == leader]
         processes.terminate(command)
@@ -137,7 +137,7 @@ class Detached:
         return processes.marked(MARKER, str(self.directory), self._session())
 
     def _session(self) -> int | None:
-        """The session of its processes; None where the record is of an earlier boot, and the number a stranger's."""
+        """The session of its processes; None if the record is of an earlier boot, as the number may be reused."""
         with contextlib.suppress(FileNotFoundError):
             if (self.directory / "pid").stat().st_mtime > psutil.boot_time():
                 return self._number("pid")
@@ -159,7 +159,7 @@ class Detached:
                 time.sleep(POLL_SECONDS)
 
     def last_line(self) -> str:
-        """The last line of output that is not blank; "" where there is none."""
+        """The last line of output that is not blank; "" if there is none."""
         return next((line for line in reversed(list(self.lines(tail=20))) if line.strip()), "").strip()
 
     def _number(self, name: str) -> int | None:

@@ -18,7 +18,7 @@ POLL_SECONDS = 0.01
 
 @contextlib.contextmanager
 def exclusive(path: Path, timeout_seconds: float) -> Iterator[None]:
-    """Hold the lock `path`, made where it is missing. Raises `OSError`; `TimeoutError` where another keeps it."""
+    """Hold the lock `path`, created if it is missing. Raises `OSError`; `TimeoutError` if another process keeps it."""
     private.make_directory(path.parent)
     with path.open("w") as lock:
         _take(lock, time.monotonic() + timeout_seconds)

@@ -14,7 +14,7 @@ TIMEOUT_SECONDS = 3.0
 
 
 def problem(url: str) -> str:
-    """Why `url` (plain http) does not answer 200; "" where it does."""
+    """Why `url` (plain http) does not answer 200; "" if it does."""
     parts = urlsplit(url)
     connection = HTTPConnection(parts.hostname or "", parts.port, timeout=TIMEOUT_SECONDS)
     try:

@@ -1,6 +1,6 @@
 """Processes of this host, found by a marker in their environment; and the ports they hold.
 
-A marker outlives pids: it says whose a process is after a restart of whoever started it. Some of Ray's
+A marker outlives pids: it identifies a process even after a restart of its starter. Some of Ray's
 processes write their title over their own environment (`ray::DashboardAgent`, `ray-dashboard-*`), so the
 session that the marked process leads speaks for them too.
 """
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     Processes = Collection[psutil.Process]
 
 POLL_SECONDS = 0.02
-KILL_SECONDS = 10.0  # a killed process goes at once, unless the host is out of breath
+KILL_SECONDS = 10.0  # a killed process ends at once, unless the host is overloaded
 LOWEST_PORT, HIGHEST_PORT = 20_000, 32_000  # below what Linux hands out to outgoing connections
 
 
@@ -70,8 +70,8 @@ def terminate(processes: Processes) -> None:
 def wait_gone(processes: Processes, timeout_seconds: float) -> list[psutil.Process]:
     """Those that still live after `timeout_seconds`.
 
-    Not `psutil.wait_procs`: it waits until the parent has taken note as well, which can be an init that
-    looks only now and then.
+    Not `psutil.wait_procs`: it also waits until the parent has reaped the process, and some init processes do
+    that rarely.
     """
     deadline = time.monotonic() + timeout_seconds
     while (alive := [process for process in processes if not _has_ended(process)]) and time.monotonic() < deadline:
@@ -99,7 +99,7 @@ def free_ports(count: int, avoid: Collection[int] = ()) -> list[int]:
     """`count` distinct ports that nothing listens on now and that are not in `avoid`.
 
     Two callers that know of each other pass each other's ports in `avoid`; the random order, which no seed repeats,
-    keeps those apart that do not. Raises `OSError` where the host has not enough of them.
+    keeps those apart that do not. Raises `OSError` if the host does not have enough of them.
     """
     candidates = list(range(LOWEST_PORT, HIGHEST_PORT))
     random.SystemRandom().shuffle(candidates)
@@ -118,16 +118,16 @@ def _can_bind(host: str, port: int) -> bool:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as servers do: TIME_WAIT is no obstacle
         try:
             probe.bind((host, port))
-        except OSError as error:  # what else is wrong with the address, its program tells better
+        except OSError as error:  # other faults of the address are reported by its program
             return error.errno != errno.EADDRINUSE
         return True
 
 
 def port_taken(host: str, port: int) -> str | None:
-    """Who holds `host:port`, in words for people; None where it can be bound."""
+    """The process that holds `host:port`, for people; None if it can be bound."""
     if _can_bind(host, port):
         return None
-    with contextlib.suppress(psutil.Error, OSError):  # not every host lets everyone ask
+    with contextlib.suppress(psutil.Error, OSError):  # some hosts do not let every user ask
         for connection in psutil.net_connections("tcp"):
             local = connection.laddr
             if connection.status == psutil.CONN_LISTEN and local and local.port == port and connection.pid:

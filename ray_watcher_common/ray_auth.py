@@ -23,7 +23,7 @@ HEADER = "authorization"
 class RayToken:
     """A token that is known (`value`), or the file that holds it; neither for a cluster that wants none.
 
-    `ours` is a file that comes and goes with the cluster, because nobody named another.
+    `ours`: the file belongs to the cluster, and is made and removed with it.
     """
 
     value: str | None = field(default=None, repr=False)
@@ -31,7 +31,7 @@ class RayToken:
     ours: bool = False
 
     def read(self) -> str | None:
-        """The token; None where there is none, or none yet."""
+        """The token; None if there is none, or none yet."""
         if self.value is not None or self.path is None:
             return self.value
         try:
@@ -40,7 +40,7 @@ class RayToken:
             return None  # the cluster's refusal is the better message
 
     def make(self) -> None:
-        """Put the token into its file, a new one where none is known; nothing for a cluster that wants none."""
+        """Write the token into its file, a new one if none is known; nothing for a cluster without tokens."""
         if self.path and self.value:
             secret_files.write(self.path, self.value)
         elif self.path:

@@ -3,7 +3,7 @@
 `python3 -m ray_watcher_common.secret_files DIRECTORY NAME=READER:UID[,READER:UID...] ...` keeps each secret in
 DIRECTORY/NAME and a copy for each of its readers in DIRECTORY/READER/NAME, owned by user id UID. Run again, it makes
 what is missing and changes no secret. With it one volume serves programs that run as different users and may not read
-each other's secrets. It needs to own DIRECTORY, and the capability CHOWN where a UID is not its own.
+each other's secrets. It needs to own DIRECTORY, and the capability CHOWN if a UID is not its own.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _WANTED = re.compile(r"(?P<name>[a-z-]+)=(?P<readers>[a-z-]+:\d+(?:,[a-z-]+:\d+)
 
 
 def ensure(path: Path) -> str:
-    """The secret in `path`, made now where there is none; whoever comes second takes the first one's."""
+    """The secret in `path`, created if there is none; of two processes at once both get the first one's."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         made = _written(path.parent, secrets.token_hex(SECRET_BYTES))
@@ -39,7 +39,7 @@ def ensure(path: Path) -> str:
 
 
 def write(path: Path, secret: str, uid: int | None = None) -> None:
-    """Put `secret` into `path`, at once and for its owner's eyes only; `uid` is its owner, unset: we."""
+    """Write `secret` to `path` atomically, readable by its owner only (`uid`; unset: this user)."""
     path.parent.mkdir(parents=True, exist_ok=True)
     made = _written(path.parent, secret)
     if uid is not None:
@@ -66,13 +66,13 @@ def parse(argument: str) -> tuple[str, Mapping[str, int]]:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Make what is missing; says names, never contents."""
+    """Create what is missing; print names, never contents."""
     directory, *wanted = arguments
     for name, readers in map(parse, wanted):
         secret = ensure(Path(directory) / name)
         for reader, uid in readers.items():
             write(Path(directory) / reader / name, secret, uid)
-            sys.stdout.write(f"{name} is there for {reader} (user id {uid})\n")
+            sys.stdout.write(f"{name} is ready for {reader} (user id {uid})\n")
 
 
 if __name__ == "__main__":

@@ -106,12 +106,12 @@ def split_host_port(address: str) -> tuple[str, int]:
 
 
 class ClusterAddresses(EnvSettings):
-    """Where the Ray cluster answers."""
+    """Addresses and token of the Ray cluster."""
 
     ray_head_address: HostPort = Field(
         default="localhost:10001",
         validation_alias="RAY_HEAD_ADDRESS",
-        description="Ray head (its client port); the host is used, see RAY_GCS_ADDRESS",
+        description="Ray head and its client port; only the host is used, see RAY_GCS_ADDRESS",
     )
     ray_gcs_address: HostPort | None = Field(
         default=None,
@@ -127,7 +127,7 @@ class ClusterAddresses(EnvSettings):
     ray_auth_mode: Literal["token", "disabled"] = Field(
         default="token",
         validation_alias="RAY_AUTH_MODE",
-        description="whether clusters that start-ray makes want a token; disabled: none is made, and none is sent",
+        description="whether clusters of start-ray require a token; disabled: no token is made or sent",
     )
     ray_auth_token: Secret | None = Field(
         default=None, validation_alias="RAY_AUTH_TOKEN", description="token of the Ray cluster"
@@ -135,12 +135,12 @@ class ClusterAddresses(EnvSettings):
     ray_auth_token_path: AbsolutePath | None = Field(
         default=None,
         validation_alias="RAY_AUTH_TOKEN_PATH",
-        description="file that holds the token of the Ray cluster; unset: that of start-ray, where there is one",
+        description="file with the token of the Ray cluster; unset: that of start-ray, if it made one",
     )
 
     @property
     def given_ray_token(self) -> RayToken:
-        """What the environment says of the cluster's token."""
+        """The cluster's token from the environment."""
         if self.ray_auth_mode == "disabled":
             return NO_TOKEN
         given = self.ray_auth_token.get_secret_value() if self.ray_auth_token else None

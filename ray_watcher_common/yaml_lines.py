@@ -1,4 +1,4 @@
-"""YAML that remembers its lines: plain values, and for each key the line where it stands.
+"""YAML with line numbers: plain values, and the line of each key.
 
 A place in a document is a path of keys, list positions included: `("worker_types", 0, "name")`.
 """
@@ -21,7 +21,7 @@ Place = tuple[str, ...]
 
 
 class UnreadableError(Exception):
-    """A file that is missing, empty or no YAML; `finding` says which."""
+    """A file that is missing, empty or not YAML; `finding` has the reason."""
 
     def __init__(self, finding: Finding) -> None:
         super().__init__(str(finding))
@@ -30,7 +30,7 @@ class UnreadableError(Exception):
 
 @dataclass(frozen=True)
 class Document:
-    """A file's content. `problems` are keys that stand twice in one mapping, of which YAML keeps only the last."""
+    """A file's content. `problems` are duplicate keys of a mapping, of which YAML keeps only the last."""
 
     path: str  # as people know the file
     value: Any
@@ -38,7 +38,7 @@ class Document:
     problems: tuple[Finding, ...] = ()
 
     def line(self, *keys: str | int) -> int | None:
-        """The line of the key at `keys`; where it is not there, of the nearest one around it."""
+        """The line of the key at `keys`; if it is missing, of the nearest one around it."""
         place = tuple(map(str, keys))
         return next((self.lines[place[:end]] for end in range(len(place), -1, -1) if place[:end] in self.lines), None)
 
@@ -59,7 +59,7 @@ _TextLoader.yaml_implicit_resolvers = {"<": [("tag:yaml.org,2002:merge", re.comp
 
 
 def read(path: Path, shown: str | None = None, *, as_text: bool = False) -> Document:
-    """Read a file, called `shown` in what is said of it. Raises `UnreadableError`.
+    """Read a file, called `shown` in messages. Raises `UnreadableError`.
 
     `as_text` leaves scalars as they are written, which is how Prometheus and Alertmanager read labels.
     """

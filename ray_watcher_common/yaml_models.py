@@ -1,4 +1,4 @@
-"""Parts of a YAML document held against pydantic models; a mistake is told with its line, got and wanted."""
+"""Parts of a YAML document checked against pydantic models; a mistake is reported with its line, got and wanted."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _WANTED = {
 
 
 def validated(model: type[Model], document: Document, place: Place, findings: list[Finding]) -> Model | None:
-    """The part of `document` at `place` as `model`; None where it has mistakes, which are added to `findings`."""
+    """The part of `document` at `place` as `model`; None if it has mistakes, which are added to `findings`."""
     value = document.value
     for key in place:
         value = value[key]
@@ -57,7 +57,7 @@ def _explain(model: type[BaseModel], document: Document, place: Place, detail: E
 
 
 def key_text(place: Place) -> str:
-    """A place as people read it, before what is said of it: `worker_types[0].num_cpus: `."""
+    """A place as the beginning of a message: `worker_types[0].num_cpus: `."""
     text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place).lstrip(".")
     return f"{text}: " if text else ""
 

@@ -1,4 +1,4 @@
-"""Reads the cluster's state from the exporter's `/state`, and refuses what is stale."""
+"""The cluster's state from the exporter's `/state`, unless it is stale."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ TIMEOUTS = (1.0, 3.0)  # the exporter itself never waits longer than a second
 
 
 class StateReader:
-    """The exporter at `url`; a snapshot older than `stale_after` seconds is refused."""
+    """The exporter at `url`; a state older than `stale_after` seconds is refused."""
 
     def __init__(self, url: str, stale_after: float) -> None:
         self._url = f"{url.rstrip('/')}/state"

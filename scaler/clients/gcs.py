@@ -35,7 +35,7 @@ class GcsDrainer:
         """Drain the node (hex id) if Ray finds it idle: no task, no actor, no primary copy of an object.
 
         An accepted drain is confirmed by the node's DEAD in a later snapshot, not by this reply: Ray also
-        "accepts" to drain a node it does not know. Raises `DrainFailedError` where the GCS does not answer.
+        "accepts" to drain a node it does not know. Raises `DrainFailedError` if the GCS does not respond.
         """
         request = DrainNodeRequest(
             node_id=bytes.fromhex(node_id),
@@ -45,7 +45,7 @@ class GcsDrainer:
         try:
             reply = self._call(request, timeout=DEADLINE_SECONDS, metadata=self._token.metadata())
         except grpc.RpcError as error:
-            raise DrainFailedError(f"Ray's GCS at {self._address} does not answer: {error.details()}") from error
+            raise DrainFailedError(f"Ray's GCS not responding at {self._address}: {error.details()}") from error
         return DrainReply(reply.is_accepted, reply.rejection_reason_message)
 
     def close(self) -> None:

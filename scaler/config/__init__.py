@@ -1,1 +1,1 @@
-"""What the scaler is told: settings from the environment, worker types and limits from a policy file."""
+"""The scaler's configuration: settings from the environment, worker types and limits from a policy file."""

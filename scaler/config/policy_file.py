@@ -1,6 +1,6 @@
-"""The policy: from WATCHER_POLICY_FILE where it is set, else one worker type from the guide's variables.
+"""The policy: from WATCHER_POLICY_FILE if it is set, else one worker type from the guide's variables.
 
-Every mistake in the file is found in one go and told with its line, its key, what it got and what it wants.
+All mistakes in the file are reported at once, each with its line, its key, what it got and what it wants.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def policy_from(settings: ScalerSettings) -> Policy:
 
 
 def read_policy(path: Path, settings: ScalerSettings) -> Policy:
-    """The policy in the file; what it leaves out comes from `settings`. Raises `SettingsError`, likewise."""
+    """The policy in the file; what it leaves out comes from `settings`. Raises `SettingsError` in the same form."""
     try:
         document = yaml_lines.read(path)
     except yaml_lines.UnreadableError as error:
@@ -55,7 +55,7 @@ def read_policy(path: Path, settings: ScalerSettings) -> Policy:
 
 
 def check(document: Document, settings: ScalerSettings) -> tuple[Policy | None, tuple[Finding, ...]]:
-    """The policy in `document`, None where there is a mistake, and all findings in the order of their lines."""
+    """The policy in `document`, None if it has a mistake, and all findings in the order of their lines."""
     findings = list(document.problems)
     validated(PolicyEntry, document, (), findings)
     content = document.value if isinstance(document.value, dict) else {}
@@ -83,7 +83,7 @@ def _limits(document: Document, content: object, findings: list[Finding]) -> Ent
 
 
 def type_names(document: Document) -> frozenset[str]:
-    """The worker types that the file names, whatever else is wrong with it."""
+    """The worker types that the file names, even if it has mistakes."""
     listed = document.value.get("worker_types") if isinstance(document.value, dict) else None
     entries = listed if isinstance(listed, list) else []
     return frozenset(str(entry["name"]) for entry in entries if isinstance(entry, dict) and "name" in entry)
@@ -130,7 +130,7 @@ def _named_twice(document: Document, places: list[Place]) -> Iterator[Finding]:
             where = (*place, "name")
             yield document.error(
                 where,
-                f"{key_text(where)}got {name!r} again, which line {document.line(*first[name], 'name')} has already",
+                f"{key_text(where)}got {name!r}, which line {document.line(*first[name], 'name')} already uses",
             )
         elif isinstance(name, str):
             first[name] = place
@@ -139,7 +139,7 @@ def _named_twice(document: Document, places: list[Place]) -> Iterator[Finding]:
 def _contradictions(
     document: Document, settings: ScalerSettings, limits: Entry, policy: Policy, places: list[Place]
 ) -> Iterator[Finding]:
-    """Limits that cannot hold together; the types of `policy` stand at `places`."""
+    """Limits that contradict each other; the types of `policy` are at `places`."""
     fewest, most = _called(limits, settings, "min_workers"), _called(limits, settings, "max_workers")
     at_limits: Place = ("limits", "min_workers")
     if policy.min_workers > policy.max_workers:
@@ -171,7 +171,7 @@ def _without_effect(
             what = f"got {entry.idle_timeout:g}, which is less than WATCHER_IDLE_TIMEOUT ({settings.idle_timeout:g})"
             where: Place = (*place, "idle_timeout")
             yield document.warning(
-                where, f"{key_text(where)}{what}: the alert RayWorkersIdle permits nothing before that"
+                where, f"{key_text(where)}{what}: the alert RayWorkersIdle does not fire before that"
             )
         if entry and entry.image and settings.provider == "process":
             where = (*place, "image")
@@ -179,7 +179,7 @@ def _without_effect(
 
 
 def _called(limits: Entry, settings: ScalerSettings, key: str) -> str:
-    """`limits.max_workers (20)`, or the variable where the file does not say."""
+    """`limits.max_workers (20)`, or the variable if the file does not set the key."""
     if (given := getattr(limits, key)) is not None:
         return f"limits.{key} ({given})"
     field = SETTINGS[key]

@@ -51,13 +51,13 @@ def _label_value(value: str) -> str:
 
 
 class Entry(BaseModel):
-    """Part of the file: an unknown key is a mistake, and so is `yes` where a number belongs."""
+    """Part of the file: an unknown key is a mistake, and so is `yes` for a number."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 def _not_below_min(most: int | None, info: ValidationInfo) -> int | None:
-    fewest = info.data.get("min_workers")  # declared before; absent where it is itself a mistake
+    fewest = info.data.get("min_workers")  # declared before; absent if it is itself a mistake
     if most is not None and fewest is not None and most < fewest:
         raise ValueError(f"at least min_workers ({fewest})")
     return most
@@ -91,31 +91,35 @@ class WorkerTypeEntry(Entry):
         default_factory=dict, description="custom resources per worker, whole amounts by name"
     )
     labels: dict[Annotated[str, AfterValidator(_label_key)], Annotated[str, AfterValidator(_label_value)]] = Field(
-        default_factory=dict, description="Ray labels that its nodes have, for label selectors"
+        default_factory=dict, description="Ray labels of its nodes, for label selectors"
     )
     image: str | None = Field(
         default=None,
         min_length=1,
-        description="image of its containers (provider docker), which has to hold the head's Ray; without it RAY_IMAGE",
+        description="image of its containers (provider docker), with the same Ray as the head; without it RAY_IMAGE",
     )
-    min_workers: int = Field(default=0, ge=0, description="fewest workers of this type")
+    min_workers: int = Field(default=0, ge=0, description="minimum number of workers of this type")
     max_workers: Annotated[int | None, AfterValidator(_not_below_min)] = Field(
-        default=None, ge=0, description="most workers of this type"
+        default=None, ge=0, description="maximum number of workers of this type"
     )
-    idle_timeout: float | None = Field(default=None, ge=0, description="idle seconds before a worker of it may go")
-    priority: int = Field(default=0, description="the higher is preferred where all else is equal")
-    max_launches: int | None = Field(default=None, ge=1, description="launches in flight at most; without it no limit")
+    idle_timeout: float | None = Field(
+        default=None, ge=0, description="idle seconds after which a worker of this type may be drained"
+    )
+    priority: int = Field(default=0, description="the higher one is preferred if all else is equal")
+    max_launches: int | None = Field(
+        default=None, ge=1, description="maximum number of launches in progress at once; without it no limit"
+    )
     warm_workers: int = Field(
-        default=0, ge=0, description="workers of this type prepared beforehand; they join at once when needed"
+        default=0, ge=0, description="number of prepared workers of this type, which join at once when needed"
     )
 
 
 class PolicyEntry(Entry):
     """The file; `limits` and `worker_types` are looked at part by part, so that no mistake hides another."""
 
-    version: Literal[1] = Field(description="of this format")
+    version: Literal[1] = Field(description="version of this format")
     limits: dict[str, object] | None = Field(default=None, description="limits and cooldowns of the whole pool")
-    worker_types: list[object] = Field(min_length=1, description="what workers may be launched")
+    worker_types: list[object] = Field(min_length=1, description="types of workers that may be launched")
 
 
 INHERITED_BY_TYPES = {"object_store_memory": "object_store_memory", "idle_timeout": "idle_timeout"}

@@ -1,4 +1,4 @@
-"""The scaler's settings: the guide's variables with the guide's defaults, and what the loop needs beyond."""
+"""The scaler's settings: the guide's variables with the guide's defaults, and further ones."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def default_state_dir() -> Path:
     try:
         return Path.home() / ".local" / "state" / "ray-watcher"
     except RuntimeError:
-        raise SettingsError("there is no home directory; set HOME or WATCHER_STATE_DIR") from None
+        raise SettingsError("no home directory found; set HOME or WATCHER_STATE_DIR") from None
 
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ else:
 
 
 class ScalerSettings(_WithLimits):
-    """All of it, typed; see each field's description for its unit."""
+    """All settings of the scaler; the description of each has its unit."""
 
     check_interval: float = Field(
         10,
@@ -55,7 +55,7 @@ class ScalerSettings(_WithLimits):
         0,
         validation_alias="WATCHER_WARM_WORKERS",
         ge=0,
-        description="workers prepared beforehand, which join at once when they are needed; they count in max_workers",
+        description="number of prepared workers, which join at once when needed; they count in max_workers",
     )
     num_cpus: int = Field(1, validation_alias="WATCHER_NUM_CPUS", ge=0, description="CPUs per new worker")
     num_gpus: int = Field(0, validation_alias="WATCHER_NUM_GPUS", ge=0, description="GPUs per new worker")
@@ -79,13 +79,13 @@ class ScalerSettings(_WithLimits):
     provider: Literal["auto", "docker", "process"] = Field(
         "auto",
         validation_alias="WATCHER_PROVIDER",
-        description="where workers run; auto: Docker if an engine answers when the scaler starts, else processes",
+        description="where workers run; auto: Docker if an engine responds when the scaler starts, else processes",
     )
     cluster: str = Field(
         "default",
         validation_alias="WATCHER_CLUSTER",
         pattern=r"^[a-z0-9][a-z0-9-]{0,30}$",
-        description="name of the cluster, a label on all its containers and processes",
+        description="name of the cluster, and label of its containers and processes",
     )
     image: str = Field(
         "rayproject/ray:2.60.0-py311",
@@ -114,8 +114,8 @@ class ScalerSettings(_WithLimits):
     compose_project: str | None = Field(
         None,
         validation_alias="WATCHER_COMPOSE_PROJECT",
-        description="Compose project that workers belong to: `docker compose` lists and removes them with it; "
-        "unset: none, but start-ray and start-watcher name that of docker-compose.yml",
+        description="Compose project of the workers: `docker compose` lists and removes them with it; "
+        "unset: none, but start-ray and start-watcher use that of docker-compose.yml",
     )
     join_address: HostPort | None = Field(
         None,
@@ -142,7 +142,7 @@ class ScalerSettings(_WithLimits):
         "unset: http:// and WATCHER_LISTEN",
     )
     token: Secret | None = Field(
-        None, validation_alias="WATCHER_TOKEN", description="bearer token that Alertmanager has to send"
+        None, validation_alias="WATCHER_TOKEN", description="bearer token that Alertmanager must send"
     )
     token_file: AbsolutePath | None = Field(
         None, validation_alias="WATCHER_TOKEN_FILE", description="file that holds the bearer token"
@@ -151,40 +151,43 @@ class ScalerSettings(_WithLimits):
         120,
         validation_alias="WATCHER_JOIN_TIMEOUT",
         gt=0,
-        description="seconds a new worker may take to join",
+        description="seconds within which a new worker must join",
     )
     drain_timeout: float = Field(
         60,
         validation_alias="WATCHER_DRAIN_TIMEOUT",
         gt=0,
-        description="seconds after which a worker that Ray still drains is removed, once nothing runs on it",
+        description="seconds after which a draining worker is removed, if nothing runs on it",
     )
     stop_grace: float = Field(
-        35, validation_alias="WATCHER_STOP_GRACE", ge=0, description="seconds a worker has to stop by itself"
+        35,
+        validation_alias="WATCHER_STOP_GRACE",
+        ge=0,
+        description="seconds for a worker to stop by itself before it is killed",
     )
     alert_expiry: float = Field(
         300,
         validation_alias="WATCHER_ALERT_EXPIRY",
         gt=0,
-        description="seconds without news after which an active alert is forgotten",
+        description="seconds without a notification after which an active alert is dropped",
     )
 
     alertmanager_url: HttpUrls | None = Field(
         None,
         validation_alias="ALERTMANAGER_URL",
-        description="base URL of the Alertmanager whose alerts are re-read, of an HA pair both with a comma between; "
-        "unset: webhooks alone, but start-watcher names its own",
+        description="base URL of the Alertmanager to re-read alerts from, several with commas for an HA pair; "
+        "unset: webhooks only, but start-watcher uses its own",
     )
     alertmanager_receiver: str = Field(
         "ray-watcher",
         validation_alias="ALERTMANAGER_RECEIVER",
         min_length=1,
-        description="receiver in Alertmanager's route whose alerts are the scaler's",
+        description="receiver of the scaler in Alertmanager's route",
     )
     planner: str | None = Field(
         None,
         validation_alias="WATCHER_PLANNER",
-        description="custom planner, package.module:function; unset: the built-in one",
+        description="custom planner, package.module:function; unset: the built-in planner",
     )
 
     @model_validator(mode="after")
@@ -224,7 +227,7 @@ class ScalerSettings(_WithLimits):
 
     @property
     def alertmanager_urls(self) -> tuple[str, ...]:
-        """Where alerts are re-read from; none: nowhere."""
+        """The Alertmanagers to re-read alerts from."""
         return tuple(self.alertmanager_url.split(",")) if self.alertmanager_url else ()
 
     @property
@@ -234,7 +237,7 @@ class ScalerSettings(_WithLimits):
 
     @property
     def ray_token(self) -> RayToken:
-        """The cluster's token: what the environment says, else the one that start-ray made."""
+        """The cluster's token: from the environment, else the one that start-ray made."""
         if self.ray_auth_mode == "disabled":
             return NO_TOKEN
         return RayToken(self.given_ray_token.value, self.ray_token_file, ours=self.ray_auth_token_path is None)
@@ -245,9 +248,9 @@ class ScalerSettings(_WithLimits):
         return self.state_dir / "journal" / f"{self.cluster}.db"
 
     def bearer_token(self) -> str | None:
-        """The token that callers must present; None where none is needed.
+        """The token that callers must present; None if none is needed.
 
-        Raises `SettingsError` where the scaler would listen beyond loopback without one.
+        Raises `SettingsError` if the scaler would listen beyond loopback without one.
         """
         token = self.token.get_secret_value().strip() if self.token else None
         if self.token_file:

@@ -153,6 +153,6 @@ def test_a_gcs_that_does_not_answer_is_an_error_in_bounded_time(monkeypatch: pyt
     monkeypatch.setattr(gcs, "DEADLINE_SECONDS", 0.2)
     drainer = GcsDrainer(f"127.0.0.1:{free_port()}")
 
-    with pytest.raises(DrainFailedError, match="does not answer"):
+    with pytest.raises(DrainFailedError, match="GCS"):
         drainer.drain_idle("00" * 28, "idle")
     drainer.close()
