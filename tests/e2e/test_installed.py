@@ -36,7 +36,11 @@ def complete(artefacts: tuple[Path, Path], tmp_path_factory: pytest.TempPathFact
     directory = tmp_path_factory.mktemp("complete")
     operator = install(artefacts[1], "all", directory)
     operator.environment |= own_environment(
-        own_name("installed"), directory / "state", "process", WATCHER_OBJECT_STORE_MEMORY="100MB"
+        own_name("installed"),
+        directory / "state",
+        "process",
+        WATCHER_OBJECT_STORE_MEMORY="100MB",
+        WATCHER_IDLE_TIMEOUT="3600",  # no worker goes while they are looked at, however busy the machine is
     )
     yield operator
     subprocess.run(

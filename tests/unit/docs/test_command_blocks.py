@@ -35,6 +35,7 @@ FOLLOWED = {
 CANNOT_BE_FOLLOWED = {
     ("README.md", "make test"): "runs the tests themselves; test_readme.py sees to it that CI runs it",
     ("README.md", "pipx install"): "installs for the user who runs the tests",
+    ("docs/install.md", "pipx install"): "likewise; tests/e2e/test_installed.py installs into environments of its own",
     ("docs/compose.md", "make env "): "pulls images, Grafana's among them; the block without a registry is followed",
     ("docs/existing-monitoring.md", "sudo git clone"): "makes systemd services of this machine",
     ("docs/simulation.md", ".venv/bin/python -m benchmarks.simulation"): "takes minutes; benchmarks/test_simulation.py "
