@@ -38,7 +38,7 @@ def worker_type(**fields: Unpack[TypeFields]) -> WorkerType:
 
 def policy(*kinds: WorkerType, **fields: Unpack[PolicyFields]) -> Policy:
     """The default type and limits of the guide."""
-    return replace(Policy(kinds or (worker_type(),), max_workers=5), **fields)
+    return replace(Policy(worker_types=kinds or (worker_type(),), max_workers=5), **fields)
 
 
 def demand(count: int = 1, shape: Mapping[str, float] | None = None) -> Demand:
