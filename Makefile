@@ -5,7 +5,7 @@ VENV := .venv/bin
 TESTS = $(VENV)/pytest --numprocesses 4 --dist loadgroup
 
 help: ## this list
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## the virtual environment, from the lock file
 	@scripts/setup
