@@ -104,13 +104,13 @@ def best(case: Case) -> Result | None:
     served = [_serve(model, case, places), _serve_gangs(model, case, places)]
     for place in places:
         place.within(model)
-    everything = sum(one.count for one in (*case.demands, *case.gangs))
+    everything = sum(demand.count for demand in case.demands) + sum(gang.count for gang in case.gangs)
     gpus = sum(int(place.kind.num_gpus) * place.used for place in places if place.kind)
     workers = sum(place.used for place in places if place.kind)
     model.minimize(10_000 * (everything - sum(served)) + 100 * gpus + workers)
     solver = cp_model.CpSolver()
     solver.parameters.max_time_in_seconds, solver.parameters.num_workers = PATIENCE_SECONDS, 1
-    if solver.solve(model) != cp_model.OPTIMAL:
+    if solver.status_name(solver.solve(model)) != "OPTIMAL":
         return None
     return Result(everything - sum(map(solver.value, served)), solver.value(gpus), solver.value(workers))
 

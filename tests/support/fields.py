@@ -114,3 +114,4 @@ class ObservationFields(TypedDict, total=False):
     journal_problem: str
     paused_up: Pause | None
     paused_down: Pause | None
+    learned: Mapping[str, Mapping[str, float]]

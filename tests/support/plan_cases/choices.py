@@ -15,7 +15,7 @@ GPU_FIRST = (gpu(max_workers=5), small(priority=5))
 
 def kind_cases() -> list[Case]:
     """A case for each way in which workers are chosen without demand."""
-    blind = {"nodes": (head(),), "known": False, "blind_since": NOW - 99}
+    blind = observation(nodes=(head(),), known=False, blind_since=NOW - 99, up=UP)
     return [
         Case(
             "min_workers of the pool takes no GPU type",
@@ -33,7 +33,7 @@ def kind_cases() -> list[Case]:
         ),
         Case(
             "unknown demand takes no GPU type",
-            observation(up=UP, **blind),
+            blind,
             actions=((LAUNCH, Cause.DEMAND_UNKNOWN, 1),),
             policy=policy(*GPU_FIRST, max_workers=9),
             types={"small": 1},

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from ray_watcher_common.state import Demand
 from scaler.model.decision import Cause
-from scaler.model.workers import WorkerState
+from scaler.model.workers import Worker, WorkerState
 from support.builders import demand, head, node, observation, policy, worker, worker_name, worker_type
 from support.plan_cases import LAUNCH, UP, Case
 from support.plan_cases.kinds import GB, large
@@ -12,12 +13,12 @@ UNSIZED = worker_type(name="cpu", num_cpus=2, max_workers=10)
 POOL = policy(UNSIZED, large(name="big", max_workers=1), max_workers=10)
 
 
-def needing(gigabytes: int, count: int = 1) -> object:
+def needing(gigabytes: int, count: int = 1) -> Demand:
     """Requests of one CPU and so much memory."""
     return demand(count, {"CPU": 1.0, "memory": float(gigabytes * GB)})
 
 
-def cpu_worker(index: int, gigabytes: int, idle: float = 5.0) -> object:
+def cpu_worker(index: int, gigabytes: int, idle: float = 5.0) -> Worker:
     """A worker of the type whose memory the policy leaves to Ray."""
     total = {"CPU": 2.0, "memory": float(gigabytes * GB)}
     return worker(index, worker_type="cpu", node=node(worker_name(index), total=total, idle=idle))

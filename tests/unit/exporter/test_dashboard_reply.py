@@ -184,7 +184,7 @@ def test_a_dead_node_does_not_tell_its_cpu() -> None:
 
 
 def test_old_samples_are_refused() -> None:
-    with pytest.raises(SourceStaleError, match=r"within 15 s; the last did 16 s ago"):
+    with pytest.raises(SourceStaleError, match=r"within 15 s; .*16 s"):
         estimate(NODES, NEWEST + 16, 15)
 
 

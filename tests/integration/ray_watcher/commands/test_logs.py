@@ -57,7 +57,7 @@ def test_all_logs_are_merged_by_time_each_line_with_its_part(tmp_path: Path, env
 
 def test_a_log_that_breaks_off_ends_with_the_reason_and_hides_no_other() -> None:
     world = World().with_head(workers=1)
-    world.process.provider.logs = _broken  # type: ignore[method-assign]  # a provider that fails while it is read
+    world.process.provider.logs = _broken  # type: ignore[assignment, method-assign]  # a provider that fails while it is read
 
     result = world.run("logs-ray")
 

@@ -96,8 +96,8 @@ def test_alerts_that_say_nothing_new_are_counted(site: Site) -> None:
 
 
 def test_a_malformed_alert_is_a_problem_and_the_others_are_stored(site: Site) -> None:
-    (told,) = NOTIFICATION["alerts"]  # type: ignore[misc]
-    malformed = {**told, "startsAt": "yesterday"}  # type: ignore[dict-item]
+    (told,) = NOTIFICATION["alerts"]
+    malformed = {**told, "startsAt": "yesterday"}
     reply = site.client.post("/alerts", json={**NOTIFICATION, "alerts": [malformed, told]})
 
     assert (reply.status_code, reply.json["accepted"], len(reply.json["problems"])) == (200, 1, 1)
@@ -106,8 +106,8 @@ def test_a_malformed_alert_is_a_problem_and_the_others_are_stored(site: Site) ->
 
 
 def test_there_is_one_line_in_the_log_however_much_is_wrong_and_the_reply_is_short(site: Site) -> None:
-    (told,) = NOTIFICATION["alerts"]  # type: ignore[misc]
-    sideways = {**told, "labels": {"alertname": "Mine", "ray_scale": "sideways"}}  # type: ignore[dict-item]
+    (told,) = NOTIFICATION["alerts"]
+    sideways = {**told, "labels": {"alertname": "Mine", "ray_scale": "sideways"}}
     with capture_logs() as lines:
         reply = site.client.post("/alerts", json={**NOTIFICATION, "alerts": [sideways] * 5000})
 
@@ -117,8 +117,8 @@ def test_there_is_one_line_in_the_log_however_much_is_wrong_and_the_reply_is_sho
 
 def test_too_many_alerts_are_a_problem_and_counted(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("scaler.journal.alerts.MAX_ALERTS", 10)
-    (told,) = NOTIFICATION["alerts"]  # type: ignore[misc]
-    many = [{**told, "fingerprint": f"{number}"} for number in range(15)]  # type: ignore[dict-item]
+    (told,) = NOTIFICATION["alerts"]
+    many = [{**told, "fingerprint": f"{number}"} for number in range(15)]
 
     reply = site.client.post("/alerts", json={**NOTIFICATION, "alerts": many})
 
@@ -127,9 +127,9 @@ def test_too_many_alerts_are_a_problem_and_counted(site: Site, monkeypatch: pyte
 
 
 def test_the_status_lists_the_first_alerts_of_each_direction_and_says_how_many_there_are(site: Site) -> None:
-    (told,) = NOTIFICATION["alerts"]  # type: ignore[misc]
+    (told,) = NOTIFICATION["alerts"]
     many = [
-        {**told, "labels": {"alertname": "Mine", "ray_scale": way}, "fingerprint": f"{way}{number}"}  # type: ignore[dict-item]
+        {**told, "labels": {"alertname": "Mine", "ray_scale": way}, "fingerprint": f"{way}{number}"}
         for way in ("up", "down")
         for number in range(150)
     ]

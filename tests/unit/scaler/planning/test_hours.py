@@ -55,7 +55,10 @@ def pools(draw: st.DrawFn) -> Policy:
     most = draw(st.integers(len(kinds), 8))
     kinds = (replace(kinds[0], min_workers=draw(st.sampled_from([0, 0, 1]))), *kinds[1:])
     return Policy(
-        kinds, most, min_workers=draw(st.sampled_from([0, 0, 1])), scale_up_cooldown=draw(st.sampled_from([0.0, 60.0]))
+        worker_types=kinds,
+        max_workers=most,
+        min_workers=draw(st.sampled_from([0, 0, 1])),
+        scale_up_cooldown=draw(st.sampled_from([0.0, 60.0])),
     )
 
 
@@ -102,12 +105,14 @@ def _without_minimums(pool: Policy) -> Policy:
 SMALL, GPU = small(), gpu()
 NAMED = {
     "a GPU task gets its worker from a pool that is full of others": (
-        Story(Policy((SMALL, GPU), 2), (task(0, 1, 60, GPU=1),), begins_with=("small", "small")),
+        Story(
+            Policy(worker_types=(SMALL, GPU), max_workers=2), (task(0, 1, 60, GPU=1),), begins_with=("small", "small")
+        ),
         {"launch": 1, "drain": 3},
     ),
     "a floor is met by one launch and left alone": (
         Story(
-            Policy((SMALL, medium()), 12),
+            Policy(worker_types=(SMALL, medium()), max_workers=12),
             floor=(
                 Demand(bundle({"CPU": 0.1}), 12),
                 Demand(bundle({"CPU": 3}), 1),
@@ -119,7 +124,7 @@ NAMED = {
     ),
     "a floor that needs all that is there keeps it": (
         Story(
-            Policy((medium(), large()), 12),
+            Policy(worker_types=(medium(), large()), max_workers=12),
             floor=(
                 Demand(bundle({"CPU": 1, "memory": 3e9}), 5),
                 Demand(bundle({"CPU": 0.5}), 7),
@@ -131,7 +136,7 @@ NAMED = {
     ),
     "a type that is too small is launched once to learn it, and never again": (
         Story(
-            Policy((small(name="cpu", memory=None), large(name="big", max_workers=1)), 10),
+            Policy(worker_types=(small(name="cpu", memory=None), large(name="big", max_workers=1)), max_workers=10),
             (task(0, 6, 3000, CPU=10), task(5, 1, 10, CPU=1, memory=70e9)),
         ),
         {"launch": 2, "drain": 1},
