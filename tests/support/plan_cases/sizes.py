@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from ray_watcher_common.state import Demand
+from typing import TYPE_CHECKING
+
 from scaler.model.decision import Cause
 from scaler.model.workers import Worker, WorkerState
 from support.builders import demand, head, node, observation, policy, worker, worker_name, worker_type
 from support.plan_cases import LAUNCH, UP, Case
 from support.plan_cases.kinds import GB, large
+
+if TYPE_CHECKING:
+    from ray_watcher_common.state import Demand
 
 UNSIZED = worker_type(name="cpu", num_cpus=2, max_workers=10)
 POOL = policy(UNSIZED, large(name="big", max_workers=1), max_workers=10)
