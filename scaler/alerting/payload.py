@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from scaler.model.alerts import Alert
+from scaler.model.alerts import MAX_ALERTS, Alert
 from scaler.model.cluster import Direction
-from scaler.model.errors import InvalidAlertError
+from scaler.model.errors import InvalidAlertError, TooManyAlertsError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -131,12 +131,15 @@ def read(body: bytes, now: float, cluster: str | None = None) -> Received:
 
     An alert that is malformed, or has an unusable `ray_scale` or `step`, is named in `problems` and affects no other
     alert. Alerts whose label `cluster` names another cluster than `cluster` are ignored (None: no alert is). Raises
-    `InvalidAlertError` if it is no notification, or none of its alerts can be read.
+    `InvalidAlertError` if it is no notification, or none of its alerts can be read; `TooManyAlertsError` if it has more
+    alerts than the scaler keeps.
     """
     try:
         sent = NOTIFICATION.decode(body).alerts
     except UNREADABLE as error:
         raise InvalidAlertError(f"not an Alertmanager webhook (version 4): {error}") from None
+    if len(sent) > MAX_ALERTS:
+        raise TooManyAlertsError(f"got {len(sent)} alerts, wanted at most {MAX_ALERTS}; set max_alerts in Alertmanager")
     alerts, problems = [], Problems()
     for place, raw in enumerate(sent):
         try:

@@ -12,7 +12,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
 from scaler.journal.database import JournalFile
-from scaler.model.alerts import Alert, absorb, admit, repeated, vanished
+from scaler.model.alerts import MAX_ALERTS, Alert, absorb, admit, repeated, vanished
 from scaler.model.cluster import Direction
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 ROWS_AT_ONCE = 500  # in a statement: other threads can run between two statements
-MAX_ALERTS = 4000  # a cluster has some dozen; each costs memory and time of every reconcile
 MIN_VARIABLES = 999  # the limit for one statement in any build of SQLite
 ROW = f"({', '.join('?' * len(Alert._fields))})"
 KNOWN_ALREADY = "ON CONFLICT (key) DO UPDATE SET " + ", ".join(

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from scaler.model.cluster import Direction
 
+MAX_ALERTS = 4000  # a cluster has some dozen; each costs memory and time of every reconcile
 STALE_SECONDS = 3600.0  # without news: Alertmanager repeats firing alerts, and they expire much sooner
 REORDER_SECONDS = 60.0  # notifications overtake each other within seconds; retries of a sender go on for about a minute
 

@@ -8,7 +8,8 @@ ScalerError
 │   ├── ProviderUnavailableError   it does not answer at all: try again later, change nothing meanwhile
 │   └── LaunchFailedError          this launch failed, and why (image missing, host full)
 │       └── IndexTakenError        another worker has the index: look again, take the next
-├── InvalidAlertError          a webhook that will never be acceptable (4xx)
+├── InvalidAlertError          a webhook that will never be acceptable (400)
+│   └── TooManyAlertsError     one with more alerts than the scaler keeps (413)
 └── JournalError               the journal cannot be written: ask the sender to try again (503)
     └── JournalCorruptError    what the file holds is no journal any more: set it aside, begin anew
 """
@@ -50,6 +51,10 @@ class IndexTakenError(LaunchFailedError):
 
 class InvalidAlertError(ScalerError):
     """A notification that is not an Alertmanager v4 webhook; the message says where."""
+
+
+class TooManyAlertsError(InvalidAlertError):
+    """A notification with more alerts than the scaler keeps."""
 
 
 class JournalError(ScalerError):

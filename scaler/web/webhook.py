@@ -14,8 +14,8 @@ import structlog
 from flask import Flask, Response, jsonify, request
 
 from scaler.alerting import payload
-from scaler.journal.alerts import MAX_ALERTS
-from scaler.model.errors import InvalidAlertError, JournalError
+from scaler.model.alerts import MAX_ALERTS
+from scaler.model.errors import InvalidAlertError, JournalError, TooManyAlertsError
 from scaler.web.auth import refusal
 from scaler.web.group_commit import GroupCommit
 
@@ -61,7 +61,8 @@ class Webhook:
             absorbed = self._alerts.commit(received.alerts)
         except InvalidAlertError as error:
             log.warning("notification refused", problem=str(error))
-            return {"error": str(error)}, HTTPStatus.BAD_REQUEST
+            too_many = isinstance(error, TooManyAlertsError)
+            return {"error": str(error)}, HTTPStatus.REQUEST_ENTITY_TOO_LARGE if too_many else HTTPStatus.BAD_REQUEST
         except JournalError as error:
             log.warning("notification not stored", problem=str(error))
             return {"error": f"{error}; send it again"}, HTTPStatus.SERVICE_UNAVAILABLE

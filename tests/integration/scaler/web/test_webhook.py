@@ -109,7 +109,7 @@ def test_there_is_one_line_in_the_log_however_much_is_wrong_and_the_reply_is_sho
     (told,) = NOTIFICATION["alerts"]
     sideways = {**told, "labels": {"alertname": "Mine", "ray_scale": "sideways"}}
     with capture_logs() as lines:
-        reply = site.client.post("/alerts", json={**NOTIFICATION, "alerts": [sideways] * 5000})
+        reply = site.client.post("/alerts", json={**NOTIFICATION, "alerts": [sideways] * 4000})
 
     assert (reply.status_code, len(lines), len(reply.data) < 4000) == (200, 1, True)
     assert len(lines[0]["problems"]) == len(reply.json["problems"]) == 21
@@ -124,6 +124,15 @@ def test_too_many_alerts_are_a_problem_and_counted(site: Site, monkeypatch: pyte
 
     assert (reply.status_code, reply.json["accepted"], len(reply.json["problems"])) == (200, 10, 1)
     assert (len(site.journal.alerts()), site.alerts("not_stored")) == (10, 5)
+
+
+@pytest.mark.parametrize("item", ["{}", "null", json.dumps(NOTIFICATION["alerts"][0])])  # type: ignore[index]
+def test_a_notification_of_more_alerts_than_are_kept_is_refused_before_they_are_read(site: Site, item: str) -> None:
+    body = json.dumps({**NOTIFICATION, "alerts": []}).replace("[]", f"[{','.join([item] * 4001)}]")
+
+    reply = site.client.post("/alerts", data=body, content_type="application/json")
+
+    assert (reply.status_code, site.answers(413), site.journal.alerts()) == (413, 1, [])
 
 
 def test_the_status_lists_the_first_alerts_of_each_direction_and_says_how_many_there_are(site: Site) -> None:
