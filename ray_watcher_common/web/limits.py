@@ -23,6 +23,9 @@ class Limits:
     send_seconds: float = 20.0  # for a client to take some more of its answer
     idle_seconds: float = 120.0  # between two requests: more than the 90 s after which clients written in Go close
 
+    discarded: int = 16 * MIB  # of what a client still sends after it was refused, so that it gets to read why
+    discard_seconds: float = 2.0
+
     @property
     def check_seconds(self) -> float:
         """How often the times are checked."""

@@ -7,7 +7,9 @@ the one that has waited longest is closed for it; health and scrapes go before a
 
 from __future__ import annotations
 
+import socket
 import time
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -18,12 +20,11 @@ from waitress.server import TcpWSGIServer
 from waitress.task import ThreadedTaskDispatcher
 
 from ray_watcher_common.serving import until_signalled
-from ray_watcher_common.web.limits import Limits
+from ray_watcher_common.web.limits import KIB, Limits
 from ray_watcher_common.web.requests import Request
 from ray_watcher_common.web.usage import Refusal, Usage
 
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Callable, Iterable
     from wsgiref.types import WSGIApplication
 
@@ -49,8 +50,11 @@ def serve(
 class Channel(HTTPChannel):
     """One connection. `active` is when it was opened or last took some of an answer, by the server's clock."""
 
+    close_when_flushed: bool
+
     def __init__(self, server: Server, sock: socket.socket, addr: object, adj: Any, map: Any) -> None:  # noqa: A002
         self.active, self.served = server.now(), False
+        self.refused, self.discarded = False, -1  # bytes since the refusal was sent; -1: there was none
         self.parser_class = partial(Request, server=server)
         super().__init__(server, sock, addr, adj, map=map)
 
@@ -74,11 +78,38 @@ class Channel(HTTPChannel):
         limits: Limits = self.server.limits
         if self.total_outbufs_len:
             return self.active + limits.send_seconds, Refusal.ANSWER_NOT_TAKEN
+        if self.discarded >= 0:
+            return self.active + limits.discard_seconds, None
         if self.request is not None and self.request.headers_finished:
             return self.request.head_ended + limits.body_seconds, Refusal.BODY_TOO_SLOW
         if self.request is not None or not self.served:
             return self.since + limits.head_seconds, Refusal.HEAD_TOO_SLOW
         return self.active + limits.idle_seconds, None
+
+    def received(self, data: bytes) -> bool:
+        """Take what a client has sent; after a refusal, throw it away."""
+        if self.discarded < 0:
+            taken: bool = super().received(data)
+            self.refused = self.refused or any(request.error is not None for request in self.requests)
+            return taken
+        self.discarded += len(data)
+        if self.discarded > self.server.limits.discarded:
+            self.handle_close()
+        return True
+
+    def handle_write(self) -> None:
+        """Send; a refusal is followed by the end of our side alone.
+
+        To close at once, with something unread, would reset the connection, and the client could not read the refusal.
+        """
+        if not (self.refused and self.close_when_flushed):
+            super().handle_write()
+            return
+        self._flush_exception(self._flush_some)
+        if not self.total_outbufs_len and self.connected:
+            self.close_when_flushed, self.discarded = False, 0
+            with suppress(OSError):  # the client has gone
+                self.socket.shutdown(socket.SHUT_WR)
 
     def writable(self) -> bool:
         """Whether there is something to send that no other thread is about to send.
@@ -135,6 +166,7 @@ class Server(TcpWSGIServer):
             sockets=[listening],
             ident=None,
             log_socket_errors=False,
+            recv_bytes=64 * KIB,
             max_request_header_size=limits.head,
             inbuf_overflow=limits.trusted_body + 1,  # in memory: a read-only container may have nowhere to put a file
             outbuf_overflow=limits.unsent,

@@ -12,7 +12,7 @@ Answer = tuple[dict[str, Any], int]
 """A JSON document and the HTTP status it goes with."""
 
 JSON_TYPE = "application/json"
-LIMITS = Limits(threads=16, trusted_body=4 * MIB, bodies=16 * MIB)  # a notification of 1,000 alerts is below 1 MB
+LIMITS = Limits(threads=16, trusted_body=2 * MIB, bodies=8 * MIB)  # a notification of 1,000 alerts is below 1 MB
 
 
 def refusal(token: str | None, authorization: str, content_type: str) -> Answer | None:

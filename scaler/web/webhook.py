@@ -6,13 +6,16 @@ and 503 if it should be sent again (Alertmanager retries). Notifications of the 
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
+from contextlib import nullcontext
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import structlog
 from flask import Flask, Response, jsonify, request
 
+from ray_watcher_common.web.limits import KIB
 from scaler.alerting import payload
 from scaler.model.alerts import MAX_ALERTS
 from scaler.model.errors import InvalidAlertError, JournalError, TooManyAlertsError
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 PATH = "/alerts"
+LARGE_BODY = 256 * KIB  # such a body may hold very many alerts that are nothing, and take twenty times its size
 
 
 class Webhook:
@@ -41,6 +45,7 @@ class Webhook:
         self._metrics, self._clock, self._wakeup = metrics, clock, wakeup
         self._token, self._cluster = token, cluster
         self._alerts = GroupCommit(journal.absorb_all)
+        self._reading_a_large_one = threading.Lock()
 
     def add_to(self, app: Flask) -> None:
         """Make `app` answer notifications; every answer is counted, refusals and faults too."""
@@ -57,7 +62,7 @@ class Webhook:
         if refused := refusal(self._token, headers.get("Authorization", ""), headers.get("Content-Type", "")):
             return refused
         try:
-            received = payload.read(request.get_data(cache=False), self._clock.now(), self._cluster)
+            received = self._read()
             absorbed = self._alerts.commit(received.alerts)
         except InvalidAlertError as error:
             log.warning("notification refused", problem=str(error))
@@ -68,6 +73,10 @@ class Webhook:
             return {"error": f"{error}; send it again"}, HTTPStatus.SERVICE_UNAVAILABLE
         self._wakeup.wake("webhook")
         return self._accepted(received, absorbed), HTTPStatus.OK
+
+    def _read(self) -> payload.Received:
+        with self._reading_a_large_one if (request.content_length or 0) > LARGE_BODY else nullcontext():
+            return payload.read(request.get_data(cache=False), self._clock.now(), self._cluster)
 
     def _accepted(self, received: payload.Received, absorbed: Absorbed) -> dict[str, Any]:
         """The reply to a notification that is stored; counts its alerts, and logs its problems in one line."""

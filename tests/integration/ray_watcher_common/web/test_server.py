@@ -115,6 +115,36 @@ def test_what_is_refused_by_its_size_or_form(sent: bytes, code: int, why: Refusa
 
 
 @pytest.mark.parametrize(
+    ("head", "code"),
+    [
+        pytest.param(TRUSTED + b"Content-Length: 5000000\r\n\r\n", 413, id="too large a body"),
+        pytest.param(HEAD + b"Content-Length: 200000\r\n\r\n", 401, id="a large body of anybody"),
+        pytest.param(b"GET / HTTP/1.1\r\nx-a: ", 431, id="too large a head"),
+    ],
+)
+def test_a_client_that_sends_all_it_has_before_it_reads_gets_its_refusal(head: bytes, code: int) -> None:
+    with serving(PATIENT) as (site, _app), site.connect() as connection:
+        connection.sendall(head + b"x" * 5_000_000)  # raises if the connection is reset
+
+        assert status(answer(connection)) == code
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [
+        pytest.param(replace(PATIENT, discard_seconds=0.3, head_seconds=1), id="in time"),
+        pytest.param(replace(PATIENT, discarded=1 * MIB, discard_seconds=60), id="in size"),
+    ],
+)
+def test_what_a_refused_client_goes_on_to_send_has_its_limit(limits: Limits) -> None:
+    with serving(limits) as (site, _app), site.connect() as connection:
+        connection.sendall(TRUSTED + b"Content-Length: 999999999\r\n\r\n")
+        with pytest.raises(ConnectionError):
+            send_without_end(connection)
+        until(lambda: site.usage.connections == 0)
+
+
+@pytest.mark.parametrize(
     ("sent", "size"),
     [
         pytest.param(HEAD + b"Content-Length: 16384\r\n\r\n" + b"x" * 16384, 16384, id="a small body of anybody"),
@@ -277,6 +307,11 @@ def test_the_loop_does_not_spin_on_an_answer_that_another_thread_is_about_to_sen
 def in_another_thread(ask: Callable[[], bool]) -> bool:
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(ask).result(ANSWER_SECONDS)
+
+
+def send_without_end(connection: socket.socket) -> None:
+    while True:
+        connection.sendall(b"x" * 65536)
 
 
 def asked(connection: socket.socket) -> int:
