@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     """How many of which demand, by its index; none of the others."""
 
 TOLERANCE = 1e-6  # Ray counts resources in units of 1e-4; sums of floats must not lose a whole task
+ALMOST = 1 - TOLERANCE
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,16 +48,33 @@ class Slot:
         return _capacity(self.free, self.labels, demand, demand.count)
 
     def filled(
-        self, demands: Sequence[Demand], counts: Sequence[int], *, at_most: int | None = None
+        self,
+        demands: Sequence[Demand],
+        counts: Sequence[int],
+        *,
+        at_most: int | None = None,
+        indices: Iterable[int] | None = None,
     ) -> tuple[Slot, Taken]:
-        """The slot after taking what fits of each demand in turn, of which `counts` wait (`at_most` in all)."""
+        """The slot after taking what fits of each demand in turn, of which `counts` are pending (`at_most` in all).
+
+        `indices` are the demands that may fit, if that is known.
+        """
         free, taken = dict(self.free), list[tuple[int, int]]()
         left = sum(counts) if at_most is None else at_most
-        for index, count in enumerate(counts):
-            if not count or not left:
+        for index in range(len(counts)) if indices is None else indices:
+            count = counts[index]
+            if not count:
                 continue
             demand = demands[index]
-            if fits := _capacity(free, self.labels, demand, min(count, left)):
+            for name, amount in demand.shape:  # here is where the time goes: most do not fit, and are left at once
+                if free.get(name, 0.0) < amount * ALMOST:
+                    break
+            else:
+                if not left:
+                    break
+                fits = _capacity(free, self.labels, demand, min(count, left))
+                if not fits:
+                    continue
                 left -= fits
                 taken.append((index, fits))
                 for name, amount in demand.shape:
@@ -122,7 +140,12 @@ def sight(demands: Iterable[Demand], gangs: Iterable[Gang] = ()) -> Sight:
 
 def grouped(slots: Iterable[Slot], seen: Sight) -> dict[Key, Slots]:
     """Slots that are alike, in an order that does not depend on the input's."""
-    counts = Counter(map(seen.key, slots))
+    alike = dict[int, tuple[Slot, int]]()  # new workers of a type are one and the same slot
+    for slot in slots:
+        alike[id(slot)] = slot, alike.get(id(slot), (slot, 0))[1] + 1
+    counts = Counter[Key]()
+    for slot, count in alike.values():
+        counts[seen.key(slot)] += count
     return {key: Slots(_slot(key), counts[key]) for key in sorted(counts)}
 
 

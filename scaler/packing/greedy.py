@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import heapq
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from scaler.packing.heuristics import Order, Score
 
 RESCORED_GROUPS = 50  # so many different workers are compared for each step; more are filled in one fixed order
+REMEMBERED_DEMANDS = 200  # what workers take of more different requests is not remembered: it takes much memory
+INDEXED_DEMANDS = 10  # so many requests with selectors are looked up by label instead of one by one
 
 
 @dataclass
@@ -108,11 +111,37 @@ class Line:
         self._known: dict[tuple[Slot, tuple[int, ...]], tuple[Slot, Taken]] = {}
 
     def served_by(self, slot: Slot, counts: Sequence[int]) -> tuple[Slot, Taken]:
-        """A worker after taking what fits where `counts` of each demand wait, and how many of which it took."""
+        """A worker after taking what fits while `counts` of each demand are pending, and how many of which it took."""
+        if len(counts) > REMEMBERED_DEMANDS:
+            return self._filled(slot, counts)
         key = slot, tuple(counts)
         if key not in self._known:
-            self._known[key] = slot.filled(self.demands, counts, at_most=self._at_most)
+            self._known[key] = self._filled(slot, counts)
         return self._known[key]
+
+    def _filled(self, slot: Slot, counts: Sequence[int]) -> tuple[Slot, Taken]:
+        return slot.filled(self.demands, counts, at_most=self._at_most, indices=self._meeting(slot))
+
+    def _meeting(self, slot: Slot) -> Sequence[int] | None:
+        """The demands whose selectors these labels may meet, None for any."""
+        always, by_label = self._selecting
+        if not by_label:
+            return None
+        meeting = [index for key, value in slot.labels.items() for index in by_label.get((key, value), ())]
+        return sorted({*always, *meeting})
+
+    @cached_property
+    def _selecting(self) -> tuple[Sequence[int], Mapping[tuple[str, str], Sequence[int]]]:
+        """The demands that any worker may meet, and the others by a label that they want; none if those are few."""
+        by_label, always = defaultdict[tuple[str, str], list[int]](list), list[int]()
+        for index, demand in enumerate(self.demands):
+            first = demand.selectors[0] if demand.selectors and not demand.fallbacks else None
+            if first is None or first.operator != "in":
+                always.append(index)
+            else:
+                for value in first.values:
+                    by_label[first.key, value].append(index)
+        return (always, by_label) if len(self.demands) - len(always) > INDEXED_DEMANDS else ((), {})
 
     def tally(self, taken: Taken) -> tuple[int, bool]:
         """How many requests that is, and whether one of them has selectors."""
@@ -127,10 +156,12 @@ class Way:
     score: Score
     joining: Counter[WorkerType] = field(default_factory=Counter)
     gangs_last: bool = False
+    rescored: int = RESCORED_GROUPS  # so many different workers are compared for each step
+    looked: int = 10**9  # so many different workers are tried for a gang, the freest
 
     def run(self, gangs: Sequence[Gang], present: Sequence[Slots], empty: Sequence[Slot], room: Room) -> Outcome:
         """Gangs whole or not at all, then the rest; into `present` first, then into as many `empty` as have `room`."""
-        queue, workers, gangs_left = _Queue(self.line, self.score), list(present), []
+        queue, workers, gangs_left = _Queue(self.line, self.score, self.rescored), list(present), []
         if self.gangs_last:
             workers = queue.fill(workers) + queue.launch(empty, room)
         for gang in gangs:
@@ -146,8 +177,10 @@ class Way:
     def _place(self, gang: Gang, workers: Sequence[Slots], empty: Sequence[Slot], room: Room) -> list[Slots] | None:
         """All workers once the whole gang is placed, None if there is no place for it."""
         line = Line(requests_of(gang), self.line.order, spread=gang.strategy is Strategy.STRICT_SPREAD)
-        for usable, new in _choices_for(gang, workers, empty):
-            bundles, trial = _Queue(line, self.score), room.copy()
+        looked = min(len(workers), self.looked)
+        near = workers if looked == len(workers) else heapq.nlargest(looked, workers, key=_freedom)
+        for usable, new in _choices_for(gang, near, empty):
+            bundles, trial = _Queue(line, self.score, self.rescored), room.copy()
             served = bundles.fill(usable) + bundles.launch(new, trial)
             if not bundles.left:
                 room.total, room.by_type = trial.total, trial.by_type
@@ -168,8 +201,8 @@ class _Step:
 class _Queue:
     """How much of a line still waits, while workers are filled with it."""
 
-    def __init__(self, line: Line, score: Score) -> None:
-        self._line, self._score = line, score
+    def __init__(self, line: Line, score: Score, rescored: int) -> None:
+        self._line, self._score, self._rescored = line, score, rescored
         self._counts = [demand.count for demand in line.demands]
         self._steps: dict[Slot, _Step] = {}
 
@@ -182,23 +215,38 @@ class _Queue:
     def fill(self, workers: Sequence[Slots]) -> list[Slots]:
         """Fill workers that are there, the best first; of very many the first as they come. Returns all of them."""
         ordered = sorted(workers, key=lambda group: group.slot.free.get("GPU", 0.0) > 0)
-        many, few = ordered[:-RESCORED_GROUPS], ordered[-RESCORED_GROUPS:]
-        return [filled for group in many for filled in self._fill_best_first([group])] + self._fill_best_first(few)
+        many, few = ordered[: -self._rescored], ordered[-self._rescored :]
+        return [filled for group in many for filled in self._fill_alone(group)] + self._fill_best_first(few)
 
     def launch(self, empty: Sequence[Slot], room: Room) -> list[Slots]:
         """Fill new workers, the best first, until the demand or the room is used up. Returns those."""
         done: list[Slots] = []
         while best := self._best([Slots(slot, count) for slot in empty if (count := room.of(slot.kind))]):
             group, step = best
-            done.append(Slots(step.after, self._take(step, group.count)))
+            done.append(Slots(step.after, self._take(step.taken, group.count)))
             room.take(group.slot.kind, done[-1].count)
         return done
+
+    def _fill_alone(self, group: Slots) -> list[Slots]:
+        """Fill a worker without comparing it to others."""
+        done, left = list[Slots](), group.count
+        while left and self._pending:
+            after, taken = self._line.served_by(group.slot, self._counts)
+            if not taken:
+                break
+            done.append(Slots(after, self._take(taken, left)))
+            left -= done[-1].count
+        return [*done, Slots(group.slot, left)] if left else done
+
+    @property
+    def _pending(self) -> bool:
+        return any(self._counts)
 
     def _fill_best_first(self, workers: list[Slots]) -> list[Slots]:
         done: list[Slots] = []
         while best := self._best(workers):
             group, step = best
-            done.append(Slots(step.after, self._take(step, group.count)))
+            done.append(Slots(step.after, self._take(step.taken, group.count)))
             workers = [other for other in workers if other is not group]
             if rest := group.count - done[-1].count:
                 workers.append(Slots(group.slot, rest))
@@ -206,7 +254,7 @@ class _Queue:
 
     def _best(self, workers: Sequence[Slots]) -> tuple[Slots, _Step] | None:
         """The best worker for what is left, and what it takes; None where nothing fits."""
-        if not any(self._counts):
+        if not self._pending:
             return None
         options = [(group, step) for group in workers if (step := self._step(group.slot)).taken]
         return max(options, key=lambda option: option[1].score, default=None)
@@ -227,12 +275,16 @@ class _Queue:
                 return False
         return True
 
-    def _take(self, step: _Step, at_most: int) -> int:
-        """Take a step as often in a row as it stays the best; returns how often."""
-        times = min(at_most, *(self._counts[index] // count for index, count in step.taken))
-        for index, count in step.taken:
+    def _take(self, taken: Taken, at_most: int) -> int:
+        """Take the same as often in a row as there is that much left; returns how often."""
+        times = min(at_most, *(self._counts[index] // count for index, count in taken))
+        for index, count in taken:
             self._counts[index] -= count * times
         return times
+
+
+def _freedom(group: Slots) -> float:
+    return group.slot.free.get("CPU", 0.0)
 
 
 def _choices_for(

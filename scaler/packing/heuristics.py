@@ -150,5 +150,5 @@ SCORES: tuple[Score, ...] = (
     _sparing(_leaves_least),
 )
 # If a limit leaves something unserved, serving more of it comes before sparing GPUs.
-LIMITED_ORDERS: tuple[Order, ...] = (*ORDERS, _smallest_first, _plain_first)
-LIMITED_SCORES: tuple[Score, ...] = (as_ray_scores, _serves_most, _sparing(_serves_most), _covers_most, _leaves_least)
+LIMITED_ORDERS: tuple[Order, ...] = (_smallest_first, _plain_first, *ORDERS)
+LIMITED_SCORES: tuple[Score, ...] = (_serves_most, _sparing(_serves_most), as_ray_scores, _covers_most, _leaves_least)

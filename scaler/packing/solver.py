@@ -8,14 +8,15 @@ requests served, then the fewest workers, then the least GPU and CPU left over. 
 from __future__ import annotations
 
 import bisect
-from collections import Counter
-from dataclasses import dataclass, field
+import math
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import islice, product
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from ray_watcher_common.state import Demand, Gang
+from ray_watcher_common.state import Demand, Gang, Strategy, merged
 from scaler.model.cluster import WorkerType
 from scaler.packing.capacity import TOLERANCE, Key, Sight, Slot, Slots, fresh, grouped, sight
 from scaler.packing.greedy import RESCORED_GROUPS, Line, Outcome, Room, Way, requests_of
@@ -31,15 +32,20 @@ from scaler.packing.heuristics import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from scaler.packing.heuristics import Order, Score
 
     _Choice = tuple[tuple[Gang, ...], Line, Score, bool]
 
+# How many looks of a worker at a request one packing takes at most, roughly: about a tenth of a second of one core. A
+# larger problem is packed in fewer ways (always by Ray's order), and fewer workers are compared for each step.
+EFFORT = 300_000
 SETTLE_ROUNDS = 3  # each makes the outcome better; more than one is rare
 # If a limit leaves something unserved, every mix of as many workers as have room is packed, up to so many mixes of so
 # many different requests: small pools, where one worker more or less of a type matters most.
+WAYS = len(ORDERS) * len(SCORES)
+POOLED_GANGS = 5  # so many gangs or more are first packed as if their bundles were single requests
 MIXES, MIXED_REQUESTS, LIMITED_WAYS = 40, 20, 50
 
 
@@ -87,7 +93,8 @@ def solve(
     places = [fresh(kind) for kind in worker_types if room.of(kind.name)]
     places += [*map(fresh, joining), *(group.slot for group in there.values())]
     asked: list[Demand | Gang] = [*gangs, *demands]
-    parts = [(one, _has_places(one, places)) for one in asked if one.count]
+    fitting = _Fitting(places)
+    parts = [(one, fitting.holds(one)) for one in asked if one.count]
     work = _Work(
         [one for one, placeable in parts if placeable and isinstance(one, Demand)],
         [one for one, placeable in parts if placeable and isinstance(one, Gang)],
@@ -95,7 +102,7 @@ def solve(
         joining,
         worker_types,
     )
-    best = work.settle(room)
+    best = work.best(room)
     waiting, infeasible = list[Demand | Gang](), list[Demand | Gang]()
     unserved: list[Demand | Gang] = [
         *best.gangs_left,
@@ -105,7 +112,7 @@ def solve(
     for left in unserved:
         (waiting if could_hold(left, worker_types) else infeasible).append(left)
     launches = tuple(best.launched.elements())
-    return Packing(launches, tuple(waiting), tuple(infeasible), work.spare(best, seen), seen)
+    return Packing(launches, tuple(waiting), tuple(infeasible), work.spare(best, there, seen), seen)
 
 
 @dataclass(frozen=True)
@@ -118,13 +125,22 @@ class _Work:
     joining: Counter[WorkerType]
     worker_types: Sequence[WorkerType]
 
+    def best(self, room: Room) -> Outcome:
+        """The best outcome, whole gangs by gangs or, if there is room for all, their bundles like any other request."""
+        loose, others = _loose(self.gangs)
+        if not loose:
+            return self.settle(room)
+        requests = merged((*self.demands, *(part for gang in loose for part in gang.bundles)))
+        pooled = replace(self, demands=requests, gangs=others).settle(room)
+        return self.settle(room) if pooled.unserved else pooled
+
     def settle(self, room: Room) -> Outcome:
         """The best outcome that stays the best once its workers are joining, so that planning again adds nothing."""
         best = self._best(self._tried(room, self._choices))
-        if best.unserved and self._few:
+        if best.unserved:
             best = self._limited(best, room)
-        for _ in range(SETTLE_ROUNDS):
-            if best.launched and self._few:
+        for _ in range(SETTLE_ROUNDS if self._few else 0):
+            if best.launched:
                 best = self._with_none_to_spare(best)
             if not best.launched or not best.unserved:
                 break
@@ -150,19 +166,22 @@ class _Work:
         workers = [*self.present, *(Slots(self._empty[kind], count) for kind, count in joined)]
         new = [self._empty[kind] for kind in self.worker_types]
         for gangs, line, score, gangs_last in choices:
-            yield Way(line, score, self.joining, gangs_last).run(gangs, workers, new, room.copy())
+            yield Way(line, score, self.joining, gangs_last, self.rescored, self.looked).run(
+                gangs, workers, new, room.copy()
+            )
 
     def _limited(self, best: Outcome, room: Room) -> Outcome:
         """A better outcome if a limit leaves something unserved: by further ways, then with each mix of workers.
 
         A mix is tried only if it might serve more than the best so far, or as much with fewer GPUs or workers.
         """
+        further = self._limited_choices[: max(2, min(LIMITED_WAYS, EFFORT // self._size))]
         mixes = list(islice(_mixes(self.worker_types, room), MIXES + 1))
-        if len(mixes) > MIXES or len(self.demands) + len(self.gangs) > MIXED_REQUESTS:
-            return self._best([best, *self._tried(room, self._limited_choices[:LIMITED_WAYS])])
+        if not self._few or len(mixes) > MIXES or len(self.demands) + len(self.gangs) > MIXED_REQUESTS:
+            return self._best([best, *self._tried(room, further)])
         bounds = sorted(((self._bound(mix), index) for index, mix in enumerate(mixes)))
         if bounds[0][0] < best.cost[:3]:
-            best = self._best([best, *self._tried(room, self._limited_choices[:LIMITED_WAYS])])
+            best = self._best([best, *self._tried(room, further)])
         for bound, index in bounds:
             if bound < best.cost[:3]:
                 ways = self._ways(Room(0, {}), self.joining + mixes[index], self._limited_choices)
@@ -173,14 +192,14 @@ class _Work:
         """No way with these workers is better: the fewest unserved, and no GPUs or workers of it if it serves less."""
         return (self._fewest_unserved(self.joining + mix), 0, 0)
 
-    def spare(self, outcome: Outcome, seen: Sight) -> Counter[Key]:
+    def spare(self, outcome: Outcome, there: Mapping[Key, Slots], seen: Sight) -> Counter[Key]:
         """The workers, present or joining, on which the outcome puts nothing."""
-        untouched = {id(group.slot) for group in self.present}
+        untouched = {id(group.slot): key for key, group in there.items()}
         empty = {id(slot) for slot in self._empty.values()}
         spare, used = Counter[Key](), Counter[WorkerType]()
         for group in outcome.workers:
             if id(group.slot) in untouched:
-                spare[seen.key(group.slot)] += group.count
+                spare[untouched[id(group.slot)]] += group.count
             elif group.slot.worker_type and id(group.slot) not in empty:
                 used[group.slot.worker_type] += group.count
         for kind, count in (self.joining - used).items():
@@ -192,14 +211,39 @@ class _Work:
         return {kind: fresh(kind) for kind in (*self.worker_types, *self.joining)}
 
     @cached_property
+    def _size(self) -> int:
+        """How many looks of a worker at a request one way takes, roughly."""
+        kinds, bundles = len(self.worker_types) + 1, sum(len(gang.bundles) for gang in self.gangs)
+        demands = len(self.demands)
+        return 1 + demands * (len(self.present) + kinds * demands) + bundles * (len(self.present) + bundles)
+
+    @property
     def _few(self) -> bool:
-        """Whether there are so few different workers that several ways may be tried."""
-        return len(self.present) <= RESCORED_GROUPS
+        """Whether it is so small that all ways may be tried."""
+        return self._size * WAYS <= EFFORT and len(self.present) <= RESCORED_GROUPS
+
+    @cached_property
+    def rescored(self) -> int:
+        """How many workers may be compared for each step."""
+        requests = max(1, len(self.demands), *(len(gang.bundles) for gang in self.gangs)) * max(1, len(self.gangs))
+        return min(RESCORED_GROUPS, max(1, math.isqrt(EFFORT // requests)))
+
+    @cached_property
+    def looked(self) -> int:
+        """How many different workers each gang may try."""
+        return max(RESCORED_GROUPS, EFFORT // (1 + sum(len(gang.bundles) for gang in self.gangs)))
 
     @cached_property
     def _choices(self) -> list[_Choice]:
         """What the ways differ in."""
-        return self._choose(ORDERS, SCORES) if self._few else self._choose(ORDERS[:1], SCORES[:1])
+        if self._few:
+            return self._choose(ORDERS, SCORES)
+        return self._choose(ORDERS[:2], SCORES[:2]) if self._size * WAYS <= 2 * EFFORT else [self.quickest]
+
+    @cached_property
+    def quickest(self) -> _Choice:
+        """Ray's own way."""
+        return self._choose((as_ray_orders,), (as_ray_scores,))[0]
 
     @cached_property
     def _limited_choices(self) -> list[_Choice]:
@@ -300,25 +344,38 @@ def unplaced(demands: Iterable[Demand], gangs: Iterable[Gang], slots: Iterable[S
 
 
 def _quickly(demands: Sequence[Demand], gangs: Sequence[Gang], slots: Iterable[Slot]) -> Outcome:
-    way = Way(Line(demands, as_ray_orders), as_ray_scores)
     present = list(grouped(slots, sight(demands, gangs)).values())
-    return way.run(gang_orders(gangs)[0], present, (), Room(0, {}))
+    work = _Work(demands, gangs, present, Counter(), ())
+    gangs, line, score, _ = work.quickest
+    return Way(line, score, rescored=work.rescored, looked=work.looked).run(gangs, present, (), Room(0, {}))
 
 
 def placed(demands: Iterable[Demand], gangs: Iterable[Gang], slots: Iterable[Slot]) -> Counter[Demand | Gang]:
     """How much of each request finds room in `slots`, by one quick way."""
-    demands, gangs = tuple(demands), tuple(gangs)
-    outcome = _quickly(demands, gangs, slots)
-    asked: list[Demand | Gang] = [*demands, *gangs]
+    demands, gangs, slots = tuple(demands), tuple(gangs), tuple(slots)
+    loose, others = _loose(gangs)
+    requests = merged((*demands, *(part for gang in loose for part in gang.bundles)))
+    outcome = _quickly(requests, others, slots)
+    left = Counter({_what(one): one.count for one in outcome.demands_left})
     found = Counter[Demand | Gang]()
-    for request in asked:
-        found[request] += request.count
-    left = Counter({(one.shape, one.selectors, one.fallbacks): one.count for one in outcome.demands_left})
     for demand in demands:
-        found[demand] -= left[demand.shape, demand.selectors, demand.fallbacks]
-    for gang in outcome.gangs_left:
-        found[gang] -= gang.count
+        found[demand] += max(0, demand.count - left[_what(demand)])
+    for gang in gangs:
+        whole = gang not in outcome.gangs_left and not any(left[_what(part)] for part in gang.bundles)
+        found[gang] += gang.count if whole else 0
     return found
+
+
+def _what(demand: Demand) -> tuple[object, ...]:
+    return demand.shape, demand.selectors, demand.fallbacks
+
+
+def _loose(gangs: Sequence[Gang]) -> tuple[list[Gang], list[Gang]]:
+    """The gangs that may be packed as single requests, if there are many of them, and the others."""
+    loose = [gang for gang in gangs if gang.strategy is Strategy.ANY and not gang.same_label]
+    if len(loose) < POOLED_GANGS:
+        return [], list(gangs)
+    return loose, [gang for gang in gangs if gang.strategy is not Strategy.ANY or gang.same_label]
 
 
 def could_hold(misfit: Demand | Gang, worker_types: Iterable[WorkerType]) -> bool:
@@ -328,14 +385,45 @@ def could_hold(misfit: Demand | Gang, worker_types: Iterable[WorkerType]) -> boo
 
 def _has_places(misfit: Demand | Gang, places: Sequence[Slot]) -> bool:
     """Whether it could be placed if there were any number of each of `places`."""
-    if isinstance(misfit, Demand):
-        return any(slot.capacity(misfit) for slot in places)
-    parts, key = requests_of(misfit), misfit.same_label
-    values = {slot.labels.get(key) for slot in places} - {None} if key else {None}
-    return any(
-        all(any(slot.capacity(part) for slot in places if not key or slot.labels.get(key) == value) for part in parts)
-        for value in values
-    )
+    return _Fitting(places).holds(misfit)
+
+
+class _Fitting:
+    """Whether requests could be placed if there were any number of each of some workers."""
+
+    def __init__(self, places: Sequence[Slot]) -> None:
+        self._places = places
+        self._known: dict[tuple[object, ...], bool] = {}
+        self._by_label: dict[str, dict[str, list[Slot]]] = {}
+
+    def holds(self, misfit: Demand | Gang) -> bool:
+        """Whether this demand, or each bundle of this gang, fits on one of them."""
+        if isinstance(misfit, Demand):
+            return self._fits(misfit, self._places)
+        parts, key = requests_of(misfit), misfit.same_label
+        if not key:
+            return all(self._fits(part, self._places) for part in parts)
+        values = {slot.labels[key] for slot in self._places if key in slot.labels}
+        same = ([slot for slot in self._places if slot.labels.get(key) == value] for value in values)
+        return any(all(any(slot.capacity(part) for slot in places) for part in parts) for places in same)
+
+    def _fits(self, part: Demand, places: Sequence[Slot]) -> bool:
+        key = (part.shape, part.selectors, part.fallbacks)
+        if key not in self._known:
+            self._known[key] = any(slot.capacity(part) for slot in self._candidates(part, places))
+        return self._known[key]
+
+    def _candidates(self, part: Demand, places: Sequence[Slot]) -> Sequence[Slot]:
+        """The places that may have a label that it wants."""
+        first = part.selectors[0] if part.selectors and not part.fallbacks else None
+        if first is None or first.operator != "in":
+            return places
+        if first.key not in self._by_label:
+            found = self._by_label[first.key] = defaultdict(list)
+            for slot in places:
+                if first.key in slot.labels:
+                    found[slot.labels[first.key]].append(slot)
+        return [slot for value in first.values for slot in self._by_label[first.key].get(value, ())]
 
 
 def fits(misfit: Demand | Gang, slots: Sequence[Slot]) -> bool:

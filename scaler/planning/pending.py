@@ -58,21 +58,22 @@ def cheaper_soon(
 
 def hold_waiting(need: Need, kinds: Sequence[WorkerType], which: str) -> None:
     """Hold each request that the limits leave pending, with the limit that stands in its way."""
-    context, room = need.context, need.room.copy()
+    context, room, others = need.context, need.room.copy(), in_the_way(need) if need.packing.waiting else ""
     for name, count in need.wanted.items():
         room.take(name, count)
     left = [one for one in need.packing.waiting if not waits_for_back_off(context, one, kinds)]
     left.sort(key=lambda one: (-one.count, request_text(one)))
     for one in left[:SHAPES_HELD]:
-        told = f"{one.count:,} x {request_text(one)} {which}: {limit_on(need, one, room, kinds)}"
+        told = f"{one.count:,} x {request_text(one)} {which}: {limit_on(need, one, room, kinds, others)}"
         context.hold(Cause.MAX_WORKERS, one.count, told, shape=request_text(one))
     if rest := left[SHAPES_HELD:]:
         many = sum(one.count for one in rest)
-        told = f"{plural(many, 'request')} of {len(rest)} other shapes {which}: {limit_on(need, rest[0], room, kinds)}"
+        limit = limit_on(need, rest[0], room, kinds, others)
+        told = f"{plural(many, 'request')} of {len(rest)} other shapes {which}: {limit}"
         context.hold(Cause.MAX_WORKERS, many, told)
 
 
-def limit_on(need: Need, request: Demand | Gang, room: Room, kinds: Sequence[WorkerType]) -> str:
+def limit_on(need: Need, request: Demand | Gang, room: Room, kinds: Sequence[WorkerType], others: str) -> str:
     """The limit that holds for a request: the types' own, the pool's and who has its places, or both."""
     most = need.context.policy.max_workers
     usable = [kind for kind in kinds if could_hold(request, [kind])] or list(kinds)
@@ -82,7 +83,7 @@ def limit_on(need: Need, request: Demand | Gang, room: Room, kinds: Sequence[Wor
         return f"{own} (policy file)"
     if room.total > 0 and not full:
         return f"too few places left under max_workers ({room.total} of {most})"
-    return f"the pool is at its max_workers of {most} (WATCHER_MAX_WORKERS){in_the_way(need)}"
+    return f"the pool is at its max_workers of {most} (WATCHER_MAX_WORKERS){others}"
 
 
 def in_the_way(need: Need) -> str:

@@ -28,8 +28,10 @@ def let_warm_workers_join(context: Context) -> None:
 
     Room is made first and all launches follow: some now and some later would be two scale-ups.
     """
-    warm = defaultdict[str, list[str]](list)
-    for worker in context.ready:
+    warm, ready = defaultdict[str, list[str]](list), context.ready
+    if not ready:
+        return
+    for worker in ready:
         warm[worker.worker_type].append(worker.worker_id)
     served = [_served(action, warm[action.worker_type]) for action in context.actions]
     launches = [action for action in served if action.kind is ActionKind.LAUNCH]
