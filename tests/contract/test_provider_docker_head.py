@@ -56,7 +56,7 @@ def test_a_taken_port_is_told(docker_world: DockerWorld, options: HeadOptions) -
 def test_an_image_without_ray_is_told_by_the_containers_last_words(
     docker_world: DockerWorld, options: HeadOptions
 ) -> None:
-    with pytest.raises(WatcherError, match=r"ended while it started[\s\S]*ray"):
+    with pytest.raises(WatcherError, match=r"ended [\s\S]*exec ray failed"):
         cluster_of(docker_world).start_head(options)
     assert_nothing_left(docker_world)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from support import rules_data
+from support.own import own_environment, own_name
 
 PAGE = (rules_data.ROOT / "docs" / "alerts.md").read_text(encoding="utf-8")
 WALK = PAGE.split("\n## Tune your alerts\n")[1].split("\n## ")[0]
@@ -43,7 +44,7 @@ def _follow(place: Path, kind: str, text: str) -> str:
 
 
 def _run(place: Path, commands: str) -> str:
-    mine = {name: value for name, value in os.environ.items() if not name.startswith(("WATCHER_", "RAY_"))}
+    mine = os.environ | own_environment(own_name("walk"), place / "state")
     path = os.pathsep.join([str(place / "bin"), str(Path(sys.executable).parent), mine["PATH"]])
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", commands],

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,6 +13,7 @@ import pytest
 from exporter.settings import ExporterSettings
 from ray_watcher_common.arguments import accept_none
 from scaler.config.settings import ScalerSettings
+from support.own import own_environment, own_name
 
 if TYPE_CHECKING:
     from ray_watcher_common.settings import EnvSettings
@@ -20,7 +23,15 @@ PROGRAMS = [("exporter", ExporterSettings), ("scaler", ScalerSettings)]
 
 def run(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", program, *arguments], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-m", program, *arguments],
+        env={
+            **os.environ,
+            **own_environment(own_name("arguments"), Path("/nonexistent"), WATCHER_EXPORTER_URL="http://127.0.0.1:1"),
+        },
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
 
 

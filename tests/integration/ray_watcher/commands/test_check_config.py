@@ -81,7 +81,7 @@ def test_in_json_each_finding_has_its_place(here: Path) -> None:
     assert document["findings"][0] == {
         "path": "policy.yml",
         "line": 2,
-        "message": "version: got 2, wanted 1 (of this format)",
+        "message": "version: got 2, wanted 1 (version of this format)",
         "severity": "error",
     }
     assert (document["version"], document["policy"], document["alerts"]) == (1, "policy.yml", len(rules_data.alerts()))

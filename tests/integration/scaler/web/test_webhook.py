@@ -126,7 +126,7 @@ def test_too_many_alerts_are_a_problem_and_counted(site: Site, monkeypatch: pyte
     assert (len(site.journal.alerts()), site.alerts("not_stored")) == (10, 5)
 
 
-@pytest.mark.parametrize("item", ["{}", "null", json.dumps(NOTIFICATION["alerts"][0])])  # type: ignore[index]
+@pytest.mark.parametrize("item", ["{}", "null", json.dumps(NOTIFICATION["alerts"][0])])
 def test_a_notification_of_more_alerts_than_are_kept_is_refused_before_they_are_read(site: Site, item: str) -> None:
     body = json.dumps({**NOTIFICATION, "alerts": []}).replace("[]", f"[{','.join([item] * 4001)}]")
 
