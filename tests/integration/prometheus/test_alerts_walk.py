@@ -18,7 +18,7 @@ PAGE = (rules_data.ROOT / "docs" / "alerts.md").read_text(encoding="utf-8")
 WALK = PAGE.split("\n## Tune your alerts\n")[1].split("\n## ")[0]
 BLOCK = re.compile(r"```(bash|yaml|json)\n(.*?)```", re.DOTALL)
 ALERT_FILE = "serve-queue-long.json"
-TIMEOUT_SECONDS = 60
+TIMEOUT_SECONDS = 120
 
 
 @pytest.fixture
