@@ -18,7 +18,7 @@ from exporter.snapshots import SHARED_SECONDS, Snapshots
 from ray_watcher_common import logs, serving, settings
 from ray_watcher_common.arguments import accept_none
 from ray_watcher_common.environment import misspelled
-from ray_watcher_common.web.application import own_host
+from ray_watcher_common.web.application import own_hosts
 from ray_watcher_common.web.server import serve
 from ray_watcher_common.web.usage import Usage
 
@@ -57,7 +57,7 @@ def main() -> None:
             time.time,
             shared=SHARED_SECONDS,
             usage=usage,
-            host=own_host(chosen.listen),
+            hosts=own_hosts(chosen.listen),
         )
         serve(app, listening, usage=usage)
     except (settings.SettingsError, serving.AddressInUseError) as error:

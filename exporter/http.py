@@ -15,7 +15,7 @@ from ray_watcher_common.web.application import new_app
 from ray_watcher_common.web.usage import Usage, UsageCollector
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from flask import Flask
 
@@ -31,14 +31,14 @@ def application(
     *,
     shared: float = 0.0,
     usage: Usage | None = None,
-    host: str | None = None,
+    hosts: Collection[str] = (),
 ) -> Flask:
     """The WSGI application. `latest` never raises and answers within a second; `now` is in unix seconds.
 
-    Scrapers that are less than `shared` seconds apart get the same text. `usage` is that of the server; for `host`
+    Scrapers that are less than `shared` seconds apart get the same text. `usage` is that of the server; for `hosts`
     see `new_app`.
     """
-    app = new_app("exporter", host)
+    app = new_app("exporter", hosts)
     registry = CollectorRegistry()
     registry.register(ClusterCollector(latest, thresholds, host_cpu_ratio))
     registry.register(UsageCollector(usage or Usage(), "raycluster_exporter"))

@@ -18,7 +18,7 @@ from ray_watcher_common.arguments import accept_none
 from ray_watcher_common.environment import misspelled
 from ray_watcher_common.serving import bind, fail
 from ray_watcher_common.settings import SettingsError, load, variables
-from ray_watcher_common.web.application import own_host
+from ray_watcher_common.web.application import own_hosts
 from ray_watcher_common.web.server import serve
 from scaler.alerting.alertmanager import AlertmanagerApi
 from scaler.alerting.resync import AlertResync
@@ -137,7 +137,7 @@ def run(settings: ScalerSettings) -> None:
 
     threading.Thread(target=lead, name="reconcile", daemon=True).start()
     log.info("listening", address=settings.listen, provider=provider.name, max_workers=policy.max_workers)
-    app = create_app(api, webhook, own_host(settings.listen))
+    app = create_app(api, webhook, own_hosts(settings.listen, settings.external_url))
     serve(app, listening, LIMITS, metrics.http, partial(presents, token))
     stop.set()
     wakeup.wake("stop")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 from http import HTTPStatus
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from flask import Flask, jsonify, request
 from werkzeug.exceptions import Forbidden, HTTPException
@@ -12,6 +13,8 @@ from werkzeug.exceptions import Forbidden, HTTPException
 from ray_watcher_common.settings import split_host_port
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from flask import Response
 
 HEADERS = {
@@ -25,24 +28,28 @@ HEADERS = {
 """Our pages show text, need no script, and belong into no other page; nothing keeps a copy of them."""
 
 
-def new_app(name: str, host: str | None = None) -> Flask:
+def new_app(name: str, hosts: Collection[str] = ()) -> Flask:
     """An application of the package `name`.
 
-    `host`: only requests to it or to a loopback name are answered, so that a web page cannot make a browser ask under
-    a name of its own that leads here (DNS rebinding). None: requests to any name are.
+    `hosts`: only requests to these and to loopback names are answered, so that a web page cannot make a browser ask
+    under a name of its own that leads here (DNS rebinding). Empty: requests to any name are.
     """
     app = Flask(name)
-    if host is not None:
-        app.before_request(lambda: _refuse_other_hosts(host))
+    if hosts:
+        app.before_request(lambda: _refuse_other_hosts(hosts))
     app.after_request(_with_headers)
     app.register_error_handler(HTTPException, _error)
     return app
 
 
-def own_host(listen: str) -> str | None:
-    """What `new_app` is given by a program that listens at `listen`: its host if only this machine reaches it."""
+def own_hosts(listen: str, url: str | None = None) -> frozenset[str]:
+    """The `hosts` of a program that listens at `listen`, and that people reach at `url`, if only this machine can.
+
+    Empty if others can reach it: they may use any name.
+    """
     host, _port = split_host_port(listen)
-    return host if is_loopback(host) else None
+    named = urlsplit(url).hostname if url else None
+    return frozenset({host.lower(), *([named] if named else [])}) if is_loopback(host) else frozenset()
 
 
 def is_loopback(host: str) -> bool:
@@ -55,11 +62,11 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def _refuse_other_hosts(own: str) -> None:
+def _refuse_other_hosts(own: Collection[str]) -> None:
     """Raise `Forbidden` if the header Host names another machine. A browser always sends one."""
-    asked = _without_port(request.headers.get("Host", own))
-    if not (is_loopback(asked) or asked.lower() == own.lower()):
-        raise Forbidden(f"got the header Host: {asked[:100]!r}, wanted {own} or localhost")
+    asked = _without_port(request.headers.get("Host", "localhost"))
+    if not (is_loopback(asked) or asked.lower() in own):
+        raise Forbidden(f"got the header Host: {asked[:100]!r}, wanted {' or '.join(sorted(own))}")
 
 
 def _without_port(authority: str) -> str:

@@ -39,6 +39,7 @@ class Site:
 
     def __init__(self, token: str | None = None) -> None:
         self.clock, self.wakeup, self.metrics = FakeClock(NOW), Wakeup(), ScalerMetrics()
+        self.metrics.info.labels("http://scaler.example").set(1)
         self.journal, limits = Journal(None), policy()
         self.reader = FakeReader(snapshot(head(), node(worker_name(1), idle=5), demands=(demand(3),)))
         shared: dict[str, Any] = {

@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING
 import pytest
 from flask import jsonify
 
-from ray_watcher_common.web.application import new_app, own_host
+from ray_watcher_common.web.application import new_app, own_hosts
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from flask import Flask
 
 
-def application(host: str | None) -> Flask:
-    app = new_app("ray_watcher_common.web", host)
+def application(hosts: Collection[str]) -> Flask:
+    app = new_app("ray_watcher_common.web", hosts)
     app.add_url_rule("/", "page", lambda: "a page")
     app.add_url_rule("/state", "state", lambda: jsonify(a=1))
     app.add_url_rule("/fault", "fault", lambda: str(1 / 0))
@@ -43,15 +45,22 @@ def application(host: str | None) -> Flask:
     ],
 )
 def test_a_program_on_loopback_is_asked_for_by_names_of_loopback(listen: str, asked: str, code: int) -> None:
-    client = application(own_host(listen)).test_client()
+    client = application(own_hosts(listen)).test_client()
 
     assert client.get("/", headers={"Host": asked}).status_code == code
     assert client.get("/nowhere", headers={"Host": asked}).status_code == (404 if code == 200 else 403)
 
 
+@pytest.mark.parametrize(("asked", "code"), [("watcher.example", 200), ("localhost", 200), ("evil.example", 403)])
+def test_behind_a_proxy_the_name_that_people_use_is_known_too(asked: str, code: int) -> None:
+    client = application(own_hosts("127.0.0.1:9812", "https://Watcher.example/scaler")).test_client()
+
+    assert client.get("/", headers={"Host": asked}).status_code == code
+
+
 @pytest.mark.parametrize(("path", "code"), [("/", 200), ("/state", 200), ("/nowhere", 404), ("/fault", 500)])
 def test_browsers_neither_guess_nor_frame_nor_keep_what_they_get(path: str, code: int) -> None:
-    answer = application(None).test_client().get(path)
+    answer = application(()).test_client().get(path)
 
     assert answer.status_code == code
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
@@ -65,7 +74,7 @@ def test_browsers_neither_guess_nor_frame_nor_keep_what_they_get(path: str, code
     ("method", "path", "code"), [("GET", "/nowhere", 404), ("POST", "/state", 405), ("GET", "/fault", 500)]
 )
 def test_errors_are_json_and_show_nothing_of_the_inside(method: str, path: str, code: int) -> None:
-    answer = application(None).test_client().open(path, method=method)
+    answer = application(()).test_client().open(path, method=method)
 
     assert (answer.status_code, set(answer.json or ())) == (code, {"error"})
     assert "division" not in answer.text
