@@ -1,12 +1,14 @@
-"""Alertmanager's notifications per second: the scaler's webhook beside adnanh/webhook with /bin/true as its command.
+"""Alertmanager's notifications: the scaler's webhook beside adnanh/webhook with /bin/true as its command.
 
-Both want the same token and are asked by wrk, by turns. Ours answers when what it heard is on disk, its loop and the
-exporter at work beside it. Theirs parses the JSON, checks the token and stores nothing; it answers before its command
-has begun or, where told to answer with the command's output, when that has ended.
+Both want the same token and are asked by turns: at a constant rate, and by wrk for as many as they can take. Ours
+answers when what it received is on disk, its loop and the exporter at work beside it. Theirs parses the JSON, checks
+the token and stores nothing; it answers before its command has begun or, where told to answer with the command's
+output, when that has ended.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
 import statistics
 import subprocess
@@ -15,8 +17,10 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from benchmarks.command import run
+from benchmarks.constant_rate import latencies, quantile
 from benchmarks.report import Headline, Report, Table
 from benchmarks.webhook_programs import TOKEN, program, scaler, webhook
 
@@ -25,6 +29,11 @@ if TYPE_CHECKING:
 
     import psutil
 
+RATE, CONNECTIONS = 500, 64  # notifications a second that are to be answered, and the connections they come on
+RATE_SECONDS, SMOKE_RATE_SECONDS = 10.0, 1.0
+RATE_ALERTS = (1, 50)
+MOST_P99_MS = 100.0
+VARIANTS = 40  # bodies, each with other summaries
 SECONDS = {1: 2, 50: 2, 1_000: 4}  # of one run, by the alerts in a notification
 CASES = tuple((alerts, connections) for alerts in SECONDS for connections in (8, 64))
 SMOKE_CASES = ((1, 8),)
@@ -36,7 +45,8 @@ BUSY_PERCENT = 5.0
 
 CHANGED, AGAIN, THEIRS, WAITS = "changed", "again", "theirs", "waits"
 PEER = "adnanh/webhook"
-HEADLINES = ((1, 8), (1, 64), (1_000, 64))
+RATE_SIDES = (CHANGED, THEIRS, WAITS)
+HEADLINES = ((1, 64), (1_000, 64))
 NOTE = """\
 adnanh/webhook parses the JSON, checks the token, runs a command and stores nothing. **theirs** is as it comes: it
 answers before its command has begun. **waits** has `include-command-output-in-response`: it answers when that has
@@ -44,8 +54,9 @@ ended. Ours answers when all that it heard is on disk (SQLite, `synchronous = FU
 theirs, each alert of each notification says something else than before; in **again** it says the same, and when it was
 heard is written too. The ratios are **changed** to **theirs**.
 
-wrk sends the next notification on a connection as soon as the last is answered, from the cores on which all others
-run. Before the other side's turn everything that a run began is over, commands too."""
+At the constant rate a latency counts from the moment when the notification was due. wrk sends the next one on a
+connection as soon as the last is answered, from the cores on which all others run. Before the other side's turn
+everything that a run began is over, commands too."""
 Case = tuple[int, int]  # alerts in a notification, connections
 
 
@@ -67,8 +78,8 @@ class Measured:
     p99: float
 
 
-def notification(alerts: int) -> dict[str, Any]:
-    """A notification of one group of `alerts`, as Alertmanager sends it (version 4)."""
+def notification(alerts: int, number: int = 0) -> dict[str, Any]:
+    """A notification of one group of `alerts`, as Alertmanager sends it (version 4); another `number`, other texts."""
     labels = {"alertname": "RayPendingTasks", "cluster": "bench", "ray_scale": "up", "severity": "none"}
     return {
         "version": "4",
@@ -86,7 +97,7 @@ def notification(alerts: int) -> dict[str, Any]:
                 "labels": {**labels, "job": "raycluster", "instance": f"10.0.{index // 250}.{index % 250 + 1}:9811"},
                 "annotations": {
                     "runbook_url": "http://127.0.0.1:9812/runbooks/RayPendingTasks",
-                    "summary": f"{index + 1} requests wait for room in the cluster",
+                    "summary": f"{number + index + 1} requests wait for room in the cluster",
                 },
                 "startsAt": "2026-01-02T03:04:05.678Z",
                 "endsAt": "0001-01-01T00:00:00Z",
@@ -111,6 +122,32 @@ def measured(side: Side, case: Case, directory: Path) -> Measured:
     if saw["failed"]:
         raise OSError(f"{side.url}: {saw['failed']} of {saw['requests']} notifications were not accepted; wanted all")
     return Measured(saw["requests"] / saw["microseconds"] * 1e6, saw["p99"] / 1e3)
+
+
+def at_a_constant_rate(side: Side, alerts: int, seconds: float) -> tuple[float, float]:
+    """Milliseconds within which half and 99 % of `RATE` notifications a second are answered. Raises `OSError`."""
+    parts = urlsplit(side.url)
+    requests = [_request(parts.netloc, parts.path, notification(alerts, number)) for number in range(VARIANTS)]
+    took = asyncio.run(
+        latencies(
+            str(parts.hostname),
+            int(parts.port or 0),
+            lambda number: requests[number % VARIANTS],
+            rate=RATE,
+            connections=CONNECTIONS,
+            seconds=seconds,
+        )
+    )
+    return quantile(took, 0.5) * 1e3, quantile(took, 0.99) * 1e3
+
+
+def _request(host: str, path: str, document: Mapping[str, Any]) -> bytes:
+    body = json.dumps(document, separators=(",", ":")).encode()
+    head = (
+        f"POST {path} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {TOKEN}\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    return head.encode() + body
 
 
 def measure_case(case: Case, sides: Sequence[Side], rounds: int, directory: Path) -> dict[str, Measured]:
@@ -144,11 +181,21 @@ def measure(smoke: bool) -> Report:  # noqa: FBT001  # the benchmarks' one signa
         webhook(Path(place), waits=True) as waits,
     ):
         sides = (Side(CHANGED, *ours), Side(AGAIN, *ours, changed=False), Side(THEIRS, *theirs), Side(WAITS, *waits))
-        return report({case: measure_case(case, sides, rounds, Path(place)) for case in cases}, rounds)
+        seconds = SMOKE_RATE_SECONDS if smoke else RATE_SECONDS
+        constant: dict[int, dict[str, tuple[float, float]]] = {alerts: {} for alerts in RATE_ALERTS}
+        for alerts in RATE_ALERTS:
+            for side in (sides[0], *sides[2:]):
+                constant[alerts][side.name] = at_a_constant_rate(side, alerts, seconds)
+                _rest(side)
+        return report(constant, {case: measure_case(case, sides, rounds, Path(place)) for case in cases}, rounds)
 
 
-def report(found: Mapping[Case, Mapping[str, Measured]], rounds: int) -> Report:
-    """What was found, by case and side."""
+def report(
+    constant: Mapping[int, Mapping[str, tuple[float, float]]],
+    found: Mapping[Case, Mapping[str, Measured]],
+    rounds: int,
+) -> Report:
+    """What was found: at the constant rate by alerts and side, and at most by case and side."""
     sides = (CHANGED, AGAIN, THEIRS, WAITS)
     rows = tuple(
         (*case, *(by[side].per_second for side in sides), *(by[side].p99 for side in sides))
@@ -157,8 +204,16 @@ def report(found: Mapping[Case, Mapping[str, Measured]], rounds: int) -> Report:
     return Report(
         name="webhook",
         title="Webhook: notifications per second, each on disk before it is answered",
-        headlines=tuple(one for case, by in found.items() if case in HEADLINES for one in _headlines(case, by)),
+        headlines=(
+            *(_rate_headline(alerts, by) for alerts, by in constant.items()),
+            *(_headline(case, by) for case, by in found.items() if case in HEADLINES),
+        ),
         tables=(
+            Table(
+                f"{RATE} notifications a second on {CONNECTIONS} connections: ms until half and 99 % are answered",
+                ("Alerts", *(f"{side} {share}" for side in RATE_SIDES for share in ("50 %", "99 %"))),
+                tuple((alerts, *(ms for side in RATE_SIDES for ms in by[side])) for alerts, by in constant.items()),
+            ),
             Table(
                 f"Notifications a second, and the 99th percentile of their latency in ms; median of {rounds} by turns",
                 ("Alerts", "Connections", *(f"{side} /s" for side in sides), *(f"{side} 99 %" for side in sides)),
@@ -169,13 +224,19 @@ def report(found: Mapping[Case, Mapping[str, Measured]], rounds: int) -> Report:
     )
 
 
-def _headlines(case: Case, by: Mapping[str, Measured]) -> tuple[Headline, Headline]:
-    what = f"Webhook, {case[0]:,} alert{'s' if case[0] > 1 else ''}, {case[1]} connections"
-    ours, theirs = by[CHANGED], by[THEIRS]
-    return (
-        Headline(what, ours.per_second, "/s", PEER, theirs.per_second, more_is_better=True, least_ratio=1.0),
-        Headline(f"{what}, p99", ours.p99, "ms", PEER, theirs.p99, least_ratio=1.0),
-    )
+def _named(alerts: int) -> str:
+    return f"{alerts:,} alert{'s' if alerts > 1 else ''}"
+
+
+def _rate_headline(alerts: int, by: Mapping[str, tuple[float, float]]) -> Headline:
+    what = f"Webhook, {RATE} notifications of {_named(alerts)} a second on {CONNECTIONS} connections, p99"
+    return Headline(what, by[CHANGED][1], "ms", PEER, by[THEIRS][1], most=MOST_P99_MS)
+
+
+def _headline(case: Case, by: Mapping[str, Measured]) -> Headline:
+    alerts, connections = case
+    what = f"Webhook, {_named(alerts)}, {connections} connections, most"
+    return Headline(what, by[CHANGED].per_second, "/s", PEER, by[THEIRS].per_second, more_is_better=True)
 
 
 def main() -> None:
