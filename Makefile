@@ -2,7 +2,7 @@
 .PHONY: help setup demo test test-all test-fast test-versions check chaos fuzz golden preview docs images ray-image env bench bench-smoke release lock
 VENV := .venv/bin
 # Each end-to-end test waits most of its time and has a cluster of its own, so four processes share two cores.
-TESTS = $(VENV)/pytest --numprocesses 4 --dist loadgroup
+TESTS = $(VENV)/pytest --numprocesses 2 --dist loadgroup
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -73,6 +73,7 @@ def importable(operator: Operator, *packages: str) -> set[str]:
 
 def test_a_plain_installation_works_and_names_what_workers_need(artefacts: tuple[Path, Path], tmp_path: Path) -> None:
     operator = install(artefacts[0], "", tmp_path)
+    operator.environment |= own_environment(own_name("plain"), tmp_path / "state")
 
     assert "RayPendingTasks" in operator.says("check-config")
     for provider, extra in (("process", "ray"), ("docker", "scaler")):

@@ -32,7 +32,7 @@ NEEDED = {  # by program: what its environment has to name
 WITHOUT_A_CLUSTER = {"--help", "--version", "build-image", "check-config", "completion", "demo", "help"}
 _VERB = re.compile(r"(?<!=)(?:ray-watcher|(?:infra|ray_watcher)\.py|-m ray_watcher)\s+([a-z-]+)")
 _COMMENT = re.compile(r"(?:^|\s)#.*$", re.MULTILINE)
-_MODULE = re.compile(r"-m (scaler|exporter)(?:\s|$)")
+_MODULE = re.compile(r"-m (scaler|exporter)(?:\s(?!--help)|$)")
 
 
 class NotOurOwnError(RuntimeError):
