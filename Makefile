@@ -1,7 +1,7 @@
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-all test-fast test-versions check chaos fuzz golden preview docs images ray-image env bench bench-smoke release lock
 VENV := .venv/bin
-# Each end-to-end test waits most of its time and has a cluster of its own, so four processes share two cores.
+# Each end-to-end test waits most of its time and has a cluster of its own, so two processes share two cores.
 TESTS = $(VENV)/pytest --numprocesses 2 --dist loadgroup
 
 help: ## this list
