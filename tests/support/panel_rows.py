@@ -12,11 +12,12 @@ from scaler.telemetry.metrics import CATALOG as SCALER_CATALOG
 from support import rules_data
 
 EMPTY = {
-    "cluster: GPUs booked A": "there is no GPU",
+    "cluster: GPUs in use A": "there is no GPU",
     "cluster: Physical utilization D": "there is no GPU",
-    "cluster: CPUs: capacity, use, what request_resources() asks for C": "no program asks by request_resources()",
+    "cluster: CPUs: capacity, use, request_resources() C": "no program asks by request_resources()",
     "cluster: Pending requests B": "every shape that waited fits on a node that was there",
     "annotations: Failures": "nothing failed",
+    "scaler: Alerts at the scaler B": "nobody silences a scaling alert",
     "scaler: Alerts over time B": "no alert wants people while the loop is well",
 }
 """Queries that a healthy run has no data for."""

@@ -12,7 +12,7 @@ from exporter.catalog import CATALOG as EXPORTER_CATALOG
 from grafana.panel_data import DASHBOARDS, PROVISIONED, dashboard, panels
 from scaler.model.decision import ACTION_CAUSES, HELD_CAUSES
 from scaler.telemetry.metrics import CATALOG as SCALER_CATALOG
-from support import rules_data
+from support import panel_rows, rules_data
 
 BOARDS = {name: dashboard(name) for name in ("cluster", "scaler")}
 PANELS = {f"{name}: {panel['title']}": panel for name, board in BOARDS.items() for panel in panels(board)}
@@ -144,3 +144,14 @@ def test_grafana_is_given_the_data_source_by_its_fixed_uid_and_no_password() -> 
 
     assert [source["uid"] for source in sources["datasources"]] == [PROVISIONED]
     assert all("password" not in path.read_text(encoding="utf-8") for path in provisioning.rglob("*.yml"))
+
+
+def test_every_query_that_may_be_empty_is_one_of_a_panel() -> None:
+    queries = {
+        f"{name}: {panel['title']} {target['refId']}"
+        for name in ("cluster", "scaler")
+        for panel in panels(dashboard(name))
+        for target in panel["targets"]
+    }
+
+    assert {query for query in panel_rows.EMPTY if not query.startswith("annotations: ")} <= queries
