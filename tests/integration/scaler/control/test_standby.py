@@ -108,7 +108,7 @@ def test_a_scaler_that_was_down_hears_of_an_alert_from_alertmanagers_list(start:
         status = json.loads(scaler.get("/api/v1/status")[1])
 
     assert [alert["name"] for alert in status["alerts"]] == ["RayPendingTasks"]
-    assert status["alertmanager"]["text"] == f"Alerts are re-read from {alertmanager.url}"
+    assert alertmanager.url in status["alertmanager"]["text"]
 
 
 def test_a_damaged_journal_is_set_aside_at_the_start(start: Callable[..., Scaler], tmp_path: Path) -> None:
