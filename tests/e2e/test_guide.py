@@ -137,6 +137,7 @@ def the_guides_own_test_finds_this_cluster(session: Operator) -> None:
 
 
 def a_worker_is_added_and_removed_by_hand(session: Operator) -> None:
+    session.run("pause", "down", "--reason", "a worker by hand")  # or the watcher drains it first, when it is idle
     worker_id = session.says("add-worker").split()[0]
     eventually(
         lambda: [w for w in ray_workers(session) if (w["worker_id"], w["state"]) == (worker_id, "RUNNING")],
@@ -144,6 +145,7 @@ def a_worker_is_added_and_removed_by_hand(session: Operator) -> None:
     )
 
     session.run("remove-worker", worker_id)
+    session.run("resume", "down")
 
     assert worker_id not in [w["worker_id"] for w in ray_workers(session)]
 
