@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from ray_watcher.checks.matching import mapping
 from ray_watcher.stack.monitoring import SCALER_RECEIVER
 
 if TYPE_CHECKING:
@@ -110,8 +111,8 @@ def _address_findings(document: Document, hook: Webhook, scaler: Scaler) -> Iter
 
 def _credential_findings(document: Document, hook: Webhook, scaler: Scaler) -> Iterator[Finding]:
     """The token of `authorization` is not compared: it may stand in a file of another machine."""
-    config = _mapping(hook.content.get("http_config"))
-    authorization = _mapping(config.get("authorization"))
+    config = mapping(hook.content.get("http_config"))
+    authorization = mapping(config.get("authorization"))
     if not scaler.has_token or "bearer_token" in config or "bearer_token_file" in config:
         return
     if not authorization and not NO_BEARER.keys() & config.keys():
@@ -123,12 +124,12 @@ def _credential_findings(document: Document, hook: Webhook, scaler: Scaler) -> I
 
 
 def _other_credential_findings(document: Document, hook: Webhook) -> Iterator[Finding]:
-    config = _mapping(hook.content.get("http_config"))
+    config = mapping(hook.content.get("http_config"))
     place = (*hook.place, "http_config")
     for key, what in NO_BEARER.items():
         if key in config:
             yield document.error((*place, key), f"{key}: sends {what}; the scaler accepts only a bearer token")
-    kind = str(_mapping(config.get("authorization")).get("type", "Bearer"))
+    kind = str(mapping(config.get("authorization")).get("type", "Bearer"))
     if kind.strip().lower() != "bearer":
         where = (*place, "authorization", "type")
         yield document.error(where, f"authorization: got type {kind!r}, wanted Bearer")
@@ -145,7 +146,3 @@ def _is_address(url: str, listen: str) -> bool:
     own = host.strip("[]")
     same_host = parts.hostname == own or own in {"0.0.0.0", "::"} or {parts.hostname, own} <= LOOPBACK  # noqa: S104
     return same_host and str(port) == wanted_port
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}

@@ -6,9 +6,10 @@ labels to alerts that lack them, and `alert_relabel_configs` may change any labe
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
+from ray_watcher.checks.matchers import Matcher
+from ray_watcher.checks.matching import mapping
 from scaler.alerting.payload import DIRECTION_LABEL, WORKER_TYPE_LABEL
 
 if TYPE_CHECKING:
@@ -26,10 +27,10 @@ DROPPING = frozenset({"drop", "keep", "dropequal", "keepequal"})
 def cluster_findings(document: Document, alerts: Sequence[ScalingAlert], cluster: str) -> Iterator[Finding]:
     """What `prometheus.yml` makes of the labels of `alerts`."""
     content = document.value if isinstance(document.value, dict) else {}
-    external = _mapping(_mapping(content.get("global")).get("external_labels"))
+    external = mapping(mapping(content.get("global")).get("external_labels"))
     if str(external.get(CLUSTER, cluster)) != cluster:
         yield from _foreign(document, alerts, str(external[CLUSTER]), cluster)
-    alerting = _mapping(content.get("alerting"))
+    alerting = mapping(content.get("alerting"))
     relabelling = alerting.get("alert_relabel_configs")
     for number, rule in enumerate(relabelling if isinstance(relabelling, list) else []):
         if isinstance(rule, dict) and (label := _changed(rule)):
@@ -60,11 +61,6 @@ def _changed(rule: Mapping[str, Any]) -> str | None:
 
 
 def _may_match(expression: str, label: str) -> bool:
-    try:
-        return re.fullmatch(expression, label) is not None
-    except re.error:
-        return False  # promtool reports it
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}
+    return bool(
+        Matcher("", "=~", expression).holds({"": label})
+    )  # promtool reports one that is none

@@ -91,12 +91,17 @@ def matchers_of(content: Mapping[str, Any], prefix: str = "") -> Iterator[Matche
     """The matchers of a route, or with a `prefix` of an inhibit rule, old spellings included; None: unreadable."""
     for key, operator in (("match", "="), ("match_re", "=~")):
         listed = content.get(f"{prefix}{key}")
-        for label, value in (listed if isinstance(listed, dict) else {}).items():
+        for label, value in mapping(listed).items():
             yield Matcher(str(label), operator, str(value))
     listed = content.get(f"{prefix}matchers")
     for text in listed if isinstance(listed, list) else []:
         matchers = parse(str(text))
         yield from (None,) if matchers is None else matchers
+
+
+def mapping(value: Any) -> Mapping[str, Any]:
+    """The keys and values of a part of a file, none if it is anything else."""
+    return value if isinstance(value, dict) else {}
 
 
 def _matches(matcher: Matcher, alert: ScalingAlert) -> bool | None:

@@ -9,7 +9,7 @@ import io
 import json
 import re
 import tarfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -154,14 +154,14 @@ def _inspect(call: Call, _query: Query, _body: bytes, _limits: Limits) -> Call:
         known = {key: found.get(key) for key in INSPECTED}
         return {**known, "Config": _only(*(INSPECTED["Config"] or ()))(found["Config"])}
 
-    return _changed(call, shown=shown)
+    return replace(call, shown=shown)
 
 
 def _logs(call: Call, query: Query, _body: bytes, _limits: Limits) -> Call:
     if query.get("follow", "0") not in ("0", "false", "False"):
         raise RefusedError("logs: following them is not needed")
     lines = _number(query, "tail", MOST_LINES) if query.get("tail") != "all" else MOST_LINES
-    return _changed(call, query={"stdout": "1", "stderr": "1", "tail": str(lines)})
+    return replace(call, query={"stdout": "1", "stderr": "1", "tail": str(lines)})
 
 
 def _start(call: Call, _query: Query, _body: bytes, _limits: Limits) -> Call:
@@ -170,26 +170,22 @@ def _start(call: Call, _query: Query, _body: bytes, _limits: Limits) -> Call:
 
 def _stop(call: Call, query: Query, _body: bytes, _limits: Limits) -> Call:
     seconds = _number(query, "t", LONGEST_STOP_SECONDS)
-    return _changed(call, query={"t": str(seconds)}, patience=float(seconds))
+    return replace(call, query={"t": str(seconds)}, patience=float(seconds))
 
 
 def _rename(call: Call, query: Query, _body: bytes, limits: Limits) -> Call:
-    return _changed(call, query={"name": _name(query, limits)})
+    return replace(call, query={"name": _name(query, limits)})
 
 
 def _remove(call: Call, query: Query, _body: bytes, _limits: Limits) -> Call:
     force = query.get("force", "").lower() in ("1", "true")
-    return _changed(call, query={"v": "1", "force": "1" if force else "0"})
+    return replace(call, query={"v": "1", "force": "1" if force else "0"})
 
 
 def _put(call: Call, query: Query, body: bytes, _limits: Limits) -> Call:
     if query.get("path") != "/":
         raise RefusedError(f"path: got {query.get('path')!r}, wanted '/'")
-    return _changed(call, query={"path": "/"}, body=_repacked(body), content_type="application/x-tar")
-
-
-def _changed(call: Call, **parts: Any) -> Call:
-    return Call(**{**call.__dict__, **parts})
+    return replace(call, query={"path": "/"}, body=_repacked(body), content_type="application/x-tar")
 
 
 _RULES: dict[tuple[str, str | None], Callable[[Call, Query, bytes, Limits], Call]] = {

@@ -9,10 +9,10 @@ import socket
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from scaler.socket_proxy.admission import Call
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from scaler.socket_proxy.admission import Call
 
 USUAL_SECONDS = 20.0
 CHUNK_BYTES = 64 * 1024
@@ -63,8 +63,6 @@ class EngineSocket:
 
     def inspected(self, name: str) -> Any:
         """What the engine knows of a container, None if it does not know it."""
-        from scaler.socket_proxy.admission import Call
-
         reply = self.ask(Call("GET", f"/containers/{name}/json"))
         document = reply.document()
         return document if reply.code == http.HTTPStatus.OK else None
