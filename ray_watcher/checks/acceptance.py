@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from ray_watcher.checks.matching import mapping
 from ray_watcher.stack.monitoring import SCALER_RECEIVER
+from ray_watcher_common.urls import shown_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -96,17 +97,19 @@ def webhook_findings(document: Document, hook: Webhook, scaler: Scaler) -> Itera
 def _address_findings(document: Document, hook: Webhook, scaler: Scaler) -> Iterator[Finding]:
     where = (*hook.place, "url")
     if not hook.has_the_path:
-        yield document.error(where, f"url: got {hook.url!r}, wanted one that ends in {WEBHOOK_PATH}")
+        yield document.error(where, f"url: got {shown_url(hook.url)!r}, wanted one that ends in {WEBHOOK_PATH}")
     elif "url_file" in hook.content:
         return
     elif not _is_address(hook.url, scaler.listen):
         yield document.warning(
             where,
-            f"url: got {hook.url!r}, but the scaler listens on {scaler.listen} (WATCHER_LISTEN); "
+            f"url: got {shown_url(hook.url)!r}, but the scaler listens on {scaler.listen} (WATCHER_LISTEN); "
             "right only if that address leads to it",
         )
     elif urlsplit(hook.url).scheme != "http":
-        yield document.error(where, f"url: got {hook.url!r}, wanted http: the scaler does not serve TLS there")
+        yield document.error(
+            where, f"url: got {shown_url(hook.url)!r}, wanted http: the scaler does not serve TLS there"
+        )
 
 
 def _credential_findings(document: Document, hook: Webhook, scaler: Scaler) -> Iterator[Finding]:

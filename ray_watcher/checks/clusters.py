@@ -61,6 +61,4 @@ def _changed(rule: Mapping[str, Any]) -> str | None:
 
 
 def _may_match(expression: str, label: str) -> bool:
-    return bool(
-        Matcher("", "=~", expression).holds({"": label})
-    )  # promtool reports one that is none
+    return bool(Matcher("", "=~", expression).holds({"": label}))  # promtool reports one that is none

@@ -12,6 +12,7 @@ from ray_watcher.checks.inhibition import inhibit_findings
 from ray_watcher.checks.matchers import parse
 from ray_watcher.checks.matching import Branch, children, destinations
 from ray_watcher.checks.rules import ScalingAlert
+from ray_watcher_common.urls import shown_url
 from scaler.alerting.payload import DIRECTION_LABEL
 from scaler.model.cluster import Direction
 
@@ -109,7 +110,7 @@ def _lost(document: Document, branch: Branch, names: Sequence[str]) -> Finding:
         where = (*hooks[0].place, "url")
         return document.error(
             where,
-            f"url: got {hooks[0].url!r}, wanted the scaler's URL, ending in {WEBHOOK_PATH}, for {alerts}",
+            f"url: got {shown_url(hooks[0].url)!r}, wanted the scaler's URL, ending in {WEBHOOK_PATH}, for {alerts}",
         )
     what = "which has no webhook" if _is_defined(document, receiver) else "which is not defined"
     return document.error(

@@ -250,6 +250,13 @@ def test_address_and_token_are_not_judged_if_start_watcher_puts_them_in() -> Non
     assert list(route.route_findings(document, (UP,), filled)) == []
 
 
+def test_the_password_of_a_url_is_not_shown() -> None:
+    text = changed("http://127.0.0.1:9812", "http://am:hunter2@ray.example.org")
+
+    assert ["hunter2" in line for line in told(text)] == [False]
+    assert not any("hunter2" in line for line in told(changed("127.0.0.1:9812/alerts", "am:hunter2@127.0.0.1:9812/x")))
+
+
 def test_an_archive_with_the_same_path_is_not_taken_for_the_scaler() -> None:
     text = """\
 route: {receiver: archive, group_wait: 0s, group_interval: 1s, repeat_interval: 1m}
