@@ -21,6 +21,7 @@ class Record:
     samples: Sequence[tuple[float, float]] = ()  # of raycluster_pending_tasks: time, value
     alerts: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     actions: Sequence[Mapping[str, Any]] = ()  # of the scaler
+    scale_up: Mapping[str, float] = field(default_factory=dict)  # seconds of the first scale-up's stages, from the scaler
 
     def event(self, name: str) -> list[Mapping[str, Any]]:
         """The driver's events of one kind."""
@@ -54,7 +55,7 @@ def stages(record: Record) -> list[Stage]:
         Stage("demand", submitted, "load driver", f"{_tasks(record)} tasks submitted"),
         Stage("metric", _first_above(record.samples, submitted), "Prometheus", "first sample above zero"),
         Stage("alert", alert.get("starts_at"), "Alertmanager", UP_ALERT),
-        Stage("webhook", alert.get("received_at"), "scaler", "notification stored"),
+        Stage("webhook", _first_notified(record), "scaler", "notification stored"),
         Stage("launch", _first(record.times("launch", "started_at")), "scaler", terminal.count(len(joined), "worker")),
         Stage("first joined", _first(joined), "scaler"),
         Stage("first task", _first(sorted(n["first_start"] for n in nodes)), "load driver", "on a new worker"),
@@ -87,6 +88,12 @@ def _first(times: Iterable[float]) -> float | None:
 
 def _last(times: Sequence[float]) -> float | None:
     return times[-1] if times else None
+
+
+def _first_notified(record: Record) -> float | None:
+    """When the alert first reached the scaler; its `received_at` is that of the last repetition."""
+    alert = record.alerts.get(UP_ALERT)
+    return alert["starts_at"] + record.scale_up["webhook"] if alert and "webhook" in record.scale_up else None
 
 
 def _first_above(samples: Iterable[tuple[float, float]], since: float | None) -> float | None:

@@ -93,6 +93,7 @@ class Watch:
             self.record.events = events(self._job.log())
         for alert in status["alerts"]:
             self.record.alerts.setdefault(alert["name"], alert)
+        self.record.scale_up = self.record.scale_up or status["last_scale_up"]
         self.record.actions = status["actions"]
 
     def _is_quiet(self, seen: Scene) -> bool:

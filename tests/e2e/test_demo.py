@@ -27,6 +27,11 @@ STEPS = [
     "first drained",
     "all removed",
 ]
+CAUSES = (  # each step of a chain causes the next; the scaler may see a worker join after its first task started
+    ("demand", "metric", "alert", "webhook", "launch", "first joined", "all joined", "all removed"),
+    ("launch", "first task", "all done", "all removed"),
+    ("first joined", "first drained", "all removed"),
+)
 COMMANDS = {"process": block("README.md", "make demo"), "docker": 'make demo ARGS="--provider docker"'}
 BOUND_SECONDS = {"process": 120, "docker": 240}  # the promise is two minutes; the image may have to be built
 
@@ -60,8 +65,8 @@ def test_the_demo_runs_the_whole_loop_and_leaves_nothing(provider: str) -> None:
 
     steps = timeline(said)
     assert sorted(steps) == sorted(STEPS)
-    order = ["demand", "metric", "alert", "webhook", "launch", "first joined", "first task", "all done", "all removed"]
-    assert [steps[name] for name in order] == sorted(steps[name] for name in order)
+    for order in CAUSES:
+        assert [steps[name] for name in order] == sorted(steps[name] for name in order)
     assert re.search(r"decision: launch 4 workers: .*alert .*RayPendingTasks", said)
     assert re.search(r"decision: drain \d workers?: idle for .*alert RayWorkersIdle", said)
     assert "12 of 12" in said

@@ -31,7 +31,8 @@ def whole() -> Record:
             {"event": "done", "at": 120.0, "finished": 12, "failed": 0, "tasks": 12},
         ],
         samples=[(99.0, 3.0), (100.3, 0.0), (100.6, 11.0)],
-        alerts={"RayPendingTasks": {"starts_at": 100.7, "received_at": 100.8}},
+        alerts={"RayPendingTasks": {"starts_at": 100.7, "received_at": 103.7}},  # notified again since
+        scale_up={"alert": 0.2, "webhook": 0.125},
         actions=[
             action("launch", 101.0, joined=106.0),
             action("launch", 101.1, joined=105.0),
@@ -48,7 +49,7 @@ def test_each_stage_comes_from_its_own_record() -> None:
         "demand": 100.0,
         "metric": 100.6,
         "alert": 100.7,
-        "webhook": 100.8,
+        "webhook": 100.825,
         "launch": 101.0,
         "first joined": 105.0,
         "all joined": 106.0,
