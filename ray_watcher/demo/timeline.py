@@ -21,7 +21,7 @@ class Record:
     samples: Sequence[tuple[float, float]] = ()  # of raycluster_pending_tasks: time, value
     alerts: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     actions: Sequence[Mapping[str, Any]] = ()  # of the scaler
-    scale_up: Mapping[str, float] = field(default_factory=dict)  # seconds of the first scale-up's stages, from the scaler
+    scale_up: Mapping[str, float] = field(default_factory=dict)  # stages of the first, seconds
 
     def event(self, name: str) -> list[Mapping[str, Any]]:
         """The driver's events of one kind."""
@@ -93,7 +93,7 @@ def _last(times: Sequence[float]) -> float | None:
 def _first_notified(record: Record) -> float | None:
     """When the alert first reached the scaler; its `received_at` is that of the last repetition."""
     alert = record.alerts.get(UP_ALERT)
-    return alert["starts_at"] + record.scale_up["webhook"] if alert and "webhook" in record.scale_up else None
+    return float(alert["starts_at"]) + record.scale_up["webhook"] if alert and "webhook" in record.scale_up else None
 
 
 def _first_above(samples: Iterable[tuple[float, float]], since: float | None) -> float | None:
