@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -13,9 +14,10 @@ from ray_watcher.errors import MissingError, NotRunningError, WatcherError
 from ray_watcher.fetch import UnreachableError, get_json
 from ray_watcher.stack.stack import Stack, programs_of, stack_of
 from ray_watcher_common.ray_auth import RayToken
+from ray_watcher_common.urls import shown_url
 from scaler.config.settings import LOOPBACK_HOSTS
 from scaler.model.errors import ProviderError
-from scaler.providers import docker_answers, require_docker_client
+from scaler.providers import docker_answers, docker_is_chosen, require_docker_client
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -36,11 +38,25 @@ def real_cluster(provider: str, settings: OperatorSettings) -> RayCluster:
     """The cluster of `settings` on `provider`; the Docker library is loaded only if it is chosen."""
     if provider == "docker":
         require_docker_client()
+        require_local_engine(os.environ.get("DOCKER_HOST", ""))
         from ray_watcher.cluster.docker import DockerCluster
 
         found = {"image": image_of(settings), "compose_project": settings.project}
         return DockerCluster.from_settings(settings.model_copy(update=found))
     return ProcessCluster.from_settings(settings)
+
+
+def require_local_engine(docker_host: str) -> None:
+    """Raises `MissingError` if DOCKER_HOST names the engine of another machine.
+
+    A head there would answer at an address of that machine, which these commands do not know.
+    """
+    host = urlsplit(docker_host).hostname
+    if host is not None and not docker_host.startswith(("unix:", "http+unix:")) and host not in LOOPBACK_HOSTS:
+        raise MissingError(
+            f"DOCKER_HOST ({shown_url(docker_host)}) is the Docker Engine of another machine; clusters are started and "
+            "operated with the engine of this machine: unset DOCKER_HOST, or run ray-watcher on that machine"
+        )
 
 
 def image_of(settings: OperatorSettings) -> str:
@@ -109,7 +125,7 @@ class Host:
         """The provider of a new cluster: the chosen one; for `auto`, Docker if an engine answers."""
         if settings.provider != "auto":
             return self.cluster(settings.provider, settings)
-        return self.cluster("docker" if self.engine_answers() else "process", settings)
+        return self.cluster("docker" if docker_is_chosen(self.engine_answers) else "process", settings)
 
     def running_cluster(self, settings: OperatorSettings) -> RayCluster:
         """The running cluster, on whichever provider; the providers are asked, so that no record can be outdated.
@@ -158,5 +174,5 @@ class Host:
             raise MissingError("no Docker engine answers; start Docker, or use --provider process")
         chosen = PROVIDERS if settings.provider == "auto" else (settings.provider,)
         for provider in chosen:
-            if provider != "docker" or settings.provider == "docker" or self.engine_answers():
+            if provider != "docker" or settings.provider == "docker" or docker_is_chosen(self.engine_answers):
                 yield self.cluster(provider, settings)

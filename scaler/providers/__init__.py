@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from ray_watcher_common import installation
+from ray_watcher_common.urls import shown_url
 from scaler.model.errors import ProviderUnavailableError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from scaler.config.settings import ScalerSettings
     from scaler.model.ports import WorkerProvider
 
 
 def provider_from_settings(settings: ScalerSettings) -> WorkerProvider:
-    """The provider that WATCHER_PROVIDER names; `auto` is Docker if an engine answers now, else processes.
+    """The provider that WATCHER_PROVIDER names; `auto` is as `docker_is_chosen` says.
 
     Raises `ProviderUnavailableError`.
     """
-    if settings.provider == "docker" or (settings.provider == "auto" and docker_answers()):
+    if settings.provider == "docker" or (settings.provider == "auto" and docker_is_chosen()):
         require_docker_client()
         from scaler.providers.docker import DockerProvider
 
@@ -31,6 +35,22 @@ def require_docker_client() -> None:
     """Raises `ProviderUnavailableError` if there is no Docker client; a plain installation has none."""
     if not installation.has("docker"):
         raise ProviderUnavailableError(f"this installation has no Docker client; {installation.how_to_add('scaler')}")
+
+
+def docker_is_chosen(answers: Callable[[], bool] | None = None) -> bool:
+    """What `auto` means: Docker if an engine answers now, else processes.
+
+    Raises `ProviderUnavailableError` if DOCKER_HOST names an engine that does not answer: whoever set it wants no
+    processes.
+    """
+    if (answers or docker_answers)():
+        return True
+    if named := os.environ.get("DOCKER_HOST"):
+        raise ProviderUnavailableError(
+            f"the Docker Engine of DOCKER_HOST ({shown_url(named)}) does not answer; start it, unset DOCKER_HOST, "
+            "or use processes with `--provider process` (WATCHER_PROVIDER=process)"
+        )
+    return False
 
 
 def docker_answers() -> bool:
