@@ -26,7 +26,7 @@ from rich.table import Table
 from ray_watcher_common.state import Demand, Gang, Strategy, bundle
 from scaler.model.cluster import WorkerType
 from scaler.packing.capacity import Slot
-from scaler.packing.greedy import Room
+from scaler.packing.room import Room
 from scaler.packing.solver import solve
 
 RANDOM_SHAPES = (

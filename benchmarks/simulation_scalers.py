@@ -14,8 +14,10 @@ from scaler.model.cluster import Direction
 from scaler.model.decision import Observation
 from scaler.model.workers import ActionKind, Worker, WorkerState
 from scaler.packing.capacity import Slot, Slots, fresh
-from scaler.packing.greedy import Line, Room, Way
+from scaler.packing.greedy import Way
 from scaler.packing.heuristics import as_ray_orders, as_ray_scores
+from scaler.packing.line import Line
+from scaler.packing.room import Room
 from scaler.planning.plan import plan
 
 if TYPE_CHECKING:

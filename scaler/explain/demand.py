@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from scaler.explain.summary import Situation, Waiting
 from scaler.model.decision import Cause, Held, Observation, Plan
 from scaler.model.workers import JOINING
-from scaler.packing.solver import could_hold, placed
+from scaler.packing.fitting import could_hold
+from scaler.packing.present import placed
 from scaler.planning.context import Context
 from scaler.planning.reasons import plural, request_text
 from scaler.planning.worker_sizes import with_learned_sizes

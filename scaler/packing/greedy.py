@@ -3,66 +3,26 @@
 from __future__ import annotations
 
 import heapq
-from collections import Counter, defaultdict
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from ray_watcher_common.state import Demand, Gang, ResourceBundle, Strategy, bundle
+from ray_watcher_common.state import Gang, Strategy
 from scaler.model.cluster import WorkerType
 from scaler.packing.capacity import Slot, Slots
 from scaler.packing.heuristics import Fit
+from scaler.packing.line import Line, requests_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
+    from ray_watcher_common.state import Demand
     from scaler.packing.capacity import Taken
-    from scaler.packing.heuristics import Order, Score
+    from scaler.packing.heuristics import Score
+    from scaler.packing.room import Room
 
 RESCORED_GROUPS = 50  # so many different workers are compared for each step; more are filled in one fixed order
-REMEMBERED_DEMANDS = 200  # what workers take of more different requests is not remembered: it takes much memory
-INDEXED_DEMANDS = 10  # so many requests with selectors are looked up by label instead of one by one
-
-
-@dataclass
-class Room:
-    """How many workers may yet be launched, over all and by type."""
-
-    total: int
-    by_type: dict[str, int]
-
-    def of(self, worker_type: str) -> int:
-        """How many of this type."""
-        return max(0, min(self.total, self.by_type.get(worker_type, 0)))
-
-    def take(self, worker_type: str, count: int = 1) -> bool:
-        """Use up `count` places if there are as many."""
-        if self.of(worker_type) < count:
-            return False
-        self.total -= count
-        self.by_type[worker_type] -= count
-        return True
-
-    def copy(self) -> Room:
-        """One to try with."""
-        return Room(self.total, dict(self.by_type))
-
-    def holds(self, workers: Mapping[WorkerType, int]) -> bool:
-        """Whether there is room for all of these."""
-        fits = all(count <= self.by_type.get(kind.name, 0) for kind, count in workers.items())
-        return fits and sum(workers.values()) <= max(0, self.total)
-
-    def within(self, other: Room) -> Room:
-        """The room that both have."""
-        by_type = {name: min(count, other.by_type.get(name, 0)) for name, count in self.by_type.items()}
-        return Room(min(self.total, other.total), by_type)
-
-    def with_(self, workers: Mapping[WorkerType, int]) -> Room:
-        """The room there would be without these workers."""
-        by_type = Counter(self.by_type)
-        for kind, count in workers.items():
-            by_type[kind.name] += count
-        return Room(self.total + sum(workers.values()), dict(by_type))
 
 
 @dataclass(frozen=True)
@@ -96,56 +56,6 @@ class Outcome:
         spent = sum(kind.num_gpus * count for kind, count in self.launched.items())
         priority = sum(kind.priority * count for kind, count in self.launched.items())
         return (self.unserved, spent, self.launched.total(), -priority, gpus, cpus)
-
-
-class Line:
-    """Requests in the order in which they are taken; with `spread` a worker takes one.
-
-    Remembers what a worker takes, for several ways ask the same.
-    """
-
-    def __init__(self, demands: Iterable[Demand], order: Order, *, spread: bool = False) -> None:
-        self.order, self._at_most = order, 1 if spread else None
-        self.demands = sorted((demand for demand in demands if demand.count), key=order)
-        self.totals = _sum((demand.shape, demand.count) for demand in self.demands)
-        self._known: dict[tuple[Slot, tuple[int, ...]], tuple[Slot, Taken]] = {}
-
-    def served_by(self, slot: Slot, counts: Sequence[int]) -> tuple[Slot, Taken]:
-        """A worker after taking what fits while `counts` of each demand are pending, and how many of which it took."""
-        if len(counts) > REMEMBERED_DEMANDS:
-            return self._filled(slot, counts)
-        key = slot, tuple(counts)
-        if key not in self._known:
-            self._known[key] = self._filled(slot, counts)
-        return self._known[key]
-
-    def _filled(self, slot: Slot, counts: Sequence[int]) -> tuple[Slot, Taken]:
-        return slot.filled(self.demands, counts, at_most=self._at_most, indices=self._meeting(slot))
-
-    def _meeting(self, slot: Slot) -> Sequence[int] | None:
-        """The demands whose selectors these labels may meet, None for any."""
-        always, by_label = self._selecting
-        if not by_label:
-            return None
-        meeting = [index for key, value in slot.labels.items() for index in by_label.get((key, value), ())]
-        return sorted({*always, *meeting})
-
-    @cached_property
-    def _selecting(self) -> tuple[Sequence[int], Mapping[tuple[str, str], Sequence[int]]]:
-        """The demands that any worker may meet, and the others by a label that they want; none if those are few."""
-        by_label, always = defaultdict[tuple[str, str], list[int]](list), list[int]()
-        for index, demand in enumerate(self.demands):
-            first = demand.selectors[0] if demand.selectors and not demand.fallbacks else None
-            if first is None or first.operator != "in":
-                always.append(index)
-            else:
-                for value in first.values:
-                    by_label[first.key, value].append(index)
-        return (always, by_label) if len(self.demands) - len(always) > INDEXED_DEMANDS else ((), {})
-
-    def tally(self, taken: Taken) -> tuple[int, bool]:
-        """How many requests that is, and whether one of them has selectors."""
-        return sum(count for _, count in taken), any(self.demands[index].selectors for index, _ in taken)
 
 
 @dataclass(frozen=True)
@@ -311,21 +221,3 @@ def _choices_for(
             [group for group in usable if group.slot.labels.get(gang.same_label) == value],
             [slot for slot in new if slot.labels.get(gang.same_label) == value],
         )
-
-
-def requests_of(gang: Gang) -> tuple[Demand, ...]:
-    """What has to be placed: a STRICT_PACK gang is one large request."""
-    if gang.strategy is not Strategy.STRICT_PACK:
-        return gang.bundles
-    whole = _sum((part.shape, part.count) for part in gang.bundles)
-    selectors = tuple(selector for part in gang.bundles for selector in part.selectors)
-    fallbacks = gang.bundles[0].fallbacks if len({part.fallbacks for part in gang.bundles}) == 1 else ()
-    return (Demand(bundle(whole), 1, selectors, fallbacks),)
-
-
-def _sum(shapes: Iterable[tuple[ResourceBundle, int]]) -> dict[str, float]:
-    total = Counter[str]()
-    for shape, count in shapes:
-        for name, amount in shape:
-            total[name] += amount * count  # type: ignore[assignment]  # a Counter of floats
-    return dict(total)

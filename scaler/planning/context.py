@@ -12,7 +12,7 @@ from scaler.model.circuit_breaker import HEALTHY, LaunchHealth
 from scaler.model.decision import Action, Cause, Held, Infeasible, Observation
 from scaler.model.workers import JOINING, ActionKind, Worker, WorkerState, dangling_nodes
 from scaler.packing.capacity import Slot, fresh, of_node
-from scaler.packing.greedy import Room
+from scaler.packing.room import Room
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping

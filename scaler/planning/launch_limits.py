@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from scaler.model.circuit_breaker import BreakerState
 from scaler.model.decision import DEMAND_CAUSES, Cause
 from scaler.model.workers import WorkerState
-from scaler.packing.greedy import Room
+from scaler.packing.room import Room
 from scaler.planning.context import scale_up_wait
 from scaler.planning.reasons import plural
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ray_watcher_common.state import ClusterState, Demand, Gang, Node
     from scaler.model.cluster import WorkerType
     from scaler.model.decision import Cause
-    from scaler.packing.greedy import Room
+    from scaler.packing.room import Room
     from scaler.planning.context import Context
 
 

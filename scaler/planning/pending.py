@@ -10,7 +10,7 @@ from scaler.model.circuit_breaker import BreakerState
 from scaler.model.decision import Cause
 from scaler.model.workers import WorkerState
 from scaler.packing.capacity import fresh
-from scaler.packing.solver import could_hold
+from scaler.packing.fitting import could_hold
 from scaler.planning.launch_limits import why_it_backs_off
 from scaler.planning.reasons import plural, request_text, workers
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from ray_watcher_common.state import ClusterState, Gang
     from scaler.model.cluster import WorkerType
-    from scaler.packing.greedy import Room
+    from scaler.packing.room import Room
     from scaler.planning.context import Context
     from scaler.planning.needs import Need
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from scaler.model.decision import Cause
 from scaler.model.policy import DEFAULT_STEP
 from scaler.packing.capacity import of_node
-from scaler.packing.solver import could_hold, fits
+from scaler.packing.fitting import could_hold
+from scaler.packing.present import fits
 from scaler.planning.launch_limits import launch, room_in_progress
 from scaler.planning.minimums import of_any_type
 from scaler.planning.needs import Need

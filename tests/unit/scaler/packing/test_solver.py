@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ray_watcher_common.state import Demand, Gang, LabelConstraint, Strategy, bundle
 from scaler.packing.capacity import Slot, fresh, grouped, sight
-from scaler.packing.greedy import Room
+from scaler.packing.room import Room
 from scaler.packing.solver import solve
 from support.builders import ONE_CPU, demand, worker_type
 

@@ -13,7 +13,7 @@ from ray_watcher_common.state import Demand, NodeStatus
 from scaler.model.circuit_breaker import HEALTHY
 from scaler.model.decision import Action, Cause, Held, Infeasible, Observation, Plan
 from scaler.model.workers import JOINING, LEAVING, ActionKind, WorkerState
-from scaler.packing.solver import unplaced
+from scaler.packing.present import unplaced
 from scaler.planning.context import Context
 from scaler.planning.plan import plan
 from support.builders import NOW, head, observation, permits, worker, worker_type

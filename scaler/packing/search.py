@@ -1,0 +1,217 @@
+"""The best of many greedy ways to pack some requests. Pure: standard library only."""
+
+from __future__ import annotations
+
+import bisect
+from collections import Counter
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import islice
+from operator import attrgetter
+from typing import TYPE_CHECKING
+
+from ray_watcher_common.state import Demand, Gang, Strategy, merged
+from scaler.model.cluster import WorkerType
+from scaler.packing.capacity import TOLERANCE, Key, Slot, Slots, fresh
+from scaler.packing.choices import Choices
+from scaler.packing.greedy import Outcome, Way
+from scaler.packing.room import Room
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from scaler.packing.capacity import Sight
+    from scaler.packing.choices import Choice
+
+SETTLE_ROUNDS = 3  # each makes the outcome better; more than one is rare
+POOLED_GANGS = 5  # so many gangs or more are first packed as if their bundles were single requests
+# If a limit leaves something unserved, every mix of as many workers as have room is packed, up to so many mixes of so
+# many different requests: small pools, where one worker more or less of a type matters most.
+MIXES, MIXED_REQUESTS = 40, 20
+
+
+@dataclass(frozen=True)
+class Search:
+    """What there is to pack, where there is room now, which workers are joining, empty, and which types there are."""
+
+    demands: Sequence[Demand]
+    gangs: Sequence[Gang]
+    present: Sequence[Slots]
+    joining: Counter[WorkerType]
+    worker_types: Sequence[WorkerType]
+
+    def best(self, room: Room) -> Outcome:
+        """The best outcome, whole gangs by gangs or, if there is room for all, their bundles like any other request."""
+        loose, others = loose_gangs(self.gangs)
+        if not loose:
+            return self.settle(room)
+        requests = merged((*self.demands, *(part for gang in loose for part in gang.bundles)))
+        pooled = replace(self, demands=requests, gangs=others).settle(room)
+        return self.settle(room) if pooled.unserved else pooled
+
+    def settle(self, room: Room) -> Outcome:
+        """The best outcome that stays the best once its workers are joining, so that planning again adds nothing."""
+        best = self._best(self._tried(room, self.choices.usual))
+        if best.unserved:
+            best = self._limited(best, room)
+        for _ in range(SETTLE_ROUNDS if self.choices.few else 0):
+            if best.launched:
+                best = self._with_none_to_spare(best)
+            if not best.launched or not best.unserved:
+                break
+            left = room.copy()
+            for kind, count in best.launched.items():
+                left.take(kind.name, count)
+            again = self._best(self._ways(left, self.joining + best.launched, self.choices.usual))
+            if again.cost >= best.cost:
+                break
+            best = again
+        return best
+
+    def _tried(self, room: Room, choices: Sequence[Choice]) -> Iterator[Outcome]:
+        """Where each way ends; once more as if nobody were joining: how the joining were chosen is found again."""
+        yield from self._ways(room, self.joining, choices)
+        if self.joining:
+            outcomes = self._ways(room.with_(self.joining), Counter(), choices)
+            yield from (outcome for outcome in outcomes if room.holds(outcome.launched))
+
+    def _ways(self, room: Room, there: Counter[WorkerType], choices: Sequence[Choice]) -> Iterator[Outcome]:
+        """Where each greedy way ends that may use the empty workers in `there` and launch as many as have `room`."""
+        joined = sorted(there.items(), key=lambda item: item[0].name)
+        workers = [*self.present, *(Slots(self._empty[kind], count) for kind, count in joined)]
+        new = [self._empty[kind] for kind in self.worker_types]
+        for gangs, line, score, gangs_last in choices:
+            yield Way(line, score, self.joining, gangs_last, self.choices.rescored, self.choices.looked).run(
+                gangs, workers, new, room.copy()
+            )
+
+    def _limited(self, best: Outcome, room: Room) -> Outcome:
+        """A better outcome if a limit leaves something unserved: by further ways, then with each mix of workers.
+
+        A mix is tried only if it might serve more than the best so far, or as much with fewer GPUs or workers.
+        """
+        further = self.choices.further
+        mixes = list(islice(_mixes(self.worker_types, room), MIXES + 1))
+        if not self.choices.few or len(mixes) > MIXES or len(self.demands) + len(self.gangs) > MIXED_REQUESTS:
+            return self._best([best, *self._tried(room, further)])
+        bounds = sorted(((self._bound(mix), index) for index, mix in enumerate(mixes)))
+        if bounds[0][0] < best.cost[:3]:
+            best = self._best([best, *self._tried(room, further)])
+        for bound, index in bounds:
+            if bound < best.cost[:3]:
+                ways = self._ways(Room(0, {}), self.joining + mixes[index], self.choices.limited)
+                best = min(best, *_until(ways, bound), key=attrgetter("cost"))
+        return best
+
+    def _bound(self, mix: Counter[WorkerType]) -> tuple[float, float, float]:
+        """No way with these workers is better: the fewest unserved, and no GPUs or workers of it if it serves less."""
+        return (self._fewest_unserved(self.joining + mix), 0, 0)
+
+    def spare(self, outcome: Outcome, there: Mapping[Key, Slots], seen: Sight) -> Counter[Key]:
+        """The workers, present or joining, on which the outcome puts nothing."""
+        untouched = {id(group.slot): key for key, group in there.items()}
+        empty = {id(slot) for slot in self._empty.values()}
+        spare, used = Counter[Key](), Counter[WorkerType]()
+        for group in outcome.workers:
+            if id(group.slot) in untouched:
+                spare[untouched[id(group.slot)]] += group.count
+            elif group.slot.worker_type and id(group.slot) not in empty:
+                used[group.slot.worker_type] += group.count
+        for kind, count in (self.joining - used).items():
+            spare[seen.key(self._empty[kind])] += count
+        return spare
+
+    @cached_property
+    def choices(self) -> Choices:
+        """The ways to try."""
+        return Choices(self.demands, self.gangs, len(self.present), len(self.worker_types))
+
+    @cached_property
+    def _empty(self) -> dict[WorkerType, Slot]:
+        return {kind: fresh(kind) for kind in (*self.worker_types, *self.joining)}
+
+    def _best(self, outcomes: Iterable[Outcome]) -> Outcome:
+        """The best outcome; none is better than to serve all without more workers."""
+        tried = list[Outcome]()
+        for outcome in outcomes:
+            tried.append(outcome)
+            if not outcome.unserved and not outcome.launched:
+                return outcome
+        return min(tried, key=attrgetter("cost"))
+
+    def _with_none_to_spare(self, best: Outcome) -> Outcome:
+        """Pack anew into the very workers that were chosen, and into fewer as long as that serves as much."""
+        if best.unserved:
+            best = self._best([best, *self._ways(Room(0, {}), self.joining + best.launched, self.choices.limited)])
+        for kind in sorted(best.launched, key=lambda kind: (-kind.num_gpus, kind.name)):  # the dear ones first
+            best = self._with_fewest(kind, best)
+        return best
+
+    def _with_fewest(self, kind: WorkerType, best: Outcome) -> Outcome:
+        """As good an outcome with as few of `kind` as that takes."""
+        count, choices = best.launched[kind], self.choices.limited if best.unserved else self.choices.usual
+        others = self.joining + best.launched - Counter({kind: count})
+
+        def serve(n: int) -> bool:
+            there = others + Counter({kind: n})
+            return self._fewest_unserved(there) <= best.unserved and any(
+                outcome.unserved <= best.unserved for outcome in self._ways(Room(0, {}), there, choices)
+            )
+
+        if not serve(count - 1):
+            return best
+        fewest = bisect.bisect_left(range(count), x=True, key=serve)
+        return self._best(self._ways(Room(0, {}), others + Counter({kind: fewest}), choices))
+
+    def _fewest_unserved(self, there: Counter[WorkerType]) -> int:
+        """No way leaves less: not even if all that is free were one worker, and small requests went first."""
+        free = Counter[str]()
+        for group in (*self.present, *(Slots(self._empty[kind], count) for kind, count in there.items())):
+            for name, amount in group.slot.free.items():
+                free[name] += amount * group.count  # type: ignore[assignment]  # a Counter of floats
+
+        def unserved(name: str) -> int:
+            room, left = float(free[name]), 0
+            for amount, count in sorted((dict(one.shape).get(name, 0.0), one.count) for one in requests):
+                served = min(count, int(room / amount + TOLERANCE)) if amount else count
+                room, left = room - amount * served, left + count - served
+            return left
+
+        requests = _requests(self.demands, self.gangs)
+        return max(map(unserved, {name for one in requests for name, _ in one.shape}), default=0)
+
+
+def _mixes(kinds: Sequence[WorkerType], room: Room) -> Iterator[Counter[WorkerType]]:
+    """All ways to fill the room with workers of these types, as many as it takes."""
+    if not kinds or room.total <= 0:
+        yield Counter()
+        return
+    kind, others = kinds[0], kinds[1:]
+    elsewhere = sum(room.of(other.name) for other in others)
+    most = room.of(kind.name)
+    for count in range(most, max(0, min(most, room.total - elsewhere)) - 1, -1):
+        rest = room.copy()
+        rest.take(kind.name, count)
+        for mix in _mixes(others, rest):
+            yield Counter({kind: count}) + mix
+
+
+def _until(outcomes: Iterable[Outcome], bound: tuple[float, ...]) -> Iterator[Outcome]:
+    """The outcomes up to the first that is as good as it can be."""
+    for outcome in outcomes:
+        yield outcome
+        if outcome.cost[:3] <= bound:
+            return
+
+
+def loose_gangs(gangs: Sequence[Gang]) -> tuple[list[Gang], list[Gang]]:
+    """The gangs that may be packed as single requests, if there are many of them, and the others."""
+    loose = [gang for gang in gangs if gang.strategy is Strategy.ANY and not gang.same_label]
+    if len(loose) < POOLED_GANGS:
+        return [], list(gangs)
+    return loose, [gang for gang in gangs if gang.strategy is not Strategy.ANY or gang.same_label]
+
+
+def _requests(demands: Iterable[Demand], gangs: Iterable[Gang]) -> tuple[Demand, ...]:
+    """All that is pending, the bundles of gangs one by one."""
+    return (*demands, *(part for gang in gangs for part in gang.bundles))
