@@ -132,10 +132,10 @@ def ours(case: Case) -> Outcome:
     began = time.perf_counter()
     packing = solve(case.demands, case.gangs, slots, case.worker_types, room)
     seconds = time.perf_counter() - began
-    unserved = sum(left.count for left in (*packing.waiting, *packing.infeasible))
+    unserved = sum(left.count for left in (*packing.pending, *packing.infeasible))
     launched = Counter(kind.name for kind in packing.launches)
-    left = [*(d for d in (*packing.waiting, *packing.infeasible) if isinstance(d, Demand))]
-    gangs_left = [g for g in (*packing.waiting, *packing.infeasible) if isinstance(g, Gang)]
+    left = [*(d for d in (*packing.pending, *packing.infeasible) if isinstance(d, Demand))]
+    gangs_left = [g for g in (*packing.pending, *packing.infeasible) if isinstance(g, Gang)]
     return _outcome(case, launched, unserved, [*left, *(part for g in gangs_left for part in g.bundles)], seconds)
 
 

@@ -69,7 +69,7 @@ class Reconciler:
         self._reader, self._provider, self._runner = reader, provider, runner
         self._journal, self._policy, self._metrics = journal, policy, metrics
         self._clock, self._wakeup, self.planner = clock, wakeup, planner
-        self._said: dict[object, float] = {}
+        self._reported: dict[object, float] = {}
         self._sampler, self._stages = Sampler(journal), StageTracker()
         self._recovery = Recovery(journal, metrics)
         self._running: frozenset[str] = frozenset()
@@ -179,13 +179,13 @@ class Reconciler:
 
     def _record(self, trigger: str, proposed: Plan, now: float) -> int:
         """Journal a decision with actions or with new causes; returns its id (0: nothing new)."""
-        says = (
+        causes = (
             frozenset(held.cause for held in proposed.held),
             frozenset(misfit.shape for misfit in proposed.infeasible),
         )
-        lately = {said: at for said, at in self._said.items() if 0 <= now - at < REPEATED_SECONDS}
-        self._said = {**lately, says: now}
-        if not proposed.actions and says in lately:
+        recent = {known: at for known, at in self._reported.items() if 0 <= now - at < REPEATED_SECONDS}
+        self._reported = {**recent, causes: now}
+        if not proposed.actions and causes in recent:
             return 0
         decision_id = self._journal.record_decision(trigger, proposed, now)
         for held in proposed.held:

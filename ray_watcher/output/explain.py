@@ -13,9 +13,9 @@ EXPLAIN_VERSION = 1
 NAMES_SHOWN = 4  # workers listed by name for one reason
 FAILURE_SHOWN_SECONDS = 600.0
 JOURNAL_RESET_SHOWN_SECONDS = 3600.0
-PARTS = ("time", "cluster", "summary", "waiting", "workers", "limits", "cooldown", "paused", "alerts", "snapshot")
+PARTS = ("time", "cluster", "summary", "pending", "workers", "limits", "cooldown", "paused", "alerts", "snapshot")
 MORE_PARTS = ("alertmanager", "anomalies", "journal", "standby")
-WORKER_STATES = {"leaving": "draining", "joining": "joining"}  # by cause; all other workers stay
+WORKER_STATES = {"removing": "draining", "joining": "joining"}  # by cause; all other workers stay
 
 
 def document(status: Mapping[str, Any]) -> dict[str, Any]:
@@ -31,7 +31,7 @@ def sections(status: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
     """Title and sentences of each section, the most important first. Raises `KeyError` as well."""
     return [
         ("", [_cluster(status), *_standby(status), *status["summary"], *_journal(status), *_last_failure(status)]),
-        ("Pending work", list(_pending(status["waiting"]))),
+        ("Pending work", list(_pending(status["pending"]))),
         ("Workers", list(_workers(status["workers"])) or ["No workers."]),
         ("Anomalies", list(_anomalies(status["anomalies"]))),
         ("Limits and cooldowns", list(_limits(status))),

@@ -107,8 +107,8 @@ def _import(name: str) -> Planner:
     try:
         function = getattr(importlib.import_module(module_name), function_name)
     except (Exception, SystemExit) as error:  # a user's module may raise anything when it is imported
-        said = " ".join(str(error).split())
-        raise SettingsError(f"WATCHER_PLANNER: got {name!r}, {wanted}: {type(error).__name__}: {said}") from error
+        text = " ".join(str(error).split())
+        raise SettingsError(f"WATCHER_PLANNER: got {name!r}, {wanted}: {type(error).__name__}: {text}") from error
     try:
         inspect.signature(function).bind(None, None, None)
     except (TypeError, ValueError) as error:

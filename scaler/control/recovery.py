@@ -31,7 +31,7 @@ INTERRUPTED = "interrupted; outcome determined from current state"  # begins the
 def outcome_of(action: str, worker: Worker | None) -> tuple[str, str]:
     """Outcome and detail of an interrupted action, by the current state of its worker (None: it does not exist)."""
     if action == ActionKind.LAUNCH.value and worker and worker.state is WorkerState.WARM:
-        return FAILED, "the warm worker has not been told to join"
+        return FAILED, "the warm worker had not begun to join"
     if action in {ActionKind.LAUNCH.value, ActionKind.PREPARE.value}:
         return (DONE, "the worker exists") if worker else (FAILED, "the worker does not exist")
     if worker is None:

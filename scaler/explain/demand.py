@@ -1,6 +1,6 @@
-"""What each shape of the pending demand waits for. Pure: standard library only.
+"""Why each shape of the demand is pending. Pure: standard library only.
 
-What a rule of the plan holds back or finds infeasible is told in the rule's own words. The rest has a place: on a
+What a rule of the plan holds back or finds infeasible has the rule's own words. The rest has a place: on a
 worker that runs, joins, or is launched by the plan; packing the demand into these one after the other shows which.
 """
 
@@ -10,7 +10,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from scaler.explain.summary import Situation, Waiting
+from scaler.explain.summary import PendingShape, Situation
 from scaler.model.decision import Cause, Held, Observation, Plan
 from scaler.model.workers import JOINING
 from scaler.packing.fitting import could_hold
@@ -46,7 +46,7 @@ class _Part:
         return sum(request.count for request in self.requests)
 
 
-def explain_demand(observation: Observation, proposed: Plan, policy: Policy, now: float) -> tuple[Waiting, ...]:
+def explain_demand(observation: Observation, proposed: Plan, policy: Policy, now: float) -> tuple[PendingShape, ...]:
     """Why each shape is pending, the most frequent first; none if the demand is not known."""
     snapshot = observation.snapshot
     if snapshot is None or not snapshot.demand_known:
@@ -54,7 +54,7 @@ def explain_demand(observation: Observation, proposed: Plan, policy: Policy, now
     parts = sorted(_parts(snapshot), key=lambda part: (-part.count, part.shape))
     if problem := observation.journal_problem or observation.provider_problem:
         held = next(iter(proposed.held), Held(Cause.PROVIDER_UNAVAILABLE, 1, problem))
-        return tuple(Waiting(part.shape, part.count, held.cause, held.reason) for part in parts)
+        return tuple(PendingShape(part.shape, part.count, held.cause, held.reason) for part in parts)
     places = _Places(observation, snapshot, proposed, policy, now)
     shown, folded = parts[:SHAPES_EXPLAINED], parts[SHAPES_EXPLAINED:]
     return tuple(map(places.explain, [*shown, *_fold(folded)]))
@@ -97,13 +97,13 @@ class _Places:
         )
         self._held = [held for held in proposed.held if held.cause not in NOT_ABOUT_DEMAND and not held.worker_id]
 
-    def explain(self, part: _Part) -> Waiting:
-        """What one shape waits for."""
+    def explain(self, part: _Part) -> PendingShape:
+        """Why one shape is pending."""
         cause, why = self._why(part)
         partly = bool(self._joining) and self._served(part, self._on_joining) > self._served(part, self._on_running)
         if partly:
             cause, why = self._with_joining(cause, why)
-        return Waiting(part.shape, part.count, cause, why, partly)
+        return PendingShape(part.shape, part.count, cause, why, partly)
 
     def _why(self, part: _Part) -> tuple[Cause | Situation, str]:
         shapes = {request_text(request) for request in part.requests}
@@ -142,7 +142,7 @@ class _Places:
         joining = f"{plural(len(self._joining), 'worker')} joining"
         timing = f"for {since:.0f} s of at most {self._policy.join_timeout:g} s"
         if cause is Situation.HAS_ROOM:
-            return Situation.WAITS_FOR_JOINING, f"fits on workers that are joining ({joining} {timing})"
+            return Situation.WORKERS_JOINING, f"fits on workers that are joining ({joining} {timing})"
         return cause, f"{why}; {joining} {timing}"
 
 

@@ -1,6 +1,6 @@
-"""Why the pool is as it is: one cause and one sentence for each shape that waits and for each worker.
+"""Why the pool is as it is: one cause and one sentence for each pending shape and for each worker.
 
-Pure: standard library only. What a rule of the plan holds back is told in the rule's own words, so that there is no
+Pure: standard library only. What a rule of the plan holds back has the rule's own words, so that there is no
 second account of the rules.
 """
 
@@ -17,17 +17,17 @@ from scaler.planning.plan import plan
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from scaler.explain.summary import Waiting, WorkerWhy
+    from scaler.explain.summary import PendingShape, WorkerWhy
     from scaler.model.decision import Observation, Plan
     from scaler.model.policy import Policy
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """`summary` says the most important first; `workers` are in the observation's order."""
+    """`summary` has the most important first; `workers` are in the observation's order."""
 
     summary: tuple[str, ...]
-    waiting: tuple[Waiting, ...]
+    pending: tuple[PendingShape, ...]
     workers: tuple[WorkerWhy, ...]
 
 
@@ -39,6 +39,6 @@ def explain(
     planner: Callable[[Observation, Policy, float], Plan] = plan,
 ) -> Explanation:
     """Explain `proposed`, which `planner` made of the other arguments."""
-    waiting = explain_demand(observation, proposed, policy, now)
+    pending = explain_demand(observation, proposed, policy, now)
     workers = explain_workers(observation, proposed, policy, now, planner)
-    return Explanation(headlines(observation, proposed, waiting, workers, now), waiting, workers)
+    return Explanation(headlines(observation, proposed, pending, workers, now), pending, workers)

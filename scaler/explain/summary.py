@@ -23,15 +23,15 @@ class Situation(str, Enum):
     BUSY = "busy"
     WARM = "warm"
     JOINING = "joining"
-    LEAVING = "leaving"
-    OUT_OF_SIGHT = "out_of_sight"
-    MAY_GO = "may_go"
-    WAITS_FOR_JOINING = "waits_for_joining"
+    REMOVING = "removing"
+    NOT_IN_RAY = "not_in_ray"
+    ELIGIBLE = "eligible_for_removal"
+    WORKERS_JOINING = "workers_joining"
     HAS_ROOM = "has_room"
 
 
 @dataclass(frozen=True)
-class Waiting:
+class PendingShape:
     """`count` pending requests of one shape, and why; `partly`: some of them fit on workers that are joining."""
 
     shape: str
@@ -55,16 +55,16 @@ PASSING = frozenset({Cause.PENDING_DEMAND, Cause.DEMAND_SETTLING, Cause.PROBE, *
 
 
 def headlines(
-    observation: Observation, proposed: Plan, waiting: Sequence[Waiting], workers: Sequence[WorkerWhy], now: float
+    observation: Observation, proposed: Plan, pending: Sequence[PendingShape], workers: Sequence[WorkerWhy], now: float
 ) -> tuple[str, ...]:
     """The state of affairs in a few sentences, what is wrong first."""
-    wrong = [*_blindness(observation, proposed), *_paused(observation), *_infeasible(proposed), *_held(waiting)]
+    wrong = [*_blindness(observation, proposed), *_paused(observation), *_infeasible(proposed), *_held(pending)]
     wrong += [*_failing(observation, now), *_failures(observation)]
     pool = _pool(proposed, workers)
     if wrong:
         return (*wrong, pool)
-    many = sum(shape.count for shape in waiting)
-    work = f"{plural(many, 'pending request')}, {_passing(waiting)}" if many else "no pending work"
+    many = sum(shape.count for shape in pending)
+    work = f"{plural(many, 'pending request')}, {_passing(pending)}" if many else "no pending work"
     return (f"Healthy, {work}.", pool)
 
 
@@ -77,10 +77,10 @@ def _blindness(observation: Observation, proposed: Plan) -> Iterator[str]:
     if observation.provider_problem:
         yield f"Nothing is launched or removed: the workers are not known ({observation.provider_problem})."
     blind = {Cause.SNAPSHOT_UNAVAILABLE, Cause.DEMAND_UNKNOWN}
-    told = [held.reason for held in proposed.held if held.cause in blind]
-    told += [action.reason for action in proposed.actions if action.cause in blind]
-    if told:
-        yield from (f"{reason[:1].upper()}{reason[1:]}." for reason in dict.fromkeys(told))
+    reasons = [held.reason for held in proposed.held if held.cause in blind]
+    reasons += [action.reason for action in proposed.actions if action.cause in blind]
+    if reasons:
+        yield from (f"{reason[:1].upper()}{reason[1:]}." for reason in dict.fromkeys(reasons))
     elif snapshot is None:
         yield f"Nothing is removed: no usable snapshot of the cluster ({observation.problem})."
     elif not snapshot.demand_known:
@@ -106,15 +106,15 @@ _HELD_WORDS = {
     Cause.NO_ALERT: "held, no alert permits scaling up",
     Cause.PROVIDER_UNAVAILABLE: "held until the workers are known again",
     Cause.LAUNCHES_FAIL: "held, launches of their worker type fail",
-    Cause.WAITS_FOR_A_NODE: "waiting for a running node that is full",
+    Cause.NODES_FULL: "held until a running node has room",
     Cause.PAUSED: "held, scaling up is paused",
     Cause.JOURNAL_UNAVAILABLE: "held until the journal can be written again",
 }
 
 
-def _held(waiting: Sequence[Waiting]) -> Iterator[str]:
+def _held(pending: Sequence[PendingShape]) -> Iterator[str]:
     held, partly = Counter[Cause](), set[Cause]()
-    for shape in waiting:
+    for shape in pending:
         if isinstance(shape.cause, Cause) and shape.cause not in (*PASSING, Cause.NO_WORKER_TYPE_FITS):
             held[shape.cause] += shape.count
             partly |= {shape.cause} if shape.partly else set()
@@ -144,13 +144,13 @@ def _failures(observation: Observation) -> Iterator[str]:
             yield f"{worker.worker_id} {what}{detail}."
 
 
-def _passing(waiting: Sequence[Waiting]) -> str:
-    causes = {shape.cause for shape in waiting}
+def _passing(pending: Sequence[PendingShape]) -> str:
+    causes = {shape.cause for shape in pending}
     if Cause.PENDING_DEMAND in causes or Cause.PROBE in causes:
         return "workers launching"
     if Cause.DEMAND_SETTLING in causes:
         return "waiting a moment for the size of the burst"
-    if Situation.WAITS_FOR_JOINING in causes:
+    if Situation.WORKERS_JOINING in causes:
         return "workers joining"
     return "Ray has room for all of them"
 
@@ -168,9 +168,9 @@ _GROUPS: dict[Cause | Situation, str] = {
     Situation.WARM: "warm",
     Situation.JOINING: "joining",
     Situation.BUSY: "busy",
-    Situation.LEAVING: "leaving",
-    Situation.OUT_OF_SIGHT: "out of sight",
-    Cause.SNAPSHOT_UNAVAILABLE: "out of sight",
-    Cause.PROVIDER_UNAVAILABLE: "out of sight",
+    Situation.REMOVING: "draining",
+    Situation.NOT_IN_RAY: "not in Ray",
+    Cause.SNAPSHOT_UNAVAILABLE: "not in Ray",
+    Cause.PROVIDER_UNAVAILABLE: "not in Ray",
 }
-_ORDER = ("launching", "joining", "busy", "idle", "warm", "leaving", "out of sight")
+_ORDER = ("launching", "joining", "busy", "idle", "warm", "draining", "not in Ray")

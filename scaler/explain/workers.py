@@ -75,7 +75,7 @@ def _acted_on(scene: _Scene, worker: Worker) -> Reason:
     if action is None:
         return None
     verb = "drained" if action.kind is ActionKind.DRAIN else "removed"
-    return Situation.LEAVING, f"being {verb} ({action.reason})"
+    return Situation.REMOVING, f"being {verb} ({action.reason})"
 
 
 def _warm(scene: _Scene, worker: Worker) -> Reason:
@@ -102,9 +102,9 @@ def _leaving(_scene: _Scene, worker: Worker) -> Reason:
     if worker.state is WorkerState.DRAINING:
         busy = worker.node.in_use if worker.node else ""
         still = f", still busy: {busy}" if busy else ""
-        return Situation.LEAVING, f"draining{still}"
+        return Situation.REMOVING, f"draining{still}"
     if worker.state is not WorkerState.RUNNING:
-        return Situation.LEAVING, "being removed" + (f" ({worker.detail})" if worker.detail else "")
+        return Situation.REMOVING, "being removed" + (f" ({worker.detail})" if worker.detail else "")
     return None
 
 
@@ -117,7 +117,7 @@ def _unknown(scene: _Scene, worker: Worker) -> Reason:
         return Cause.SNAPSHOT_UNAVAILABLE, "nothing is removed without a usable snapshot"
     if worker.node is None:
         limit = f"{scene.policy.join_timeout:g} s"
-        return Situation.OUT_OF_SIGHT, f"not in Ray, removed if that lasts {limit}"
+        return Situation.NOT_IN_RAY, f"not in Ray, removed if that lasts {limit}"
     return None
 
 
@@ -173,8 +173,8 @@ def _held_with_others(scene: _Scene, worker: Worker) -> Reason:
     return None
 
 
-def _may_go(_scene: _Scene, worker: Worker) -> Reason:
-    return Situation.MAY_GO, f"idle for {_idle(worker):.0f} s, eligible for removal"
+def _eligible(_scene: _Scene, worker: Worker) -> Reason:
+    return Situation.ELIGIBLE, f"idle for {_idle(worker):.0f} s, eligible for removal"
 
 
 _RULES: tuple[Callable[[_Scene, Worker], Reason], ...] = (
@@ -189,7 +189,7 @@ _RULES: tuple[Callable[[_Scene, Worker], Reason], ...] = (
     _needed_for_minimum,
     _not_permitted,
     _held_with_others,
-    _may_go,
+    _eligible,
 )
 
 

@@ -1,7 +1,7 @@
 """Alerts as level, not edge. Pure: standard library only.
 
 Alertmanager delivers at least once, in any order, and a resolve can be lost. So an alert is kept by its key
-and changes only to what is newer: a firing one stays active until it is resolved or was not heard of for
+and changes only to what is newer: a firing one stays active until it is resolved or was not received for
 `alert_expiry` seconds, and a repeated or late notification changes nothing. What Alertmanager's own list no longer
 has counts as resolved.
 """
@@ -22,7 +22,7 @@ REORDER_SECONDS = 60.0  # notifications overtake each other within seconds; retr
 
 
 class Alert(NamedTuple):
-    """What one rule says about one series, as last heard. Times are unix seconds."""
+    """The state of one rule for one series, as last received. Times are unix seconds."""
 
     key: str  # Alertmanager's fingerprint: the same in webhook and list, in every group and every peer
     name: str
@@ -60,7 +60,7 @@ class Permission:
 
     @property
     def asks_for_a_number(self) -> bool:
-        """Whether any alert wants workers whatever the demand says."""
+        """Whether any alert wants workers independent of the demand."""
         return any(alert.step is not None for alert in self.alerts)
 
     @property
@@ -73,23 +73,23 @@ class Permission:
         return any(alert.worker_type in (None, worker_type) for alert in self.alerts)
 
 
-def is_news(known: Alert | None, heard: Alert) -> bool:
-    """Whether `heard` may replace `known`: it is of a later firing, or of the same one and not undoing its end.
+def is_news(known: Alert | None, received: Alert) -> bool:
+    """Whether `received` may replace `known`: it is of a later firing, or of the same one and not undoing its end.
 
     That holds among notifications that may have overtaken each other. What comes much later counts as it is: an alert
     that Alertmanager had timed out fires on with its old start, and a start may lie in a wrong clock's future.
     """
-    if known is None or heard.starts_at > known.starts_at:
+    if known is None or received.starts_at > known.starts_at:
         return True
-    if abs(heard.received_at - known.received_at) > REORDER_SECONDS:
+    if abs(received.received_at - known.received_at) > REORDER_SECONDS:
         return True
-    return heard.starts_at == known.starts_at and (known.firing or not heard.firing)
+    return received.starts_at == known.starts_at and (known.firing or not received.firing)
 
 
-def absorb(known: Mapping[str, Alert], heard: Iterable[Alert]) -> dict[str, Alert]:
-    """The alerts of `heard` that change or confirm `known`, by key."""
+def absorb(known: Mapping[str, Alert], received: Iterable[Alert]) -> dict[str, Alert]:
+    """The alerts of `received` that change or confirm `known`, by key."""
     news: dict[str, Alert] = {}
-    for alert in heard:
+    for alert in received:
         if is_news(news.get(alert.key, known.get(alert.key)), alert):
             news[alert.key] = alert
     return news
@@ -115,18 +115,18 @@ def admit(known: Mapping[str, Alert], news: Mapping[str, Alert], limit: int) -> 
     return {key: alert for key, alert in news.items() if key not in refused}, forgotten
 
 
-def repeated(known: Mapping[str, Alert], heard: Iterable[Alert]) -> int:
-    """How many of `heard` say what is known already: sent again, or by the other one of an HA pair."""
+def repeated(known: Mapping[str, Alert], received: Iterable[Alert]) -> int:
+    """How many of `received` are known already: sent again, or by the other one of an HA pair."""
     return sum(
-        (said := known.get(alert.key)) is not None and (said.firing, said.starts_at) == (alert.firing, alert.starts_at)
-        for alert in heard
+        (last := known.get(alert.key)) is not None and (last.firing, last.starts_at) == (alert.firing, alert.starts_at)
+        for alert in received
     )
 
 
 def vanished(known: Iterable[Alert], ends: Callable[[Alert], bool], asked_at: float, now: float) -> list[Alert]:
-    """The firing alerts that a list ends which was asked for at `asked_at`, as resolved at `now` (unix seconds).
+    """The firing alerts that the list requested at `asked_at` ends, as resolved at `now` (unix seconds).
 
-    What was heard of after the question may be newer than the answer.
+    An alert received after the request may be newer than its answer.
     """
     return [
         alert._replace(firing=False, received_at=now)
@@ -136,7 +136,7 @@ def vanished(known: Iterable[Alert], ends: Callable[[Alert], bool], asked_at: fl
 
 
 def permission(alerts: Iterable[Alert], direction: Direction, now: float, expiry: float) -> Permission:
-    """What the alerts that fire and were heard of within `expiry` seconds (by any clock) permit in `direction`."""
+    """What the alerts that fire and were received within `expiry` seconds (by any clock) permit in `direction`."""
     return Permission(
         tuple(
             alert

@@ -63,7 +63,7 @@ class WorkerType:
 class InstanceStatus(str, Enum):
     """Whether the container or process of a worker is up.
 
-    REQUESTED: its launch is in flight. WARM: it is prepared, and was not told to join Ray yet.
+    REQUESTED: its launch is in progress. WARM: it is prepared and has not begun to join Ray.
     """
 
     REQUESTED = "requested"
@@ -95,7 +95,7 @@ class LaunchRequest:
 
 @dataclass(frozen=True)
 class DrainReply:
-    """Ray's answer to a drain; `message` says why it was refused."""
+    """Ray's answer to a drain; `message` is why it was refused."""
 
     accepted: bool
     message: str = ""

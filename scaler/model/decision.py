@@ -49,7 +49,7 @@ class Cause(str, Enum):
     NO_ALERT = "no_alert"
     NO_DEMAND = "no_demand"
     DEMAND_SETTLING = "demand_settling"
-    WAITS_FOR_A_NODE = "waits_for_a_node"
+    NODES_FULL = "nodes_full"
     COOLDOWN = "cooldown"
     UNKNOWN_WORKER_TYPE = "unknown_worker_type"
     MAX_WORKERS = "max_workers"
@@ -97,7 +97,7 @@ HELD_CAUSES = (
     Cause.NO_ALERT,
     Cause.NO_DEMAND,
     Cause.DEMAND_SETTLING,
-    Cause.WAITS_FOR_A_NODE,
+    Cause.NODES_FULL,
     Cause.DEMAND_UNKNOWN,
     Cause.COOLDOWN,
     Cause.UNKNOWN_WORKER_TYPE,
@@ -167,7 +167,7 @@ class Infeasible:
 
 @dataclass(frozen=True)
 class Observation:
-    """All that a plan rests on. Without a snapshot, `problem` says why there is none."""
+    """All inputs of a plan. Without a snapshot, `problem` is the reason."""
 
     snapshot: ClusterState | None
     workers: tuple[Worker, ...] = ()
@@ -200,5 +200,5 @@ class Plan:
 
     @property
     def launches(self) -> tuple[Action, ...]:
-        """The workers that it starts, or tells to join."""
+        """The workers that it starts or lets join."""
         return tuple(action for action in self.actions if action.kind is ActionKind.LAUNCH)

@@ -11,7 +11,7 @@ ScalerError
 ├── InvalidAlertError          a webhook that will never be acceptable (400)
 │   └── TooManyAlertsError     one with more alerts than the scaler keeps (413)
 └── JournalError               the journal cannot be written: ask the sender to try again (503)
-    └── JournalCorruptError    what the file holds is no journal any more: set it aside, begin anew
+    └── JournalCorruptError    the file is not a valid journal: set it aside, start a new one
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class ScalerError(Exception):
 
 
 class SnapshotUnavailableError(ScalerError):
-    """No usable cluster snapshot; the message says why."""
+    """No usable cluster snapshot; the message is the reason."""
 
 
 class DrainFailedError(ScalerError):
@@ -50,7 +50,7 @@ class IndexTakenError(LaunchFailedError):
 
 
 class InvalidAlertError(ScalerError):
-    """A notification that is not an Alertmanager v4 webhook; the message says where."""
+    """A notification that is not an Alertmanager v4 webhook; the message names the place."""
 
 
 class TooManyAlertsError(InvalidAlertError):

@@ -52,7 +52,7 @@ class WorkerProvider(Protocol):
         """
 
     def launch(self, request: LaunchRequest) -> Instance:
-        """Start a worker, or tell a warm one to join. The same `worker_id` again returns the worker that is there.
+        """Start a worker, or let a warm one join. The same `worker_id` again returns the existing worker.
 
         A warm worker that was prepared for another policy or cluster is replaced.
 

@@ -1,4 +1,4 @@
-"""A worker's life, told from what its provider, Ray and our own running actions say. Pure: standard library only.
+"""A worker's state, derived from its provider, Ray and our own running actions. Pure: standard library only.
 
 REQUESTED ──▶ ALLOCATED ──▶ RUNNING ──▶ DRAINING ──▶ TERMINATING ──▶ (removed)
 (launch       (container    (joined     (Ray takes   (Ray let it go, or
@@ -6,7 +6,7 @@ REQUESTED ──▶ ALLOCATED ──▶ RUNNING ──▶ DRAINING ──▶ TER
     │             ├──▶ JOIN_TIMED_OUT (up, but not in Ray in time; or gone from it for as long)
     └─────────────┴──▶ LAUNCH_FAILED  (ended before it joined)
                   any ──▶ TERMINATED  (ended after it joined)
-WARM ──▶ ALLOCATED (prepared; up, but not in Ray, until its launch tells it to join)
+WARM ──▶ ALLOCATED (prepared; up, but not in Ray, until its launch lets it join)
 Idle is a measurement, not a state.
 """
 
@@ -64,7 +64,7 @@ class Worker:
     index: int
     worker_type: str
     state: WorkerState
-    created_at: float  # unix seconds; a warm worker's life begins anew when it is told to join
+    created_at: float  # unix seconds; for a warm worker, when it began to join
     node: Node | None = None
     detail: str = ""
     action: ActionKind | None = None  # what is being done to it at this moment
@@ -93,7 +93,7 @@ def join_views(
 ) -> tuple[Worker, ...]:
     """All workers, lowest index first.
 
-    `last_seen` says when an id was last seen in Ray, `launched` when one was told to join (unix seconds); `running`
+    `last_seen` is when an id was last seen in Ray, `launched` when one began to join (unix seconds); `running`
     what is being done to which id just now.
     """
     nodes = _nodes_by_worker(snapshot) if snapshot else {}
@@ -138,8 +138,8 @@ def _state(
 ) -> WorkerState:
     if running is ActionKind.REMOVE:
         return WorkerState.TERMINATING
-    untold = instance.status is InstanceStatus.WARM and running is not ActionKind.LAUNCH
-    if running is ActionKind.PREPARE or (untold and node is None and not ever_joined):
+    kept_warm = instance.status is InstanceStatus.WARM and running is not ActionKind.LAUNCH
+    if running is ActionKind.PREPARE or (kept_warm and node is None and not ever_joined):
         return WorkerState.WARM
     if instance.status is InstanceStatus.REQUESTED:
         return WorkerState.REQUESTED

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from scaler.model.cluster import WorkerType
 
     Taken = tuple[tuple[int, int], ...]
-    """How many of which demand, by its index; none of the others."""
+    """How many of each demand, by its index; a demand that is not named: none."""
 
 TOLERANCE = 1e-6  # Ray counts resources in units of 1e-4; sums of floats must not lose a whole task
 ALMOST = 1 - TOLERANCE
@@ -35,7 +35,7 @@ class Slot:
 
     @property
     def kind(self) -> str:
-        """The name of its worker type, "" for a worker that is there."""
+        """The name of its worker type, "" for a present worker."""
         return self.worker_type.name if self.worker_type else ""
 
     @property
@@ -44,7 +44,7 @@ class Slot:
         return self.free is self.total
 
     def capacity(self, demand: Demand) -> int:
-        """How many of `demand` fit (all of them where it asks for nothing)."""
+        """How many of `demand` fit (all of them if it asks for nothing)."""
         return _capacity(self.free, self.labels, demand, demand.count)
 
     def filled(
@@ -55,7 +55,7 @@ class Slot:
         at_most: int | None = None,
         indices: Iterable[int] | None = None,
     ) -> tuple[Slot, Taken]:
-        """The slot after taking what fits of each demand in turn, of which `counts` are pending (`at_most` in all).
+        """The slot after taking what fits of each demand in order: at most its pending count, and `at_most` in all.
 
         `indices` are the demands that may fit, if that is known.
         """
@@ -66,7 +66,7 @@ class Slot:
             if not count:
                 continue
             demand = demands[index]
-            for name, amount in demand.shape:  # here is where the time goes: most do not fit, and are left at once
+            for name, amount in demand.shape:  # the hot loop: most requests do not fit
                 if free.get(name, 0.0) < amount * ALMOST:
                     break
             else:

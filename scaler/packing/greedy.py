@@ -109,7 +109,7 @@ class _Step:
 
 
 class _Queue:
-    """How much of a line still waits, while workers are filled with it."""
+    """How much of a line is still pending while workers are filled with it."""
 
     def __init__(self, line: Line, score: Score, rescored: int) -> None:
         self._line, self._score, self._rescored = line, score, rescored
@@ -123,7 +123,7 @@ class _Queue:
         return tuple(replace(demand, count=count) for demand, count in left if count)
 
     def fill(self, workers: Sequence[Slots]) -> list[Slots]:
-        """Fill workers that are there, the best first; of very many the first as they come. Returns all of them."""
+        """Fill present workers, the best first (if very many, most in the given order). Returns all of them."""
         ordered = sorted(workers, key=lambda group: group.slot.free.get("GPU", 0.0) > 0)
         many, few = ordered[: -self._rescored], ordered[-self._rescored :]
         return [filled for group in many for filled in self._fill_alone(group)] + self._fill_best_first(few)
@@ -163,7 +163,7 @@ class _Queue:
         return done + workers
 
     def _best(self, workers: Sequence[Slots]) -> tuple[Slots, _Step] | None:
-        """The best worker for what is left, and what it takes; None where nothing fits."""
+        """The best worker for what is left, and what it takes; None if nothing fits."""
         if not self._pending:
             return None
         options = [(group, step) for group in workers if (step := self._step(group.slot)).taken]
@@ -180,13 +180,13 @@ class _Queue:
         return step
 
     def _has(self, taken: Taken) -> bool:
-        for index, count in taken:  # noqa: SIM110  # all() takes twice as long, and this is where the time goes
+        for index, count in taken:  # noqa: SIM110  # all() takes twice as long in the hot loop
             if self._counts[index] < count:
                 return False
         return True
 
     def _take(self, taken: Taken, at_most: int) -> int:
-        """Take the same as often in a row as there is that much left; returns how often."""
+        """Take the same `at_most` times, as long as that much is pending; returns how often."""
         times = min(at_most, *(self._counts[index] // count for index, count in taken))
         for index, count in taken:
             self._counts[index] -= count * times

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Fit(NamedTuple):
-    """A worker before and after it took some requests, of which `totals` are pending in all (by resource)."""
+    """A worker before and after it took some requests; `totals` are the resources of all pending ones."""
 
     before: Slot
     after: Slot

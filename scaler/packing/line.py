@@ -21,7 +21,7 @@ INDEXED_DEMANDS = 10  # so many requests with selectors are looked up by label i
 class Line:
     """Requests in the order in which they are taken; with `spread` a worker takes one.
 
-    Remembers what a worker takes, for several ways ask the same.
+    Remembers what a worker takes, because several ways need the same answer.
     """
 
     def __init__(self, demands: Iterable[Demand], order: Order, *, spread: bool = False) -> None:
@@ -31,7 +31,7 @@ class Line:
         self._known: dict[tuple[Slot, tuple[int, ...]], tuple[Slot, Taken]] = {}
 
     def served_by(self, slot: Slot, counts: Sequence[int]) -> tuple[Slot, Taken]:
-        """A worker after taking what fits while `counts` of each demand are pending, and how many of which it took."""
+        """A worker after taking what fits while `counts` of each demand are pending, and what it took."""
         if len(counts) > REMEMBERED_DEMANDS:
             return self._filled(slot, counts)
         key = slot, tuple(counts)
@@ -43,7 +43,7 @@ class Line:
         return slot.filled(self.demands, counts, at_most=self._at_most, indices=self._meeting(slot))
 
     def _meeting(self, slot: Slot) -> Sequence[int] | None:
-        """The demands whose selectors these labels may meet, None for any."""
+        """The demands whose selectors these labels may meet, None if all."""
         always, by_label = self._selecting
         if not by_label:
             return None

@@ -32,7 +32,7 @@ MIXES, MIXED_REQUESTS = 40, 20
 
 @dataclass(frozen=True)
 class Search:
-    """What there is to pack, where there is room now, which workers are joining, empty, and which types there are."""
+    """The requests to pack, the present workers with room, the joining (empty) workers and the worker types."""
 
     demands: Sequence[Demand]
     gangs: Sequence[Gang]
@@ -69,7 +69,7 @@ class Search:
         return best
 
     def _tried(self, room: Room, choices: Sequence[Choice]) -> Iterator[Outcome]:
-        """Where each way ends; once more as if nobody were joining: how the joining were chosen is found again."""
+        """Where each way ends; once more without the joining workers, to find the choice again that launched them."""
         yield from self._ways(room, self.joining, choices)
         if self.joining:
             outcomes = self._ways(room.with_(self.joining), Counter(), choices)
@@ -140,10 +140,10 @@ class Search:
         return min(tried, key=attrgetter("cost"))
 
     def _with_none_to_spare(self, best: Outcome) -> Outcome:
-        """Pack anew into the very workers that were chosen, and into fewer as long as that serves as much."""
+        """Pack once more into the chosen workers, and into fewer as long as that serves as much."""
         if best.unserved:
             best = self._best([best, *self._ways(Room(0, {}), self.joining + best.launched, self.choices.limited)])
-        for kind in sorted(best.launched, key=lambda kind: (-kind.num_gpus, kind.name)):  # the dear ones first
+        for kind in sorted(best.launched, key=lambda kind: (-kind.num_gpus, kind.name)):  # the expensive types first
             best = self._with_fewest(kind, best)
         return best
 

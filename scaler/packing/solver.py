@@ -1,7 +1,7 @@
 """How many workers of which type the demand needs. Pure: standard library only.
 
-Bin packing is hard; greedy rules are good and never all of them always. So several greedy ways are walked, one of
-them the way of Ray's own autoscaler (`ray.autoscaler.v2.scheduler`), and the best outcome is taken: the most
+Bin packing is hard, and no greedy rule is the best in every case. So several greedy ways are tried, one of them
+the way of Ray's own autoscaler (`ray.autoscaler.v2.scheduler`), and the best outcome is taken: the most
 requests served, then the fewest workers, then the least GPU and CPU left over. Hence never worse than Ray's.
 """
 
@@ -29,16 +29,16 @@ class Packing:
     """Workers to launch, what the limits leave pending, and what fits no worker type."""
 
     launches: tuple[WorkerType, ...] = ()
-    waiting: tuple[Demand | Gang, ...] = ()
+    pending: tuple[Demand | Gang, ...] = ()
     infeasible: tuple[Demand | Gang, ...] = ()
     spare: Counter[Key] = field(default_factory=Counter)
-    """Workers that none of it is put on, by what the requests see of them (`seen`)."""
+    """Workers that hold none of the demand, by what the requests see of them (`seen`)."""
     seen: Sight = field(default_factory=lambda: Sight((), ()))
 
     @property
     def unmet(self) -> int:
         """How many requests the limits leave pending."""
-        return sum(left.count for left in self.waiting)
+        return sum(left.count for left in self.pending)
 
     @property
     def unserved(self) -> int:
@@ -53,7 +53,7 @@ def solve(
     worker_types: Sequence[WorkerType],
     room: Room,
 ) -> Packing:
-    """Put the demand into `slots` and what fits nowhere there into new workers, as far as there is `room`.
+    """Put the demand into `slots`, and what does not fit there into new workers within `room`.
 
     Gangs go first, whole or not at all. Workers with GPUs take work that needs none only if no other type can, or
     if a limit leaves more of it unserved otherwise.
@@ -62,7 +62,7 @@ def solve(
     seen = sight(demands, gangs)
     there = grouped((slot for slot in slots if slot.worker_type is None), seen)
     joining = Counter(slot.worker_type for slot in slots if slot.worker_type)
-    for kind in worker_types:  # one that is there and empty is as good as one that joins: the same plan fits again
+    for kind in worker_types:  # an empty worker equals a joining one: the same plan fits again
         if found := there.pop(seen.key(fresh(kind)), None):
             joining[kind] += found.count
     places = [fresh(kind) for kind in worker_types if room.of(kind.name)]
@@ -78,13 +78,13 @@ def solve(
         worker_types,
     )
     best = work.best(room)
-    waiting, infeasible = list[Demand | Gang](), list[Demand | Gang]()
+    pending, infeasible = list[Demand | Gang](), list[Demand | Gang]()
     unserved: list[Demand | Gang] = [
         *best.gangs_left,
         *best.demands_left,
         *(one for one, placeable in parts if not placeable),
     ]
     for left in unserved:
-        (waiting if could_hold(left, worker_types) else infeasible).append(left)
+        (pending if could_hold(left, worker_types) else infeasible).append(left)
     launches = tuple(best.launched.elements())
-    return Packing(launches, tuple(waiting), tuple(infeasible), work.spare(best, there, seen), seen)
+    return Packing(launches, tuple(pending), tuple(infeasible), work.spare(best, there, seen), seen)

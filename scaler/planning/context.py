@@ -110,7 +110,7 @@ class Context:
 
     @property
     def ready(self) -> list[Worker]:
-        """Warm workers that can be told to join."""
+        """Warm workers that can join."""
         return [w for w in self.observation.workers if w.state is WorkerState.WARM and w.action is None]
 
     def in_progress(self) -> Counter[str]:

@@ -1,4 +1,4 @@
-"""What a plan rests on where there is no loop: a saved snapshot, its own nodes, and alerts from a file or assumed.
+"""The observation of a plan without a loop: a saved snapshot, its own nodes, and alerts from a file or assumed.
 
 Pure: standard library only. The time is the snapshot's own, so that the same files give the same plan.
 """
@@ -51,15 +51,15 @@ def observe(  # noqa: PLR0913  # what it rests on, each once
 ) -> Observation:
     """All that a plan at the snapshot's own time rests on.
 
-    `worker_types` says the type of each worker id. Without `workers`, every living node with a worker id is one that
-    runs. `cooldown` says how many seconds each direction has yet to rest, `launch_health` how launches have gone.
+    `worker_types` is the type of each worker id. Without `workers`, every living node with a worker id counts as a
+    running worker. `cooldown` is the seconds left in each direction, `launch_health` the outcome of recent launches.
     """
-    now, heard, rest = snapshot.observed_at, list(alerts), cooldown or {}
+    now, alerts, rest = snapshot.observed_at, list(alerts), cooldown or {}
     return Observation(
         snapshot=replace(snapshot, pending_since=None),  # it shows what it shows: no burst has just begun
         workers=_workers(snapshot, worker_types, policy) if workers is None else workers,
-        up=_permitted(heard, Direction.UP, now),
-        down=_permitted(heard, Direction.DOWN, now),
+        up=_permitted(alerts, Direction.UP, now),
+        down=_permitted(alerts, Direction.DOWN, now),
         last_scale_up=_last(rest.get(Direction.UP, 0.0), policy.scale_up_cooldown, now),
         last_scale_down=_last(rest.get(Direction.DOWN, 0.0), policy.scale_down_cooldown, now),
         launch_health=launch_health or {},

@@ -1,6 +1,6 @@
-"""What forbids a launch: one ordered list of rules, asked in turn; the first that forbids it is the one that is told.
+"""What forbids a launch: one ordered list of rules; the first that forbids it is the cause.
 
-A rule says how many more workers it permits. To add a limit, add its cause to `scaler.model.decision.Cause` and its
+A rule is how many more workers it permits. To add a limit, add its cause to `scaler.model.decision.Cause` and its
 rule to `LIMITS`. Pure: standard library only.
 """
 
@@ -61,14 +61,14 @@ def launch(context: Context, wanted: Mapping[str, int] | Iterable[str], cause: C
             if cause not in limit.only_for or not rest:
                 continue
             permitted = min(rest, max(0, limit.left(context, name) - used[limit.key(name)]))
-            told = f"{plural(rest - permitted, 'worker')} of type {name} {purpose}: {limit.sentence(context, name)}"
-            context.hold(limit.cause, rest - permitted, told, worker_type=name)
+            reason = f"{plural(rest - permitted, 'worker')} of type {name} {purpose}: {limit.sentence(context, name)}"
+            context.hold(limit.cause, rest - permitted, reason, worker_type=name)
             rest = permitted
         granted[name] = rest
         used.update({limit.key(name): rest for limit in LIMITS})
-    told = f"launching {plural(granted.total(), 'worker')} {purpose}"
+    reason = f"launching {plural(granted.total(), 'worker')} {purpose}"
     for name, count in granted.items():
-        context.launch(name, count, cause, told)
+        context.launch(name, count, cause, reason)
 
 
 def room_in_progress(context: Context) -> Room:
@@ -141,7 +141,7 @@ def _max_launches_of_type(context: Context, name: str) -> int:
     return max(0, kind.max_launches - context.in_progress()[name])
 
 
-def _told_max_launches_of_type(context: Context, name: str) -> str:
+def _text_of_max_launches_of_type(context: Context, name: str) -> str:
     kind = context.policy.worker_type(name)
     return f"at most {kind.max_launches if kind else 0} launches of the type in progress at once (max_launches)"
 
@@ -164,7 +164,7 @@ def _upscaling_speed(context: Context, _name: str) -> int:
     return max(0, _most_by_speed(context) - context.in_progress().total())
 
 
-def _told_speed(context: Context, _name: str) -> str:
+def _text_of_speed(context: Context, _name: str) -> str:
     most, running = _most_by_speed(context), _running(context)
     return f"at most {most} launches in progress while {plural(running, 'worker')} run (upscaling_speed)"
 
@@ -223,7 +223,7 @@ IN_PROGRESS = (
         Cause.LAUNCHES_IN_PROGRESS,
         Scope.WORKER_TYPE,
         _max_launches_of_type,
-        _told_max_launches_of_type,
+        _text_of_max_launches_of_type,
     ),
     LaunchLimit(
         "max_launches",
@@ -232,6 +232,6 @@ IN_PROGRESS = (
         _max_launches,
         lambda context, _: f"at most {context.policy.max_launches} launches in progress at once (max_launches)",
     ),
-    LaunchLimit("upscaling_speed", Cause.UPSCALING_SPEED, Scope.POOL, _upscaling_speed, _told_speed),
+    LaunchLimit("upscaling_speed", Cause.UPSCALING_SPEED, Scope.POOL, _upscaling_speed, _text_of_speed),
 )
 LIMITS = (*PERMISSION, *PLACES, *IN_PROGRESS)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from scaler.model.decision import Cause
 from scaler.planning.launch_limits import launch
 from scaler.planning.needs import Need
-from scaler.planning.pending import hold_waiting, launchable, waits_for_back_off
+from scaler.planning.pending import held_by_back_off, hold_pending, launchable
 from scaler.planning.reasons import misfit, requests
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def keep_min_workers(context: Context) -> None:
 def of_any_type(context: Context, count: int, names: frozenset[str] | None = None) -> Counter[str]:
     """`count` workers of the cheapest types (of `names`) that have room; of the cheapest of all if none has.
 
-    What has no room at all is asked for nevertheless, so that the limit is told.
+    Workers beyond any room are asked for as well, so that the plan names the limit.
     """
     kinds = [kind for kind in context.policy.worker_types if names is None or kind.name in names]
     room, wanted = context.room(), Counter[str]()
@@ -56,13 +56,13 @@ def keep_requested_resources(context: Context) -> None:
     if snapshot is None or not snapshot.constraints:
         return
     kinds, ready = context.policy.worker_types, launchable(context, context.policy.worker_types)
-    told = "request_resources asks for its resources"
-    need = Need(context, snapshot, snapshot.constraints, (), ready, Cause.REQUESTED_RESOURCES, told, whole_nodes=True)
+    reason = "request_resources asks for its resources"
+    need = Need(context, snapshot, snapshot.constraints, (), ready, Cause.REQUESTED_RESOURCES, reason, whole_nodes=True)
     context.needs.append(need)
     purpose = f"for {requests(snapshot.constraints)} of request_resources"
     launch(context, need.wanted, Cause.REQUESTED_RESOURCES, purpose)
-    hold_waiting(need, kinds, "of request_resources")
+    hold_pending(need, kinds, "of request_resources")
     for left in need.packing.infeasible:
-        if not waits_for_back_off(context, left, kinds):
+        if not held_by_back_off(context, left, kinds):
             found = misfit(left, kinds)
             context.infeasible.append(replace(found, reason=f"{found.reason} (asked for by request_resources)"))

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 class Need:
     """Requests and the worker types that may serve them, packed as the plan was when they were looked at.
 
-    `whole_nodes`: they are about all that nodes have, used or not. `cause` and `reason` are told of a worker that they
-    keep.
+    `whole_nodes`: they are about all that nodes have, used or not. A worker that they keep is kept with
+    this `cause` and `reason`.
     """
 
     context: Context

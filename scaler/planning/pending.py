@@ -1,4 +1,4 @@
-"""What packing leaves pending: which types may serve it, and which limit it waits for. Pure: standard library only."""
+"""What packing leaves pending: which types may serve it, and which limit delays it. Pure: standard library only."""
 
 from __future__ import annotations
 
@@ -56,21 +56,21 @@ def cheaper_soon(
     return (absent, work) if work else ([], [])
 
 
-def hold_waiting(need: Need, kinds: Sequence[WorkerType], which: str) -> None:
+def hold_pending(need: Need, kinds: Sequence[WorkerType], which: str) -> None:
     """Hold each request that the limits leave pending, with the limit that stands in its way."""
-    context, room, others = need.context, need.room.copy(), in_the_way(need) if need.packing.waiting else ""
+    context, room, others = need.context, need.room.copy(), in_the_way(need) if need.packing.pending else ""
     for name, count in need.wanted.items():
         room.take(name, count)
-    left = [one for one in need.packing.waiting if not waits_for_back_off(context, one, kinds)]
+    left = [one for one in need.packing.pending if not held_by_back_off(context, one, kinds)]
     left.sort(key=lambda one: (-one.count, request_text(one)))
     for one in left[:SHAPES_HELD]:
-        told = f"{one.count:,} x {request_text(one)} {which}: {limit_on(need, one, room, kinds, others)}"
-        context.hold(Cause.MAX_WORKERS, one.count, told, shape=request_text(one))
+        reason = f"{one.count:,} x {request_text(one)} {which}: {limit_on(need, one, room, kinds, others)}"
+        context.hold(Cause.MAX_WORKERS, one.count, reason, shape=request_text(one))
     if rest := left[SHAPES_HELD:]:
         many = sum(one.count for one in rest)
         limit = limit_on(need, rest[0], room, kinds, others)
-        told = f"{plural(many, 'request')} of {len(rest)} other shapes {which}: {limit}"
-        context.hold(Cause.MAX_WORKERS, many, told)
+        reason = f"{plural(many, 'request')} of {len(rest)} other shapes {which}: {limit}"
+        context.hold(Cause.MAX_WORKERS, many, reason)
 
 
 def limit_on(need: Need, request: Demand | Gang, room: Room, kinds: Sequence[WorkerType], others: str) -> str:
@@ -97,8 +97,8 @@ def in_the_way(need: Need) -> str:
     return f"; {plural(idle.total(), 'place')} taken by idle workers that do not help: {workers(idle)}" if idle else ""
 
 
-def waits_for_back_off(context: Context, left: Demand | Gang, kinds: Iterable[WorkerType]) -> bool:
-    """Whether a type that could hold this backs off after failed launches; held and told if so."""
+def held_by_back_off(context: Context, left: Demand | Gang, kinds: Iterable[WorkerType]) -> bool:
+    """Whether a type that could hold this backs off after failed launches; it is held if so."""
     room = context.room()
     for kind in kinds:
         if context.backs_off(kind.name) and room.of(kind.name) and could_hold(left, [kind]):

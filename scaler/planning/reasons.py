@@ -78,8 +78,8 @@ def misfit(request: Demand | Gang, kinds: Sequence[WorkerType]) -> Infeasible:
     )
     if not lacking and kinds:  # each bundle fits alone
         lacking = {"no single worker holds all bundles together": None}
-    told = "; ".join(list(lacking)[:SHAPES_NAMED]) or "there are no worker types"
-    return Infeasible(shape, request.count, f"no worker type provides {shape}: {told}")
+    missing = "; ".join(list(lacking)[:SHAPES_NAMED]) or "there are no worker types"
+    return Infeasible(shape, request.count, f"no worker type provides {shape}: {missing}")
 
 
 def _lack(part: Demand, kind: WorkerType) -> str:

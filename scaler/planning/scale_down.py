@@ -44,14 +44,14 @@ def drain_the_idle(context: Context) -> None:
         return
     free = [one for one in idle if not _asked_for_by_number(context, one.worker)]
     if kept := len(idle) - len(free):
-        told = f"{plural(kept, 'idle worker')} ({permitted}): {_why_up_holds(context)}"
-        context.hold(Cause.UP_ALERT_ACTIVE, kept, told)
+        reason = f"{plural(kept, 'idle worker')} ({permitted}): {_why_up_holds(context)}"
+        context.hold(Cause.UP_ALERT_ACTIVE, kept, reason)
     if pause := context.observation.paused_down:
-        told = f"{plural(len(free), 'idle worker')} ({permitted}): scaling down is {pause.text}"
-        context.hold(Cause.PAUSED, len(free), told)
+        reason = f"{plural(len(free), 'idle worker')} ({permitted}): scaling down is {pause.text}"
+        context.hold(Cause.PAUSED, len(free), reason)
     elif wait := scale_down_wait(context.observation, context.policy, context.now):
-        told = f"{plural(len(free), 'idle worker')} ({permitted}): delayed by cooldown, {wait:.0f} s left"
-        context.hold(Cause.COOLDOWN, len(free), told)
+        reason = f"{plural(len(free), 'idle worker')} ({permitted}): delayed by cooldown, {wait:.0f} s left"
+        context.hold(Cause.COOLDOWN, len(free), reason)
     elif free:
         _drain(context, free, permitted)
 
@@ -78,7 +78,7 @@ def _idle_workers(context: Context) -> list[_Candidate]:
 
     In the order in which they go: with GPU first, then of low priority, then the longest idle.
     """
-    idle = [_Candidate(w, w.node) for w in context.observation.workers if w.node and _may_go(context, w, w.node)]
+    idle = [_Candidate(w, w.node) for w in context.observation.workers if w.node and _eligible(context, w, w.node)]
 
     def order(one: _Candidate) -> tuple[float, float, float, str]:
         kind = context.policy.worker_type(one.worker.worker_type)
@@ -88,7 +88,7 @@ def _idle_workers(context: Context) -> list[_Candidate]:
     return sorted(idle, key=order)
 
 
-def _may_go(context: Context, worker: Worker, node: Node) -> bool:
+def _eligible(context: Context, worker: Worker, node: Node) -> bool:
     kind = context.policy.worker_type(worker.worker_type)
     return (
         worker.state is WorkerState.RUNNING

@@ -14,7 +14,7 @@ from scaler.packing.present import fits
 from scaler.planning.launch_limits import launch, room_in_progress
 from scaler.planning.minimums import of_any_type
 from scaler.planning.needs import Need
-from scaler.planning.pending import cheaper_soon, hold_waiting, launchable, waits_for_back_off
+from scaler.planning.pending import cheaper_soon, held_by_back_off, hold_pending, launchable
 from scaler.planning.reasons import misfit, pending, plural, request_text, why_none_needed
 from scaler.planning.worker_sizes import of_unknown_size
 
@@ -75,14 +75,14 @@ def _launch_what_is_needed(context: Context, snapshot: ClusterState) -> None:
     if need.wanted and up and not need.packing.unmet and _settling(context, snapshot):
         context.settling = True
         many = need.wanted.total()
-        told = f"{plural(many, 'worker')} {purpose}: waiting a moment, Ray reports a burst bit by bit"
-        context.hold(Cause.DEMAND_SETTLING, many, told)
+        reason = f"{plural(many, 'worker')} {purpose}: waiting a moment, Ray reports a burst bit by bit"
+        context.hold(Cause.DEMAND_SETTLING, many, reason)
     else:
         launch(context, _most_useful_first(need), Cause.PENDING_DEMAND, purpose)
-    hold_waiting(need, kinds, "pending")
+    hold_pending(need, kinds, "pending")
     later = _for_cheaper(context, snapshot, cheaper, purpose) if work else Counter[str]()
     probed = _judge_misfits(context, snapshot, need.packing.infeasible, kinds)
-    context.demand_met = not (need.wanted or need.packing.waiting or later or probed)
+    context.demand_met = not (need.wanted or need.packing.pending or later or probed)
     if up and context.demand_met and not up.asks_for_a_number and not need.packing.infeasible:
         context.hold(Cause.NO_DEMAND, 1, f"no launch for alert {up.names}: {why_none_needed(snapshot)}")
 
@@ -100,8 +100,8 @@ def _most_useful_first(need: Need) -> Counter[str]:
 
 def _for_cheaper(context: Context, snapshot: ClusterState, cheaper: Sequence[WorkerType], purpose: str) -> Counter[str]:
     """Ask for types without GPU that may not be launched now, for work that only GPU workers could take meanwhile."""
-    told = "pending demand fits on it"
-    need = Need(context, snapshot, snapshot.demands, snapshot.gangs, cheaper, Cause.DEMAND_NEEDS_IT, told)
+    reason = "pending demand fits on it"
+    need = Need(context, snapshot, snapshot.demands, snapshot.gangs, cheaper, Cause.DEMAND_NEEDS_IT, reason)
     context.needs.append(need)
     launch(context, need.wanted, Cause.PENDING_DEMAND, purpose)
     return need.wanted
@@ -110,7 +110,7 @@ def _for_cheaper(context: Context, snapshot: ClusterState, cheaper: Sequence[Wor
 def _judge_misfits(
     context: Context, snapshot: ClusterState, misfits: Sequence[Demand | Gang], kinds: list[WorkerType]
 ) -> bool:
-    """What no permitted type can hold waits for an alert, for a node that is full, for a probe, or is infeasible.
+    """Requests that no permitted type can hold: pending for an alert, a full node or a probe, or infeasible.
 
     Returns whether a worker is on its way that shows how large its type is.
     """
@@ -119,14 +119,14 @@ def _judge_misfits(
     probed = False
     for one in misfits:
         shape = request_text(one)
-        if waits_for_back_off(context, one, kinds):
+        if held_by_back_off(context, one, kinds):
             continue
         if could_hold(one, context.policy.worker_types):
-            told = f"{one.count:,} x {shape} pending: no alert permits a worker type that holds it"
-            context.hold(Cause.NO_ALERT, one.count, told, shape=shape)
+            reason = f"{one.count:,} x {shape} pending: no alert permits a worker type that holds it"
+            context.hold(Cause.NO_ALERT, one.count, reason, shape=shape)
         elif fits(one, empty):
-            told = f"{one.count:,} x {shape} pending: no worker type holds it, a running node does once it has room"
-            context.hold(Cause.WAITS_FOR_A_NODE, one.count, told, shape=shape)
+            reason = f"{one.count:,} x {shape} pending: no worker type holds it, a running node does once it has room"
+            context.hold(Cause.NODES_FULL, one.count, reason, shape=shape)
         elif probes := [kind for kind in unknown if could_hold(one, [*context.policy.worker_types, kind])]:
             probed = True
             _probe(context, one, probes)
@@ -136,14 +136,14 @@ def _judge_misfits(
 
 
 def _probe(context: Context, request: Demand | Gang, kinds: Sequence[WorkerType]) -> None:
-    """Launch one worker of a type of which nobody knows how large Ray makes it, unless one is joining."""
+    """Launch one worker of a type whose memory in Ray is not known yet, unless one is joining."""
     shape, names = request_text(request), [kind.name for kind in context.cheapest_first(kinds)]
-    told = f"{request.count:,} x {shape} pending"
+    pending = f"{request.count:,} x {shape} pending"
     if joining := next((name for name in names if context.in_progress()[name]), ""):
-        reason = f"{told}: the first worker of type {joining} is joining and shows how much memory Ray gives it"
+        reason = f"{pending}: the first worker of type {joining} is joining and shows how much memory Ray gives it"
         context.hold(Cause.PROBE, request.count, reason, shape=shape)
     else:
-        purpose = f"to learn how much memory Ray gives it, {told}{_by_alert(context)}"
+        purpose = f"to learn how much memory Ray gives it, {pending}{_by_alert(context)}"
         launch(context, names[:1], Cause.PROBE, purpose)
 
 
@@ -162,7 +162,7 @@ def _settling(context: Context, snapshot: ClusterState) -> bool:
 
 
 def _permitted(context: Context) -> list[WorkerType]:
-    """Worker types that an alert permits; all of them without any alert, so that what is held can be told."""
+    """Worker types that an alert permits; all of them without any alert, so that what is held has its cause."""
     up = context.observation.up
     return [kind for kind in context.policy.worker_types if not up or up.allows(kind.name)]
 

@@ -52,7 +52,7 @@ def _sized(kind: WorkerType, size: Mapping[str, float]) -> WorkerType:
 
 
 def of_unknown_size(policy: Policy, observation: Observation) -> tuple[WorkerType, ...]:
-    """The types of which nobody knows what Ray gives them, as if they had any amount of it."""
+    """Types whose size in Ray is not known yet, as if they had any amount of it."""
     seen = learned(observation.learned, observation.workers)
     return tuple(
         replace(kind, memory=kind.memory or UNBOUNDED, object_store_memory=kind.object_store_memory or UNBOUNDED)

@@ -45,7 +45,7 @@ GCS_PORT = 6379  # inside the head's container, whatever port of the host it is 
 MIB = 1024 * 1024
 SHM_MARGIN = 64 * MIB  # Ray puts the object store on disk unless /dev/shm is larger than it
 RAY_ITSELF = 512 * MIB  # raylet and agents need about 240 MiB; `memory` promises its bytes to tasks
-RAYS_SHARE = 0.35  # of the host's memory: Ray takes 0.3 of it for objects where nothing is said
+RAYS_SHARE = 0.35  # of the host's memory: Ray takes 0.3 of it for objects by default
 
 
 def container_name(cluster: str, role: str) -> str:
@@ -123,7 +123,7 @@ class DockerProvider:
     ) -> DockerProvider:
         """The provider that the settings describe; it calls the engine only when it is used.
 
-        `token` tells the cluster's token at each launch; unset, the settings do.
+        `token` returns the cluster's token at each launch; by default the one of the settings.
         """
         head = f"{container_name(settings.cluster, 'head')}:{GCS_PORT}"
         return cls(
@@ -218,7 +218,7 @@ class DockerProvider:
         )
 
     def _warm_spec(self, request: LaunchRequest) -> ContainerSpec:
-        """A worker that waits; its name and label say so, and what it was prepared for."""
+        """A warm worker; its name and label show it, and what it was prepared for."""
         spec = self._spec(request)
         return replace(
             spec,
@@ -255,7 +255,7 @@ class DockerProvider:
         return {PROGRAM_PATH: ray_start.PROGRAM.read_text(encoding="utf-8"), **token_files(self._token())}
 
     def _is_warm(self, container: Container) -> bool:
-        """Whether it was prepared, and not told to join yet: it is renamed then."""
+        """Whether it was prepared and has not begun to join: it is renamed then."""
         return WARM_LABEL in container.labels and container.name == self._warm_name(_index(container.labels))
 
     def _warm_name(self, index: int) -> str:

@@ -1,4 +1,4 @@
-"""Workers as processes of this host: the embedded default where there is no Docker.
+"""Workers as processes of this host: the embedded default without Docker.
 
 The truth is on disk, one directory per worker (`<state_dir>/workers/<worker_id>/`): `record.json` is written
 before the process starts, the rest by `ray_watcher_common.detached`. Any number of providers, in any number of
@@ -110,22 +110,22 @@ class ProcessProvider:
         return self._started(request, record) if is_new else self._instance(record)
 
     def launch(self, request: LaunchRequest) -> Instance:
-        """Start a worker, tell a warm one to join, or return the one with this id."""
+        """Start a worker, let a warm one join, or return the one with this id."""
         record, is_new = self._claimed(request)
         if is_new:
             return self._started(request, record)
         if not self._is_warm(record):
             return self._instance(record)
         if self._is_as_prepared(request, record):
-            return self._told_to_join(record)
+            return self._let_join(record)
         self._end(record, grace_seconds=0)
         return self.launch(request)
 
-    def _told_to_join(self, record: Record) -> Instance:
+    def _let_join(self, record: Record) -> Instance:
         try:
             self._join_file(record).touch()
         except OSError as error:  # removed meanwhile
-            raise LaunchFailedError(f"cannot tell {record.worker_id} to join: {error}") from error
+            raise LaunchFailedError(f"cannot let {record.worker_id} join: {error}") from error
         return self._instance(record)
 
     def _started(self, request: LaunchRequest, record: Record) -> Instance:

@@ -40,7 +40,7 @@ def leave_out() -> None:
 def port_file(raylet: Sequence[str]) -> tuple[Path, str] | None:
     """The file in which a raylet of this command line awaits its agent's port, and the port.
 
-    A raylet joins only once its dashboard agent, seconds later, has written down the port that it was told to
+    A raylet joins only once its dashboard agent, seconds later, has written down the port that it was given to
     listen on. None where the port is the agent's to choose, or the command is another's.
     """
     flags = dict(part[2:].split("=", 1) for part in raylet if part.startswith("--") and "=" in part)
@@ -51,7 +51,7 @@ def port_file(raylet: Sequence[str]) -> tuple[Path, str] | None:
 
 
 def yielding(command: Sequence[str]) -> list[str]:
-    """The command line of one of Ray's processes such that its agents leave the processor to what starts beside them.
+    """The command line of one of Ray's processes such that its agents yield the CPU to those that start with them.
 
     They load for seconds, and would hold up the first task for as long. A task yields to them all the same: Ray runs
     its workers at niceness 15.
@@ -85,7 +85,7 @@ def await_join(path: str) -> None:
 
 def main() -> None:
     """`ray`, whose command is `start`; where RAY_WATCHER_JOIN_FILE names a file, not before that is there."""
-    del sys.path[0]  # what lies beside this file is not for Ray
+    del sys.path[0]  # Ray must not import this file's neighbours
     if find_spec("ray") is None:
         sys.exit(f"error: Ray is not installed for {sys.executable}; install ray[serve]")
     leave_out()

@@ -1,4 +1,4 @@
-"""The `ray start` of a worker: its arguments and its environment. Pure; every provider says it the same way."""
+"""The `ray start` of a worker: its arguments and its environment. Pure; all providers share it."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 NOT_INHERITED = (
     *("RAY_ADDRESS", "RAY_OVERRIDE_RESOURCES", "RAY_CLOUD_INSTANCE_ID", "RAY_NODE_TYPE_NAME", "WATCHER_"),
-    PATH_VARIABLE,  # `authentication` names the file where there is one; Ray trips over one that is not
+    PATH_VARIABLE,  # `authentication` names the file if it exists; Ray fails if the named file is missing
 )
 PROGRAM = Path(__file__).with_name("ray_program.py")  # takes the place of the program `ray`
-PORT_FLAGS = (  # whose ports are told beforehand: a raylet waits for agents that choose theirs
+PORT_FLAGS = (  # ports chosen in advance: a raylet waits for agents that choose their own
     "--runtime-env-agent-port",
     "--dashboard-agent-grpc-port",
     "--dashboard-agent-listen-port",
@@ -31,7 +31,7 @@ JOIN_FLAGS = ("--block", "--disable-usage-stats")
 
 
 def amounts(num_cpus: float, num_gpus: float, memory: int | None, object_store_memory: int | None) -> Iterator[str]:
-    """The flags that say what a node brings; CPUs and GPUs are whole, Ray refuses fractions of them on a node."""
+    """The flags with a node's resources; CPUs and GPUs are whole, Ray refuses fractions of them on a node."""
     yield f"--num-cpus={int(num_cpus)}"
     yield f"--num-gpus={int(num_gpus)}"
     if memory is not None:
@@ -48,7 +48,7 @@ def arguments(request: LaunchRequest, address: str) -> list[str]:
 
 
 def agent_ports(ports: Iterable[int]) -> list[str]:
-    """The flags that say where the agents of a node listen: one port for each of `PORT_FLAGS`."""
+    """The flags with the ports of a node's agents: one for each of `PORT_FLAGS`."""
     return [f"{flag}={port}" for flag, port in zip(PORT_FLAGS, ports, strict=True)]
 
 
@@ -61,7 +61,7 @@ def _extras(worker: WorkerType) -> Iterator[str]:
 
 
 def environment(request: LaunchRequest) -> dict[str, str]:
-    """What tells Ray, and through it the snapshot, which worker this is."""
+    """The labels by which Ray, and through it the snapshot, knows the worker."""
     return {"RAY_CLOUD_INSTANCE_ID": request.worker_id, "RAY_NODE_TYPE_NAME": request.worker_type.name}
 
 
@@ -76,5 +76,5 @@ def inherited(environ: Mapping[str, str]) -> dict[str, str]:
     Our settings (`WATCHER_*`) hold the webhook's token, and tasks can read the environment of their node.
     """
     own = {name: value for name, value in environ.items() if not name.startswith(NOT_INHERITED)}
-    python = str(Path(sys.executable).parent)  # a job that says `python` means the cluster's, as in Ray's image
+    python = str(Path(sys.executable).parent)  # `python` of a job is the cluster's, as in Ray's image
     return {**own, "PATH": os.pathsep.join(filter(None, (python, own.get("PATH"))))}

@@ -77,7 +77,7 @@ class StageTracker:
     def _decided(
         self, pending_since: float, alerts: tuple[Alert, ...], worker_ids: list[str], now: float
     ) -> list[Measured]:
-        """Stages up to launches for demand, of which the first begin a scale-up."""
+        """Stages up to launches for demand; the first of them begin a scale-up."""
         self._launches |= dict.fromkeys(worker_ids, Launch(now))
         if self._scale_up:
             return []

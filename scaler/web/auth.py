@@ -16,7 +16,7 @@ LIMITS = Limits(threads=16, trusted_body=2 * MIB, bodies=8 * MIB)  # a notificat
 
 
 def refusal(token: str | None, authorization: str, content_type: str) -> Answer | None:
-    """Why a caller with these headers may not change anything; None where it may. `token` None: whoever asks may."""
+    """Why a caller with these headers may not change anything; None if it may. Without a `token` everyone may."""
     if not presents(token, authorization):
         error = "wanted the header 'Authorization: Bearer TOKEN' with the scaler's token"
         return {"error": error}, HTTPStatus.UNAUTHORIZED

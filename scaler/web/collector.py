@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class ViewCollector:
-    """The last reconcile as gauges, made anew at each scrape."""
+    """The last reconcile as gauges, made at each scrape."""
 
     def __init__(self, view: Callable[[], View], policy: Policy, clock: Clock) -> None:
         self._view, self._policy, self._clock = view, policy, clock

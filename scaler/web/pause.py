@@ -51,7 +51,7 @@ def pause(journal: Journal, clock: Clock, wakeup: Wakeup) -> Answer:
         journal.pause(direction, Pause(asked.reason, asked.by, now, until))
         log.info("paused", direction=direction.value, reason=asked.reason, by=asked.by, until=until)
     wakeup.wake("pause")
-    return {"paused": told(journal, now)}, 200
+    return {"paused": pauses_now(journal, now)}, 200
 
 
 def resume(journal: Journal, clock: Clock, wakeup: Wakeup) -> Answer:
@@ -64,11 +64,11 @@ def resume(journal: Journal, clock: Clock, wakeup: Wakeup) -> Answer:
     ended = [way.value for way in asked.directions if way in journal.pauses(now) and journal.resume(way)]
     log.info("resumed", directions=ended)
     wakeup.wake("resume")
-    return {"resumed": ended, "paused": told(journal, now)}, 200
+    return {"resumed": ended, "paused": pauses_now(journal, now)}, 200
 
 
-def told(journal: Journal, now: float) -> dict[str, dict[str, Any] | None]:
-    """The pauses that hold now, by direction; None for one that goes on. Raises `JournalError`."""
+def pauses_now(journal: Journal, now: float) -> dict[str, dict[str, Any] | None]:
+    """The current pauses by direction; None for a direction that is not paused. Raises `JournalError`."""
     pauses = journal.pauses(now)
     return {way.value: asdict(pauses[way]) if way in pauses else None for way in Direction}
 

@@ -34,7 +34,7 @@ ALERTS_SHOWN = 100  # per direction
 NOT_REREAD = ResyncStatus()
 
 
-def status(  # noqa: PLR0913  # what it tells of, each once
+def status(  # noqa: PLR0913  # one argument for each part
     view: View,
     policy: Policy,
     journal: Journal,
@@ -59,7 +59,7 @@ def status(  # noqa: PLR0913  # what it tells of, each once
         "provider": provider,
         "summary": list(explained.summary),
         "snapshot": _snapshot(observation, now),
-        "waiting": [{**asdict(waiting), "cause": waiting.cause.value} for waiting in explained.waiting],
+        "pending": [{**asdict(shape), "cause": shape.cause.value} for shape in explained.pending],
         "workers": list(map(_worker, observation.workers, explained.workers)),
         "paused": {"up": _pause(observation.paused_up), "down": _pause(observation.paused_down)},
         "standby": standby or None,
@@ -102,16 +102,16 @@ def _explained(view: View, policy: Policy, planner: Planner) -> Explanation:
 
 def _written_down(journal: Journal) -> dict[str, Any]:
     """What stands in the journal, and what is wrong with it."""
-    told: dict[str, Any] = {"decisions": [], "actions": [], "journal": {"problem": None, "replaced": None}}
+    recorded: dict[str, Any] = {"decisions": [], "actions": [], "journal": {"problem": None, "replaced": None}}
     try:
-        told["decisions"] = [_decision(row) for row in journal.decisions(DECISIONS_SHOWN)]
-        told["actions"] = [asdict(record) for record in journal.actions(ACTIONS_SHOWN)]
+        recorded["decisions"] = [_decision(row) for row in journal.decisions(DECISIONS_SHOWN)]
+        recorded["actions"] = [asdict(record) for record in journal.actions(ACTIONS_SHOWN)]
         if replaced := journal.replaced():
-            told["journal"]["replaced"] = {"at": replaced[0], "problem": replaced[1]}
-        told["journal"]["problem"] = journal.problem or None
+            recorded["journal"]["replaced"] = {"at": replaced[0], "problem": replaced[1]}
+        recorded["journal"]["problem"] = journal.problem or None
     except JournalError as error:
-        told["journal"]["problem"] = str(error)
-    return told
+        recorded["journal"]["problem"] = str(error)
+    return recorded
 
 
 def _pause(pause: Pause | None) -> dict[str, Any] | None:

@@ -59,10 +59,10 @@ def cooldown_of(status: Mapping[str, Any]) -> dict[Direction, float]:
 
 def pauses_of(status: Mapping[str, Any]) -> dict[Direction, Pause]:
     """The pauses that hold. Raises `KeyError`, `TypeError`, `ValueError`."""
-    told = {way: status["paused"][way.value] for way in Direction}
+    found = {way: status["paused"][way.value] for way in Direction}
     return {
         way: Pause(*(pause[part] for part in ("reason", "by", "since", "until")))
-        for way, pause in told.items()
+        for way, pause in found.items()
         if pause
     }
 
@@ -70,10 +70,10 @@ def pauses_of(status: Mapping[str, Any]) -> dict[Direction, Pause]:
 def launch_health_of(status: Mapping[str, Any]) -> dict[str, LaunchHealth]:
     """How launches of each worker type have gone. Raises `KeyError`, `TypeError`, `ValueError`."""
     return {
-        str(told["worker_type"]): LaunchHealth(
-            frozenset(range(int(told["failures"]))), float(told["last_failure"] or 0.0), str(told["detail"])
+        str(breaker["worker_type"]): LaunchHealth(
+            frozenset(range(int(breaker["failures"]))), float(breaker["last_failure"] or 0.0), str(breaker["detail"])
         )
-        for told in status["breakers"]
+        for breaker in status["breakers"]
     }
 
 

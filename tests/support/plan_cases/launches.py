@@ -164,7 +164,7 @@ LAUNCHES = [
     Case(
         "demand that only a busy node can hold waits for it and is not infeasible",
         observation(nodes=(head(total={"CPU": 4.0}),), demands=(demand(2, {"CPU": 3}),), up=UP),
-        held=((Cause.WAITS_FOR_A_NODE, 2),),
+        held=((Cause.NODES_FULL, 2),),
     ),
     Case(
         "demand for a label that no worker type carries launches nothing",

@@ -44,7 +44,7 @@ SIZES = [
     Case(
         "nor as the head: what only the head can hold waits for the head",
         observation(cpu_worker(1, 12), nodes=(BIG_HEAD,), demands=(needing(15),), up=UP),
-        held=((Cause.WAITS_FOR_A_NODE, 1),),
+        held=((Cause.NODES_FULL, 1),),
         policy=policy(UNSIZED),
     ),
     Case(

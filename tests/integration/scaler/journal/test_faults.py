@@ -95,7 +95,7 @@ def test_on_a_full_disk_nothing_is_done_and_it_is_said(world: World, path: Path)
     assert (world.provider.counts["launch"], held(world)) == (0, [Cause.JOURNAL_UNAVAILABLE])
     assert "disk" in document["journal"]["problem"]
     assert "journal" in document["summary"][0]
-    assert {waiting["cause"] for waiting in document["waiting"]} <= {"journal_unavailable"}
+    assert {shape["cause"] for shape in document["pending"]} <= {"journal_unavailable"}
 
 
 def test_an_alert_that_a_full_disk_has_no_room_for_is_not_accepted(world: World, path: Path) -> None:

@@ -42,7 +42,7 @@ def test_while_paused_the_loop_goes_on_and_says_what_it_would_do(site: Site) -> 
     assert paused(site) == {"up": 1.0, "down": 0.0}
     status = site.client.get("/api/v1/status").json
     assert status["summary"][0].startswith("Scaling up is paused since 1970-01-12 13:46 UTC by anna (benchmark)")
-    assert status["waiting"][0]["cause"] == "paused"
+    assert status["pending"][0]["cause"] == "paused"
     assert "paused" in site.client.get("/").text
 
 

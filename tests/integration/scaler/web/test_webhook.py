@@ -278,7 +278,7 @@ def test_the_status_says_why_for_each_shape_and_each_worker(site: Site) -> None:
 
     status = site.client.get("/api/v1/status").json
 
-    assert [(w["shape"], w["count"], w["cause"]) for w in status["waiting"]] == [("CPU:1", 3, "no_alert")]
+    assert [(w["shape"], w["count"], w["cause"]) for w in status["pending"]] == [("CPU:1", 3, "no_alert")]
     assert {h["cause"] for h in status["held"]} == {"no_alert"}
     assert status["summary"][0] in site.client.get("/").text
 

@@ -37,17 +37,17 @@ EXPECTED: dict[str, tuple[dict[str, Cause | Situation], list[str]]] = {
     "at max_workers": ({"CPU:1": Cause.MAX_WORKERS}, ["busy"] * 5),
     "a GPU that no type has": ({"GPU:1": Cause.NO_WORKER_TYPE_FITS, "CPU:1": Cause.PENDING_DEMAND}, ["busy"]),
     "no snapshot": ({}, ["snapshot_unavailable", "snapshot_unavailable"]),
-    "idle, but needed for min_workers": ({}, ["leaving", "min_workers"]),
+    "idle, but needed for min_workers": ({}, ["removing", "min_workers"]),
     "no alert permits anything": ({"CPU:1": Cause.NO_ALERT}, ["no_alert"]),
-    "all pending demand fits on joining workers": ({"CPU:1": Situation.WAITS_FOR_JOINING}, ["busy", "joining"]),
-    "idle workers of another type": ({"GPU:1": Cause.MAX_WORKERS}, ["leaving", "leaving"]),
+    "all pending demand fits on joining workers": ({"CPU:1": Situation.WORKERS_JOINING}, ["busy", "joining"]),
+    "idle workers of another type": ({"GPU:1": Cause.MAX_WORKERS}, ["removing", "removing"]),
     "an idle worker that pending demand needs": ({"CPU:1": Cause.COOLDOWN}, ["demand_needs_it"]),
     "the scale-down cooldown": ({}, ["cooldown"]),
     "an engine that does not answer": ({"CPU:1": Cause.PROVIDER_UNAVAILABLE}, ["provider_unavailable"]),
     "launches that fail": ({"CPU:1": Cause.LAUNCHES_FAIL}, ["busy"]),
     "scaling is paused": ({"CPU:1": Cause.PAUSED}, ["no_alert"]),
     "a journal that cannot be written": ({"CPU:1": Cause.JOURNAL_UNAVAILABLE}, ["journal_unavailable"]),
-    "a worker that never joined": ({}, ["leaving"]),
+    "a worker that never joined": ({}, ["removing"]),
 }
 HEALTHY = {
     "nothing pending",
@@ -66,8 +66,8 @@ def test_each_shape_and_each_worker_is_explained(name: str) -> None:
     situation = SITUATIONS[name]
     found = explained(situation.observation, situation.policy)
 
-    waiting = {shape.shape: shape.cause for shape in found.waiting}
-    assert (waiting, [why.cause.value for why in found.workers]) == EXPECTED[name]
+    pending = {shape.shape: shape.cause for shape in found.pending}
+    assert (pending, [why.cause.value for why in found.workers]) == EXPECTED[name]
 
 
 def test_the_first_line_says_healthy_only_if_nothing_is_wrong() -> None:
@@ -88,14 +88,14 @@ def test_there_is_room_now_only_on_workers_that_run() -> None:
     seen = observation(demands=(demand(1), demand(1, {"CPU": 2})), up=PENDING)
     found = explained(seen, policy(worker_type(num_cpus=4)))
 
-    assert {shape.cause for shape in found.waiting} == {Cause.PENDING_DEMAND}
+    assert {shape.cause for shape in found.pending} == {Cause.PENDING_DEMAND}
 
 
 def test_a_shape_is_held_by_its_own_type_while_launches_are_limited() -> None:
     kinds = policy(worker_type(), worker_type(name="gpu", num_gpus=1), upscaling_speed=1)
     found = explained(observation(demands=(demand(4), demand(3, {"GPU": 1})), up=PENDING), kinds)
 
-    assert {shape.cause for shape in found.waiting} == {Cause.UPSCALING_SPEED}
+    assert {shape.cause for shape in found.pending} == {Cause.UPSCALING_SPEED}
 
 
 @pytest.mark.parametrize("name", EXPECTED)
@@ -104,7 +104,7 @@ def test_what_is_held_is_told_in_the_plans_own_words(name: str) -> None:
     entries: list[Held | Infeasible] = [*situation.plan.held, *situation.plan.infeasible]
     said = {(entry.cause, entry.reason) for entry in entries}
 
-    for shape in explained(situation.observation, situation.policy).waiting:
+    for shape in explained(situation.observation, situation.policy).pending:
         if isinstance(shape.cause, Cause) and shape.cause is not Cause.PENDING_DEMAND:
             assert any(cause is shape.cause and reason in shape.why for cause, reason in said)
 
@@ -112,9 +112,9 @@ def test_what_is_held_is_told_in_the_plans_own_words(name: str) -> None:
 @pytest.mark.parametrize(
     ("changes", "cause", "why"),
     [
-        pytest.param({"state": WorkerState.DRAINING}, Situation.LEAVING, "draining", id="draining"),
-        pytest.param({"state": WorkerState.TERMINATING}, Situation.LEAVING, "being removed", id="being-removed"),
-        pytest.param({"node": None}, Situation.OUT_OF_SIGHT, "not in Ray", id="not-in-ray"),
+        pytest.param({"state": WorkerState.DRAINING}, Situation.REMOVING, "draining", id="draining"),
+        pytest.param({"state": WorkerState.TERMINATING}, Situation.REMOVING, "being removed", id="being-removed"),
+        pytest.param({"node": None}, Situation.NOT_IN_RAY, "not in Ray", id="not-in-ray"),
         pytest.param({"idle": 20.0}, Cause.NOT_IDLE_LONG_ENOUGH, "idle for 20 of 60 s", id="idle-a-while"),
         pytest.param({"idle": 99.0}, Cause.NO_ALERT, "no alert permits scaling down", id="nothing-permits"),
     ],
@@ -126,16 +126,16 @@ def test_a_workers_reason_is_the_first_that_applies(changes: dict[str, Any], cau
 
 
 @pytest.mark.parametrize(
-    ("changes", "waiting", "cause"),
+    ("changes", "pending", "cause"),
     [
         pytest.param({}, 0, Situation.WARM, id="warm"),
         pytest.param({"action": ActionKind.PREPARE}, 0, Situation.WARM, id="being-prepared"),
         pytest.param({}, 1, Situation.JOINING, id="joining"),
-        pytest.param({"worker_type": "gone"}, 0, Situation.LEAVING, id="too-many"),
+        pytest.param({"worker_type": "gone"}, 0, Situation.REMOVING, id="too-many"),
     ],
 )
-def test_a_warm_worker_says_what_it_is_for(changes: dict[str, Any], waiting: int, cause: Situation) -> None:
-    demands = (demand(waiting),) if waiting else ()
+def test_a_warm_worker_says_what_it_is_for(changes: dict[str, Any], pending: int, cause: Situation) -> None:
+    demands = (demand(pending),) if pending else ()
     seen = observation(worker(1, WorkerState.WARM, **changes), demands=demands, up=PENDING)
     found = explained(seen, policy(worker_type(warm_workers=1)))
 
@@ -157,21 +157,21 @@ def test_each_shape_has_its_own_reason_where_shapes_compete() -> None:
         last_scale_up=NOW - 5,
     )
 
-    assert {shape.cause for shape in explained(seen).waiting} <= {Cause.COOLDOWN, Situation.WAITS_FOR_JOINING}
-    assert Cause.COOLDOWN in {shape.cause for shape in explained(seen).waiting}
+    assert {shape.cause for shape in explained(seen).pending} <= {Cause.COOLDOWN, Situation.WORKERS_JOINING}
+    assert Cause.COOLDOWN in {shape.cause for shape in explained(seen).pending}
 
 
 def test_a_gang_is_told_with_its_bundles() -> None:
     spread = gang({"CPU": 1}, {"CPU": 1}, strategy=Strategy.STRICT_SPREAD)
 
-    (shape,) = explained(observation(gangs=(spread,))).waiting
+    (shape,) = explained(observation(gangs=(spread,))).pending
     assert (shape.shape, shape.count, shape.cause) == ("STRICT_SPREAD(1 x CPU:1 + 1 x CPU:1)", 2, Cause.NO_ALERT)
 
 
 def test_many_shapes_are_told_in_part_and_counted_in_full() -> None:
     many = tuple(demand(1, {"CPU": 1.0, f"thing-{number}": 1.0}) for number in range(SHAPES_EXPLAINED + 7))
 
-    found = explained(observation(demands=many)).waiting
+    found = explained(observation(demands=many)).pending
     assert (len(found), found[-1].shape, sum(shape.count for shape in found)) == (21, "7 other shapes", len(many))
 
 
@@ -183,7 +183,7 @@ def test_a_planner_of_ones_own_is_explained_by_its_own_holds() -> None:
     seen = observation(worker(1), demands=(demand(2),))
     found = explain(seen, cautious(seen, None, NOW), policy(), NOW, cautious)
 
-    assert [(shape.cause, shape.why) for shape in found.waiting] == [(Cause.COOLDOWN, "it is Sunday")]
+    assert [(shape.cause, shape.why) for shape in found.pending] == [(Cause.COOLDOWN, "it is Sunday")]
 
 
 @given(observations())
@@ -192,8 +192,8 @@ def test_all_is_explained_whatever_the_cluster_looks_like(given_: Observation) -
     known = given_.snapshot.pending if given_.snapshot else 0
 
     assert [why.worker_id for why in found.workers] == [w.worker_id for w in given_.workers]
-    assert sum(shape.count for shape in found.waiting) == known
-    whys = [*(shape.why for shape in found.waiting), *(one.why for one in found.workers)]
+    assert sum(shape.count for shape in found.pending) == known
+    whys = [*(shape.why for shape in found.pending), *(one.why for one in found.workers)]
     assert all(text for text in (*found.summary, *whys))
 
 
@@ -201,7 +201,7 @@ def test_all_is_explained_whatever_the_cluster_looks_like(given_: Observation) -
 def test_who_leaves_is_who_the_plan_lets_go(given_: Observation) -> None:
     proposed = plan(given_, POLICY, NOW)
     acted_on = {action.worker_id for action in proposed.actions if action.kind in (ActionKind.DRAIN, ActionKind.REMOVE)}
-    told = {why.worker_id for why in explained(given_, POLICY).workers if why.cause is Situation.LEAVING}
+    told = {why.worker_id for why in explained(given_, POLICY).workers if why.cause is Situation.REMOVING}
 
     assert acted_on <= told
     running = {w.worker_id for w in given_.workers if w.state is WorkerState.RUNNING}
