@@ -46,7 +46,7 @@ fuzz: ## a hundred thousand inputs for webhook, /state, policy and the command l
 	@scripts/setup test
 	FUZZ_EXAMPLES=15000 $(VENV)/pytest tests/fuzz --timeout 0 $(ARGS)
 
-golden: ## write the golden files and generated code anew
+golden: ## regenerate the golden files and generated code
 	PYTHONPATH=tests:. $(VENV)/python -m support.regenerate
 
 docs: ## the documents as a site, in build/site
@@ -68,7 +68,7 @@ ray-image: ## without a registry: the image of head and workers alone
 env: ## .env for docker-compose.yml, with this machine's group of the Docker socket
 	@scripts/compose-env
 
-bench: ## measure everything beside its peers; writes docs/benchmarks.md and README's table (ARGS="planner" for some)
+bench: ## compare everything with its peers; writes docs/benchmarks.md and README's table (ARGS="planner" for some)
 	@scripts/setup test
 	$(VENV)/python -m benchmarks $(ARGS)
 

@@ -35,7 +35,7 @@ BOUND_SECONDS = 900.0  # for any one of them
 
 
 def measured(name: str, *, smoke: bool) -> Report:
-    """The report of one benchmark, from a process of its own; it may say what it is doing on standard error."""
+    """The report of one benchmark, from a process of its own, which may print its progress to standard error."""
     command = [sys.executable, "-W", "ignore", "-m", f"benchmarks.{name}", "--json", *(["--smoke"] if smoke else [])]
     done = subprocess.run(  # noqa: S603  our own module
         command, cwd=ROOT, stdout=subprocess.PIPE, text=True, timeout=BOUND_SECONDS, check=True
@@ -44,7 +44,7 @@ def measured(name: str, *, smoke: bool) -> Report:
 
 
 def recorded() -> Record:
-    """The last run; an empty one where there is none."""
+    """The last run; an empty one if there is none."""
     return record_from_json(json.loads(RECORD.read_text(encoding="utf-8"))) if RECORD.exists() else Record({})
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def run(measure: Callable[..., Report], description: str | None, **options: float) -> None:
-    """Measure and print; `measure` is told whether tiny sizes are wanted, and of `options`: name and default."""
+    """Measure and print; `measure` gets whether tiny sizes are wanted, and `options`: name and default."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", action="store_true", help="print JSON instead of Markdown")
     parser.add_argument("--smoke", action="store_true", help="tiny sizes: only show that it runs")

@@ -1,6 +1,6 @@
 """A simulated day of a million tasks on up to 1,000 workers, in the frame of the other benchmarks.
 
-`benchmarks.simulation` plays it, with more to choose from; docs/simulation.md tells what it says.
+`benchmarks.simulation` runs it, with more options; docs/simulation.md explains its output.
 """
 
 from __future__ import annotations

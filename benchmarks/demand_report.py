@@ -23,7 +23,7 @@ ABOVE_FLOOR_SECONDS = 1.0
 DOCUMENTED = {
     "metric": "the demand is in Prometheus",
     "alert": "the alert fires",
-    "webhook": "the scaler has heard of it",
+    "webhook": "the scaler has received it",
     "decision": "the launch is decided",
     "launch": "the worker's process or container is up",
     "join": "the worker is in Ray",
@@ -40,13 +40,13 @@ RAYS_IS = (
     " autoscaler's own process, without a `ray start`."
 )
 FLOOR_IS = (
-    f"`{FLOOR}` is said by hand at the moment of the submission, while the scaler is paused: the provider's own start"
+    f"`{FLOOR}` is run at the moment of the submission, while the scaler is paused: the provider's own start"
     " of Ray, in the same image, network and cluster; and once more with Ray's own command in its place."
 )
 SIDE_BY_SIDE = (
     "All clusters are up at the same time and tried in turn; before each trial all are at rest, their heads alone, and"
-    " 0.3 to 1.3 s pass at random. One trial of each came before and is not counted. `benchmarks.idle` says what the"
-    " others cost meanwhile."
+    " 0.3 to 1.3 s pass at random. One trial of each came before and is not counted. `benchmarks.idle` measures"
+    " the cost of the others meanwhile."
 )
 
 

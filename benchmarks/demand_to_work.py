@@ -1,8 +1,8 @@
-"""From `f.remote()` on a full cluster until it runs on a new worker: the product beside Ray's own autoscaler.
+"""From `f.remote()` on a full cluster until it runs on a new worker: the product and Ray's own autoscaler.
 
 Ours is what `start-ray` and `start-watcher` bring up, by processes and by containers; Ray's is autoscaler v2 with its
 in-process provider and a loop of one second; below Docker stands the floor, `docker run` at the moment of the demand.
-A driver on each cluster submits a task of one CPU that says when its first line runs: one clock.
+A driver on each cluster submits a task of one CPU that reports when its first line runs: one clock.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.command import run
 from benchmarks.demand_report import DOCKER, FAST, FLOOR, OURS, PLAIN, RAY, WARM, Burst, Found, report
-from benchmarks.demand_trials import await_rest, run_trial, say, stages
+from benchmarks.demand_trials import await_rest, progress, run_trial, stages
 from benchmarks.docker_floor import docker_is_here, floor_trial, paused
 from benchmarks.product import WARM_VARIABLE, product
 from benchmarks.ray_autoscaler import ray_autoscaler
@@ -77,7 +77,7 @@ class Bench:
                     self._keep(f"{name}, {count} at once", run_trial(cluster, count))
         for name, cluster in ((OURS, ours), (RAY, rays)):
             with self._burst(name, self.sizes.tasks, cluster):
-                cluster.driver.tell(f"work {self.sizes.tasks} {WORK_SECONDS}")
+                cluster.driver.ask(f"work {self.sizes.tasks} {WORK_SECONDS}")
 
     @contextlib.contextmanager
     def _burst(self, name: str, tasks: int, cluster: Product | RayAutoscaler) -> Iterator[None]:
@@ -87,7 +87,7 @@ class Bench:
         yield
         burst = Burst(name, tasks, tuple(cluster.launches()[before:]))
         self.found.bursts.append(burst)
-        say(f"{name}: {tasks} tasks at once, workers of each decision: {burst.shown}")
+        progress(f"{name}: {tasks} tasks at once, workers of each decision: {burst.shown}")
 
     def warm(self, ours: Product) -> None:
         """With a warm worker."""
@@ -98,7 +98,7 @@ class Bench:
             self._ours(WARM, ours)
 
     def docker(self, ours: Product, image: str) -> None:
-        """The same in containers, beside the floor."""
+        """The same in containers, with the floor."""
         for number in range(self.sizes.docker):
             self._ours(DOCKER, ours)
             with paused(ours):
@@ -109,7 +109,7 @@ class Bench:
     def make_ready(self) -> None:
         """Fill the heads; the first time, code is read from disk, and Prometheus finds its targets."""
         for cluster in self.clusters:
-            cluster.driver.tell("block")
+            cluster.driver.ask("block")
             if self.sizes.rehearse:
                 self._trial(cluster)
 
@@ -126,7 +126,7 @@ class Bench:
     def _keep(self, name: str, made: Trial) -> None:
         kept = self.found.trials.setdefault(name, [])
         kept.append(made)
-        say(f"{name} {len(kept)}: {made.seconds:.2f} s, {made.nodes} nodes")
+        progress(f"{name} {len(kept)}: {made.seconds:.2f} s, {made.nodes} nodes")
 
 
 def _launched(ours: Product, made: Trial) -> list[Mapping[str, Any]]:

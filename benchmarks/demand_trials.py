@@ -15,7 +15,7 @@ from ray_watcher.demo.timeline import UP_ALERT
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from benchmarks.ray_ground import Driver
+    from benchmarks.ray_environment import Driver
 
 REST_SECONDS = 90.0  # the bound; a worker goes some three seconds after its task
 LOOK_SECONDS = 0.2
@@ -50,9 +50,9 @@ class Trial:
 
 
 def trial_from(answer: str) -> Trial:
-    """What a driver told."""
-    told = json.loads(answer)
-    return Trial(told["submitted"], max(at for at, _ in told["began"]), len({node for _, node in told["began"]}))
+    """The trial that a driver reports."""
+    report = json.loads(answer)
+    return Trial(report["submitted"], max(at for at, _ in report["began"]), len({node for _, node in report["began"]}))
 
 
 def run_trial(cluster: Cluster, tasks: int = 1, help_it: Callable[[], object] = lambda: None) -> Trial:
@@ -64,7 +64,7 @@ def run_trial(cluster: Cluster, tasks: int = 1, help_it: Callable[[], object] = 
 
 
 def await_rest(clusters: Iterable[Cluster]) -> None:
-    """Until nothing goes on in any of them. Raises `TimeoutError`."""
+    """Wait until all of them are idle. Raises `TimeoutError`."""
     deadline = time.monotonic() + REST_SECONDS
     for cluster in clusters:
         while not cluster.at_rest():
@@ -82,9 +82,8 @@ def stages(
     """Seconds of each of `STAGES`, which add up to the trial.
 
     By what Prometheus stored of waiting tasks, the scaler's alerts while it ran, and what the scaler wrote down of its
-    launches, of which the first counts. A scaler that looks by itself may decide before the alert: what came after
-    the decision is no part of the way to it, and counts nothing. Where nothing was launched for it (a standby took it
-    over), all after the webhook is "task".
+    launches; the first one counts. A scaler that sees demand by itself may decide before the alert: events after the
+    decision count as zero. If nothing was launched (a warm worker took it over), all after the webhook is "task".
     """
     alert = next((one for one in alerts if one["name"] == UP_ALERT), {})
     launch = min(launches, key=lambda one: float(one["started_at"]), default={})
@@ -105,7 +104,7 @@ def median(trials: Sequence[Trial]) -> float:
     return statistics.median(trial.seconds for trial in trials)
 
 
-def say(text: str) -> None:
-    """Progress, for people, with the seconds since the start."""
+def progress(text: str) -> None:
+    """Print progress with the seconds since the start."""
     sys.stderr.write(f"{time.monotonic() - BEGAN:6.1f}  {text}\n")
     sys.stderr.flush()

@@ -1,7 +1,7 @@
-"""The floor of any scaler on Docker: somebody who knows the demand at once and says `docker run`.
+"""The floor of any scaler on Docker: `docker run` at the moment of the demand.
 
-Said with the provider's own start of Ray it is what seeing, deciding and launching cost ours; with a plain `ray start`
-it is what somebody has who starts workers by hand.
+With the provider's own start of Ray the difference is the cost of seeing, deciding and launching. With a plain
+`ray start` it is the time of somebody who starts workers by hand.
 """
 
 from __future__ import annotations
@@ -48,15 +48,15 @@ def floor_trial(product: Product, image: str, *, plain: bool = False) -> Trial:
 @contextlib.contextmanager
 def paused(product: Product) -> Iterator[None]:
     """Nothing is launched meanwhile."""
-    product.tell("pause", "up", "--reason", "benchmark of the floor")
+    product.command("pause", "up", "--reason", "benchmark of the floor")
     try:
         yield
     finally:
-        product.tell("resume", "up")
+        product.command("resume", "up")
 
 
 def _docker_run(product: Product, name: str, image: str, *, plain: bool) -> None:
-    """What the provider starts, said by hand; the token as a variable, for a file would have to be put inside."""
+    """The container that the provider would start; the token is a variable: a file would have to be copied."""
     environment = product.environment
     token = (Path(environment["WATCHER_STATE_DIR"]) / "ray-token" / product.cluster).read_text(encoding="utf-8")
     network, head = environment["WATCHER_NETWORK"], f"{container_name(product.cluster, 'head')}:{GCS_PORT}"

@@ -1,4 +1,4 @@
-"""One read of the cluster's demand as tasks queue up: the exporter beside every way that Ray itself offers.
+"""One read of the cluster's demand as tasks queue up: the exporter and every way that Ray itself offers.
 
 A real head with one CPU, a real driver whose tasks wait. Processor time is that of all the head's processes and of
 the one that asks, less what they use while nobody does.
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.command import run
 from benchmarks.exporter_process import APART_SECONDS, Exporter, exporter_of, get, series
-from benchmarks.ray_ground import driver, head
+from benchmarks.ray_environment import driver, head
 from benchmarks.report import Chart, Headline, Report, Table
 from benchmarks.timing import alternating, cpu_seconds_per_call, idle_rate, rss_mib
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     import psutil
 
-    from benchmarks.ray_ground import Driver, Head
+    from benchmarks.ray_environment import Driver, Head
 
 SIZES = (10, 1_000, 10_000, 100_000)
 SMOKE_SIZES = (5,)
@@ -41,7 +41,7 @@ OURS, STATE_API = "exporter /metrics", "Ray /api/v0/tasks"
 
 @dataclass(frozen=True)
 class Way:
-    """One way to learn what waits: a call, the processes that it costs beside the head's, and what the reply counts."""
+    """One way to read pending work: a call, its processes without the head's, and the count in the reply."""
 
     name: str
     call: Callable[[], bytes]
@@ -67,7 +67,7 @@ class Measured:
 
 
 def pending(metrics: bytes) -> int:
-    """What a scrape of the exporter says."""
+    """The content of a scrape of the exporter."""
     lines = (line for line in metrics.splitlines() if line.startswith(b"raycluster_pending_tasks "))
     return int(float(next(lines, b"x -1").split()[1]))
 
@@ -89,14 +89,14 @@ def _status(reply: bytes) -> int:
 def ways(exporter: Exporter, cluster: Head, asking: Driver) -> tuple[Way, ...]:
     """All of them, ours first."""
     dashboard = http.client.HTTPConnection("127.0.0.1", cluster.dashboard_port, timeout=60)
-    own = http.client.HTTPConnection("127.0.0.1", int(asking.tell("metrics")), timeout=60)
+    own = http.client.HTTPConnection("127.0.0.1", int(asking.ask("metrics")), timeout=60)
     return (
         Way(OURS, exporter.scrape, exporter.process, pending),
         Way(STATE_API, lambda: get(dashboard, TASKS), None, _listed),
         Way("Ray /api/v0/tasks/summarize", lambda: get(dashboard, "/api/v0/tasks/summarize"), None, _summarized),
         Way("Ray /api/cluster_status", lambda: get(dashboard, "/api/cluster_status"), None, _status),
         Way("Ray's own /metrics", lambda: get(own, "/metrics")),
-        Way("driver, available_resources()", lambda: asking.tell("ask").encode(), asking.process),
+        Way("driver, available_resources()", lambda: asking.ask("ask").encode(), asking.process),
     )
 
 
@@ -140,7 +140,7 @@ def measure(smoke: bool) -> Report:  # noqa: FBT001  # the benchmarks' one signa
         asked = ways(exporter, cluster, asking)
         submitted = 0
         for size in sizes:
-            submitting.tell(f"add {size + 1 - submitted}")  # one of them runs
+            submitting.ask(f"add {size + 1 - submitted}")  # one of them runs
             submitted = size + 1
             _await(exporter, size)
             time.sleep(0 if smoke else SETTLE_SECONDS)

@@ -1,6 +1,6 @@
 """What everything costs while nothing happens: processor time and memory of each program over some quiet minutes.
 
-The product as shipped with its own Ray head, and beside it a head with Ray's autoscaler v2, whose monitor process does
+The product as shipped with its own Ray head, and next to it a head with Ray's autoscaler v2, whose monitor process does
 what our four programs do. Nobody submits anything; each program counts with its children.
 """
 
@@ -17,7 +17,7 @@ import psutil
 from benchmarks.command import run
 from benchmarks.product import watched_cluster
 from benchmarks.ray_autoscaler import LOOP_SECONDS, autoscaling_head
-from benchmarks.ray_ground import processes_below, ray_watcher
+from benchmarks.ray_environment import processes_below, ray_watcher
 from benchmarks.report import Headline, Report, Table
 from benchmarks.timing import MIB
 from ray_watcher.fetch import UnreachableError, get_json
@@ -137,7 +137,7 @@ def measure(smoke: bool, minutes: float) -> Report:  # noqa: FBT001  # the bench
 
 
 def workers(environment: MutableMapping[str, str]) -> dict[str, float]:
-    """Resident MiB of a warm worker and of one that has joined, by its state; the watcher is started anew for it."""
+    """Resident MiB of a warm worker and of one that has joined, by its state; the watcher is restarted for it."""
     ray_watcher(environment, "stop-watcher")
     environment.update(WATCHER_MIN_WORKERS="1", WATCHER_WARM_WORKERS="1")
     ray_watcher(environment, "start-watcher")

@@ -1,4 +1,4 @@
-"""How far bin packing is from the optimum: ours and Ray's beside what CP-SAT of OR-tools proves, on small random cases.
+"""How far bin packing is from the optimum: ours, Ray's, and the proof of CP-SAT (OR-tools), on small random cases.
 
 `python -m benchmarks.optimum [--cases N] [--first SEED] [--json]`. The goal is lexicographic: serve the most requests,
 then launch the fewest GPUs, then the fewest workers. A gang is served whole or not at all.

@@ -1,4 +1,4 @@
-"""Our bin packing beside Ray's `ResourceDemandScheduler`: same demands, worker types, present nodes and limits.
+"""Our bin packing and Ray's `ResourceDemandScheduler`: same demands, worker types, present nodes and limits.
 
 `python -m benchmarks.packing [--random N] [--json]` prints workers, what goes unserved, CPUs and GPUs left over,
 and time for both: how well they pack. Ray's scheduler is slow with many requests, so the large case runs on ours
@@ -78,7 +78,7 @@ CPU4 = WorkerType("small", num_cpus=4, max_workers=5000)
 GPU4 = WorkerType("gpu", num_cpus=8, num_gpus=4, max_workers=5000)
 NAMED = (
     Case("one shape", (demand(100, CPU=1),), (), (CPU16,), 100),
-    Case("CPU work beside a GPU type", (demand(40, CPU=1),), (), (GPU4, CPU16), 100),
+    Case("CPU work with a GPU type", (demand(40, CPU=1),), (), (GPU4, CPU16), 100),
     Case("GPU and CPU work share", (demand(8, CPU=1, GPU=1), demand(8, CPU=1)), (), (GPU4, CPU16), 100),
     Case("small or large workers", (demand(5, CPU=4), demand(9, CPU=3)), (), (CPU4, CPU16), 100),
     Case("a gang on distinct workers", (), (Gang((demand(5, CPU=2),), Strategy.STRICT_SPREAD),), (CPU16, CPU4), 100),
@@ -251,7 +251,7 @@ def compare(cases: list[Case]) -> list[dict[str, Any]]:
 
 
 def _show(rows: list[dict[str, Any]]) -> None:
-    table = Table(title=f"Packing beside Ray's scheduler ({os.cpu_count()} cores, Python {platform.python_version()})")
+    table = Table(title=f"Packing and Ray's scheduler ({os.cpu_count()} cores, Python {platform.python_version()})")
     for column in (
         "case",
         "workers",
@@ -279,7 +279,7 @@ def main() -> None:
     warnings.simplefilter("ignore")
     logging.disable(logging.CRITICAL)
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--random", type=int, default=0, metavar="N", help="random cases beside the named ones")
+    parser.add_argument("--random", type=int, default=0, metavar="N", help="random cases after the named ones")
     parser.add_argument("--json", action="store_true", help="print JSON")
     chosen = parser.parse_args()
     rows = compare([*NAMED, LARGE, *(random_case(seed) for seed in range(chosen.random))])

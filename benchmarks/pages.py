@@ -26,7 +26,7 @@ SUMMARY = (
     "Memory, idle",
     "CPU, idle",
 )
-"""README's figures: each is what headlines say before their colon; the best and the worst of them are shown."""
+"""README's figures: each is the part of a headline before its colon; the best and the worst of them are shown."""
 
 INTRODUCTION = (
     "Each figure next to that of a named peer, for the same work in the same run. A ratio above 1 means that ours is"

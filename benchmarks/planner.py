@@ -1,4 +1,4 @@
-"""Our planner's bin packing beside Ray's `ResourceDemandScheduler` as requests, shapes and present nodes grow.
+"""Our planner's bin packing and Ray's `ResourceDemandScheduler` as requests, shapes and present nodes grow.
 
 Ray's takes seconds beyond 3,000 requests or 100 nodes, so larger cases run on ours alone. `benchmarks.packing` compares
 the quality on cases of every kind; both columns of workers show it here for the cases of this sweep.
@@ -33,7 +33,7 @@ Size = tuple[int, int, int]
 
 
 def case(requests: int, shapes: int, nodes: int) -> Case:
-    """`requests` over `shapes` that all fit some worker type, beside `nodes` of which each is busy in its own way."""
+    """`requests` over `shapes` that all fit some worker type, and `nodes` that are each busy in another way."""
     each = max(1, requests // shapes)
     return Case(
         f"{requests:,} requests, {shapes} shapes, {nodes:,} nodes",

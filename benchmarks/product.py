@@ -1,4 +1,4 @@
-"""The whole product on a ground of its own: Ray's head and the watcher, started and stopped by its command line."""
+"""The whole product in an environment of its own: Ray's head and the watcher, run by its command line."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.ray_ground import driver, ground, ray_watcher
+from benchmarks.ray_environment import driver, own_environment, ray_watcher
 from ray_watcher.demo.timeline import UP_ALERT
 from ray_watcher.fetch import UnreachableError, get_json
 from ray_watcher.images.provide import build_with_tools
@@ -19,7 +19,7 @@ from scaler.providers.docker import GCS_PORT, container_name
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, MutableMapping
 
-    from benchmarks.ray_ground import Driver
+    from benchmarks.ray_environment import Driver
 
 WARM_VARIABLE = "WATCHER_WARM_WORKERS"
 ROOT = Path(__file__).parents[1]
@@ -38,15 +38,15 @@ class Product:
         """Its name."""
         return self.environment["WATCHER_CLUSTER"]
 
-    def tell(self, *arguments: str) -> None:
+    def command(self, *arguments: str) -> None:
         """One verb of the command line."""
         ray_watcher(self.environment, *arguments)
 
     def restart_watcher(self, **variables: str) -> None:
-        """With other settings; Ray goes on."""
-        self.tell("stop-watcher")
+        """Restart with other settings; Ray keeps running."""
+        self.command("stop-watcher")
         self.environment.update(variables)
-        self.tell("start-watcher")
+        self.command("start-watcher")
 
     def status(self) -> dict[str, Any]:
         """The scaler's own account."""
@@ -66,7 +66,7 @@ class Product:
         """Whether there is the head alone, for Ray and for the scaler but for warm workers, and nothing waits."""
         warm = int(self.environment.get(WARM_VARIABLE, "0"))
         try:
-            return idle(self.status(), warm) and self.driver.tell("nodes") == "1"
+            return idle(self.status(), warm) and self.driver.ask("nodes") == "1"
         except UnreachableError:
             return False
 
@@ -100,7 +100,7 @@ def product(provider: str, **variables: str) -> Iterator[Product]:
 @contextlib.contextmanager
 def watched_cluster(provider: str, **variables: str) -> Iterator[dict[str, str]]:
     """The environment of a head with one CPU on `provider`, and the watcher, as shipped but for `variables`."""
-    with ground(WATCHER_PROVIDER=provider, **variables) as environment:
+    with own_environment(WATCHER_PROVIDER=provider, **variables) as environment:
         environment["WATCHER_NETWORK"] = environment["WATCHER_CLUSTER"]
         if provider == "docker":
             build_with_tools(ROOT, partial(print, file=sys.stderr))

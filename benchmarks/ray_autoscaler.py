@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
-from benchmarks.ray_ground import driver, foreign
+from benchmarks.ray_environment import driver, foreign
 from ray_watcher.cluster.head import knows_head
 from ray_watcher.cluster.process import ray_program
 from ray_watcher_common.detached import Detached
@@ -30,7 +30,7 @@ from scaler.providers.local_node import LocalNode
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from benchmarks.ray_ground import Driver
+    from benchmarks.ray_environment import Driver
 
 WORKER, HEAD = "ray.worker.cpu", "ray.head.default"
 PROVIDER = "ray.autoscaler._private.fake_multi_node.node_provider.FakeMultiNodeProvider"
@@ -74,7 +74,7 @@ class RayAutoscaler:
 
     def at_rest(self) -> bool:
         """Whether there is the head alone, in Ray and as processes."""
-        return sum(map(_is_raylet, self.head.processes)) == 1 and self.driver.tell("nodes") == "1"
+        return sum(map(_is_raylet, self.head.processes)) == 1 and self.driver.ask("nodes") == "1"
 
     def launches(self) -> list[int]:
         """How many workers each launch so far asked for."""
@@ -95,7 +95,7 @@ def launches(log: str) -> list[int]:
 
 
 def configuration(gcs_address: str, max_workers: int, idle_seconds: float) -> dict[str, Any]:
-    """For workers of one CPU; what it does not say is Ray's default."""
+    """For workers of one CPU; what it omits is Ray's default."""
     from ray.autoscaler._private.fake_multi_node.node_provider import FAKE_HEAD_NODE_ID
 
     return {

@@ -1,13 +1,13 @@
-"""A Ray driver that does what it is told line by line: `python -m benchmarks.ray_driver GCS_ADDRESS`.
+"""A Ray driver that executes commands, one per line: `python -m benchmarks.ray_driver GCS_ADDRESS`.
 
-    add N      submit N tasks of one CPU that never end; says "added"
-    block      submit one of them; says "blocked" when it runs
-    run N      submit N more; when all run, says when they were submitted and when and where each one began, as JSON;
+    add N      submit N tasks of one CPU that never end; prints "added"
+    block      submit one of them; prints "blocked" when it runs
+    run N      submit N more; when all run, prints when they were submitted and when and where each began, as JSON;
                they end then
-    work N S   submit N tasks of one CPU for S seconds each; when all are done, says likewise
-    nodes      says how many nodes are alive
-    ask        one `ray.available_resources()`; says its seconds
-    metrics    says the port of the first node's own metrics
+    work N S   submit N tasks of one CPU for S seconds each; when all are done, prints the same
+    nodes      prints the number of living nodes
+    ask        one `ray.available_resources()`; prints its seconds
+    metrics    prints the port of the first node's own metrics
 
 It ends, and its tasks with it, when its standard input does. It is one file that needs only Ray, to be run in a
 container of the cluster, too; times are unix seconds.
@@ -33,7 +33,7 @@ NAP_SECONDS = 0.1  # a task that is cancelled ends between two
 
 
 def hold() -> Iterator[tuple[float, str]]:
-    """One task: first it says when and where it began."""
+    """One task: first it yields when and where it began."""
     began = time.time()
     yield began, ray.get_runtime_context().get_node_id()
     while time.time() < began + HOLD_SECONDS:
@@ -48,7 +48,7 @@ def work(seconds: float) -> tuple[float, str]:
 
 
 class Obeying:
-    """What a connected driver can do; each method is a command and returns what it says."""
+    """What a connected driver can do; each method is a command and returns its answer."""
 
     def __init__(self) -> None:
         self._hold = ray.remote(hold).options(num_cpus=1)
@@ -56,7 +56,7 @@ class Obeying:
         self._kept: list[Any] = []
 
     def add(self, tasks: str) -> str:
-        """Tasks that wait, for whoever counts them."""
+        """Submit pending tasks."""
         self._kept += [self._hold.remote() for _ in range(int(tasks))]
         return "added"
 
@@ -108,7 +108,7 @@ def _all(holding: Sequence[Any]) -> None:
 def main(address: str) -> None:
     """Obey until standard input ends."""
     answers = os.fdopen(os.dup(1), "w", buffering=1, encoding="utf-8")
-    os.dup2(2, 1)  # Ray has things to say, too
+    os.dup2(2, 1)  # Ray writes to standard error, too
     ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
     obeying = Obeying()
     answers.write("ready\n")

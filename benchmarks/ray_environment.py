@@ -55,31 +55,31 @@ class Driver:
         """For its memory and processor time."""
         return psutil.Process(self.program.pid)
 
-    def tell(self, line: str) -> str:
-        """One command; what it answers."""
+    def ask(self, line: str) -> str:
+        """Send one command; returns the answer."""
         self.send(line)
         return self.answer()
 
     def send(self, line: str) -> None:
-        """One command, whose answer is asked for later."""
+        """Send one command without reading its answer."""
         if self.program.stdin is None:
             raise LookupError("a driver is started with pipes")
         self.program.stdin.write(f"{line}\n")
         self.program.stdin.flush()
 
     def answer(self) -> str:
-        """Its next line. Raises `OSError` where it has ended; it is ended where it takes too long."""
+        """Its next line. Raises `OSError` if it has ended; it is ended if it takes too long."""
         watchdog = threading.Timer(ANSWER_SECONDS, self.program.kill)
         watchdog.start()
-        said = self.program.stdout.readline() if self.program.stdout else ""
+        line = self.program.stdout.readline() if self.program.stdout else ""
         watchdog.cancel()
-        if not said:
+        if not line:
             raise OSError(f"the Ray driver ended with {self.program.wait()}")
-        return said.strip()
+        return line.strip()
 
 
 @contextlib.contextmanager
-def ground(**variables: str) -> Iterator[dict[str, str]]:
+def own_environment(**variables: str) -> Iterator[dict[str, str]]:
     """The environment of an operator with ports, a directory and a cluster of their own, and no settings but these."""
     with tempfile.TemporaryDirectory(prefix="raybench") as directory:
         listening = zip(LISTENING.items(), free_ports(len(LISTENING)), strict=True)
@@ -101,7 +101,7 @@ def foreign(environ: Mapping[str, str]) -> dict[str, str]:
 @contextlib.contextmanager
 def head() -> Iterator[Head]:
     """A head with one CPU as processes of this machine, with ports and a directory of its own."""
-    with ground(WATCHER_PROVIDER="process", RAY_AUTH_MODE="disabled") as environment:
+    with own_environment(WATCHER_PROVIDER="process", RAY_AUTH_MODE="disabled") as environment:
         ray_watcher(environment, "start-ray")
         try:
             dashboard = int(environment["RAY_DASHBOARD_METRIC_API"].rpartition(":")[2].partition("/")[0])

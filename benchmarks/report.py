@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Headline:
-    """One figure beside a named peer's, from the same run, and what was aimed at.
+    """One figure and that of a named peer, from the same run, and the goal.
 
     `most` and `least` bound our own figure, `least_ratio` how many times better than the peer it has to be.
     """
@@ -42,7 +42,7 @@ class Headline:
 
     @property
     def met(self) -> bool | None:
-        """Whether every goal is reached; None where there is none."""
+        """Whether every goal is reached; None if there is none."""
         reached = [self.ours <= self.most] if self.most is not None else []
         reached += [self.ours >= self.least] if self.least is not None else []
         if self.least_ratio is not None:

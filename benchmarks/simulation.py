@@ -1,4 +1,4 @@
-"""A simulated day at scale: the shipped planner and alerts beside Ray's own rule and the guide's plain step.
+"""A simulated day at scale: the shipped planner and alerts, Ray's own rule and the guide's plain step.
 
 The same tasks, the same worker limit, the same times for workers to join and to leave; only the deciding differs.
 `python -m benchmarks.simulation` takes some minutes for a million tasks on up to 1,000 workers.
@@ -38,7 +38,7 @@ BEGIN_WITH = 2  # the guide's `start-ray --num-workers 2`
 
 @dataclass(frozen=True)
 class Contestant:
-    """A way to decide, with its limits; `scaler` is made anew for each day."""
+    """A way to decide, with its limits; `scaler` is created for each day."""
 
     name: str
     policy: Policy
@@ -54,7 +54,7 @@ class Run:
     name: str
     headline: bool
     result: Result
-    seconds: float  # of CPU: what it takes on a core of its own, whatever else runs beside it
+    seconds: float  # of CPU: what it takes on a core of its own, independent of other processes
     factor: float  # times faster than real time
 
 

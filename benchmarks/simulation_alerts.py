@@ -1,4 +1,4 @@
-"""The shipped alert rules and their route, as timing: what the scaler is told, and when.
+"""The shipped alert rules and their route, as timing: what the scaler receives, and when.
 
 The intervals, each rule's `for` and the waits of the route are read from the files in prometheus/; what a rule asks is
 given as a value by the caller. Pure but for `shipped`.
@@ -54,7 +54,7 @@ def _yaml(path: Path) -> Any:
 
 
 class Rule:
-    """One alert: what Prometheus makes of its condition, and what of that has reached the scaler (`told`)."""
+    """One alert: what Prometheus makes of its condition, and whether that has reached the scaler (`sent`)."""
 
     def __init__(self, name: str, timing: Timing) -> None:
         self.name, self._timing = name, timing
@@ -62,12 +62,12 @@ class Rule:
         self._next_flush: float | None = None  # of its group in Alertmanager; None: there is no group
         self._resolved_at = 0.0
         self.starts_at = 0.0
-        self.told = False
+        self.sent = False
 
     def evaluate(self, condition: bool, now: float) -> bool:  # noqa: FBT001  # what Prometheus found
-        """Evaluate the rule; returns whether the scaler is told something new at this moment."""
+        """Evaluate the rule; returns whether the scaler receives something new at this moment."""
         firing = self._is_firing(condition, now)
-        if firing == self.told:
+        if firing == self.sent:
             return False
         if self._next_flush is None or (firing and now - self._resolved_at > FORGET_SECONDS):
             self._next_flush = now + self._timing.group_wait
@@ -76,7 +76,7 @@ class Rule:
         if now < self._next_flush:
             return False
         self._next_flush += self._timing.group_interval
-        self.told = firing
+        self.sent = firing
         if not firing:
             self._resolved_at = now
         return True
@@ -89,6 +89,6 @@ class Rule:
             self._true_since = now
         if now - self._true_since < self._timing.patience.get(self.name, 0.0):
             return False
-        if not self.told:
+        if not self.sent:
             self.starts_at = now
         return True

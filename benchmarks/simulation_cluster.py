@@ -64,7 +64,7 @@ class Queue:
         return self.arrivals[self.arrived] if self.arrived < len(self.arrivals) else math.inf
 
     def shown(self, now: float) -> int:
-        """How many Ray says are waiting."""
+        """How many Ray reports as pending."""
         if self.waiting <= FIRST_REPORT:
             return self.waiting
         while self._reported < self.arrived and self.arrivals[self._reported] <= now - REPORT_SECONDS:

@@ -68,7 +68,7 @@ def simulate(
     seed: int = 0,
     progress: Callable[[float], None] = lambda _at: None,
 ) -> Result:
-    """Run the day, and on until the last task has started; `progress` hears the simulated second."""
+    """Run the day, and on until the last task has started; `progress` is called with the simulated second."""
     (kind,) = policy.worker_types
     cpus = int(kind.num_cpus)
     cluster = Cluster(trace, cpus, cores=float(cpus * policy.max_workers), seed=seed)

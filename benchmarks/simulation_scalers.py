@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from benchmarks.simulation_cluster import Cluster, SimWorker
     from scaler.model.policy import Policy
 
-BUSY_SECONDS = 0.5  # between the shipped scaler's reconciles while something goes on
+BUSY_SECONDS = 0.5  # between the shipped scaler's reconciles while something is in progress
 ACTIONS_AT_ONCE = 32  # launches that the shipped scaler has on their way at once, and as many removals
 CPU_THRESHOLD = 0.8  # WATCHER_CPU_THRESHOLD's default
 RAY_LOOP_SECONDS = 5.0  # AUTOSCALER_UPDATE_INTERVAL_S
@@ -130,9 +130,9 @@ class RayWatcher:
 
     def worth_asking(self, cluster: Cluster, shown: tuple[int, ...], now: float) -> bool:
         """Whether the planner's own rules leave it anything to do; a test asks it always and finds the same day."""
-        permitted = self._pending.told or self._cpu.told
+        permitted = self._pending.sent or self._cpu.sent
         may_launch = any(shown) and permitted and self._may_launch(cluster, now)
-        return may_launch or (self._idle.told and self._may_drain(cluster, now))
+        return may_launch or (self._idle.sent and self._may_drain(cluster, now))
 
     def _may_launch(self, cluster: Cluster, now: float) -> bool:
         rested = self._last_up is None or now >= self._last_up + self.policy.scale_up_cooldown
@@ -162,7 +162,7 @@ class RayWatcher:
         )
 
     def _worker(self, cluster: Cluster, worker: SimWorker, now: float) -> Worker:
-        """As `scaler.model.workers.join_views` tells it; made anew only where something has changed."""
+        """The result of `scaler.model.workers.join_views`, computed again only after a change."""
         since, kind = cluster.idle_since.get(worker.index), self.policy.worker_types[0].name
         state = _state(worker, now)
         if state is not WorkerState.RUNNING:
@@ -258,5 +258,5 @@ def _longest_idle(cluster: Cluster, now: float) -> float:
 
 
 def _permission(direction: Direction, now: float, *rules: Rule) -> Permission:
-    told = (rule for rule in rules if rule.told)
-    return Permission(tuple(Alert(rule.name, rule.name, direction, True, rule.starts_at, now) for rule in told))  # noqa: FBT003
+    active = (rule for rule in rules if rule.sent)
+    return Permission(tuple(Alert(rule.name, rule.name, direction, True, rule.starts_at, now) for rule in active))  # noqa: FBT003

@@ -1,5 +1,5 @@
 -- What wrk sends for benchmarks/webhook.py: wrk ... URL -- TOKEN BODY [changed]
--- With `changed` the summary of every alert says another number in each notification.
+-- With `changed` the summary of every alert has another number in each notification.
 local NUMBER = '"summary":"%d+'
 local parts, fixed, changed, sent = {}, nil, false, os.time() * 1e6
 

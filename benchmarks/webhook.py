@@ -1,8 +1,8 @@
-"""Alertmanager's notifications: the scaler's webhook beside adnanh/webhook with /bin/true as its command.
+"""Alertmanager's notifications: the scaler's webhook and adnanh/webhook with /bin/true as its command.
 
 Both want the same token and are asked by turns: at a constant rate, and by wrk for as many as they can take. Ours
 answers when what it received is on disk, its loop and the exporter at work beside it. Theirs parses the JSON, checks
-the token and stores nothing; it answers before its command has begun or, where told to answer with the command's
+the token and stores nothing; it answers before its command has begun or, if configured to answer with the command's
 output, when that has ended.
 """
 
@@ -50,9 +50,9 @@ HEADLINES = ((1, CONNECTIONS), (1_000, 8))
 NOTE = """\
 adnanh/webhook parses the JSON, checks the token, runs a command and stores nothing. **theirs** is as it comes: it
 answers before its command has begun. **waits** has `include-command-output-in-response`: it answers when that has
-ended. Ours answers when all that it heard is on disk (SQLite, `synchronous = FULL`). In **changed**, as for both of
-theirs, each alert of each notification says something else than before; in **again** it says the same, and when it was
-heard is written too. The ratios are **changed** to **theirs**.
+ended. Ours answers when all that it received is on disk (SQLite, `synchronous = FULL`). In **changed**, as for both of
+theirs, each alert of each notification differs from before; in **again** it is the same, and its time of
+receipt is written too. The ratios are **changed** to **theirs**.
 
 At the constant rate a latency counts from the moment when the notification was due. wrk sends the next one on a
 connection as soon as the last is answered, from the cores on which all others run. Before the other side's turn
@@ -62,7 +62,7 @@ Case = tuple[int, int]  # alerts in a notification, connections
 
 @dataclass(frozen=True)
 class Side:
-    """A program that takes notifications at `url`; `changed`: none is to say the same as another."""
+    """A program that takes notifications at `url`; `changed`: no two are the same."""
 
     name: str
     url: str

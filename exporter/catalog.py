@@ -73,4 +73,4 @@ OWN = (
     Family("raycluster_exporter" + CONNECTIONS, CONNECTIONS_HELP),
     Family("raycluster_exporter" + REFUSED, REFUSED_HELP, ("reason",)),
 )
-"""What `/metrics` says about the exporter itself, besides its process."""
+"""Metrics about the exporter itself, in addition to those of its process."""

@@ -1,4 +1,4 @@
-"""One read at a time, for any number of scrapers, each of which waits only a moment.
+"""One read at a time for any number of scrapers; each waits only a moment.
 
 A scraper joins the read that is in progress or has just ended, or starts one, waits for `patience`, and otherwise uses
 the last state with its age. So ten scrapers at once cost Ray one call, and a frozen Ray delays a scrape by `patience`

@@ -15,7 +15,7 @@ TIMEOUTS = (1.0, 3.0)  # loopback answers in milliseconds or not at all
 
 
 class UnreachableError(Exception):
-    """The address does not answer, or not with JSON; the message says which."""
+    """The address does not answer, or not with JSON; the message names the reason."""
 
 
 def get_json(url: str, params: dict[str, str] | None = None) -> Any:
@@ -56,6 +56,6 @@ def _session() -> requests.Session:
 
 
 def _reason(error: requests.RequestException) -> str:
-    """With what a program of ours said, if it did."""
-    said = shown(error.response.text.strip()[:200]) if error.response is not None else ""
-    return f"{why(error)}: {said}" if said else why(error)
+    """The reason, with the text of the response if there is one."""
+    text = shown(error.response.text.strip()[:200]) if error.response is not None else ""
+    return f"{why(error)}: {text}" if text else why(error)

@@ -55,20 +55,20 @@ def why(error: requests.RequestException) -> str:
         return f"HTTP {error.response.status_code}"
     if isinstance(error, requests.exceptions.SSLError):
         return f"TLS failed ({_innermost(error)}); for a CA of your own set {CA_VARIABLES[0]}"
-    for kind, said in KNOWN.items():
+    for kind, reason in KNOWN.items():
         if isinstance(error, kind):
-            return said
+            return reason
     return _innermost(error) if isinstance(error, requests.ConnectionError) else type(error).__name__
 
 
 def _innermost(error: BaseException) -> str:
-    """What the operating system or TLS said, at the end of a chain of the library's errors."""
+    """The reason of the operating system or TLS, at the end of a chain of the library's errors."""
     while inner := _inner(error):
         error = inner
     if isinstance(error, ssl.SSLCertVerificationError):
         return error.verify_message
-    said = error.strerror if isinstance(error, OSError) else None
-    return said.lower() if said else type(error).__name__
+    reason = error.strerror if isinstance(error, OSError) else None
+    return reason.lower() if reason else type(error).__name__
 
 
 def _inner(error: BaseException) -> BaseException | None:

@@ -1,6 +1,6 @@
 """The token of a Ray cluster that wants one (`RAY_AUTH_MODE=token`), as Ray's own variables name it.
 
-Ray takes it as `authorization: Bearer TOKEN`: metadata of a gRPC call, header of an HTTP request. Here it is read anew
+Ray takes it as `authorization: Bearer TOKEN`: metadata of a gRPC call, header of an HTTP request. Here it is read again
 for each call: a file may come after we have started, and a new cluster has a new token.
 """
 

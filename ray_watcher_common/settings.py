@@ -181,15 +181,15 @@ _WANTED = {
     **dict.fromkeys(("float_parsing", "float_type"), "a number"),
     **dict.fromkeys(("int_from_float", "int_parsing", "int_type"), "a whole number"),
 }
-"""What pydantic says less well, by its own names of the errors."""
+"""Clearer words for some of pydantic's errors, by its names for them."""
 
 
 def wanted(detail: ErrorDetails) -> str:
     """What a value has to be, to stand after `wanted`."""
     if known := _WANTED.get(detail["type"]):
         return known
-    said = detail["msg"].removeprefix("Value error, ").removeprefix("Input should be ").removeprefix("wants ")
-    return said.replace("String should match pattern", "text that matches")
+    text = detail["msg"].removeprefix("Value error, ").removeprefix("Input should be ").removeprefix("wants ")
+    return text.replace("String should match pattern", "text that matches")
 
 
 def _explain(model: type[EnvSettings], detail: ErrorDetails) -> str:

@@ -1,4 +1,4 @@
-"""The files that belong to the project beside its code: rules, configuration, dashboards, runbooks.
+"""The project's files that are not code: rules, configuration, dashboards, runbooks.
 
 In a checkout they are where a reader looks for them (`prometheus/`, `grafana/`, `docs/runbooks/`). A wheel has them
 under the same names in `ray_watcher_common/data`; `pyproject.toml` maps them there.

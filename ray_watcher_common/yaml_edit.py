@@ -1,6 +1,6 @@
 """YAML texts changed in single places: all else stays as it is written, comments, quotes and anchors included. Pure.
 
-Reading a file and writing it anew is not the same: YAML 1.1 reads `22:00` as a number and `no` as a boolean, and
+Reading and rewriting a file would change it: YAML 1.1 reads `22:00` as a number and `no` as a boolean, and
 other programs do not. So a value is replaced where it stands in the text, and nothing is interpreted.
 """
 
@@ -59,7 +59,7 @@ class Text:
             yield from _scalars(root, ())
 
     def with_values(self, values: Mapping[Place, Any]) -> Text:
-        """The text with each value (anything that JSON can say) at its place; keys that are missing are added.
+        """The text with each value (anything that JSON can hold) at its place; keys that are missing are added.
 
         A place inside something that is no mapping or list is left out.
         """

@@ -30,7 +30,7 @@ class UnreadableError(Exception):
 
 @dataclass(frozen=True)
 class Document:
-    """A file's content. `problems` are duplicate keys of a mapping, of which YAML keeps only the last."""
+    """A file's content. `problems` are duplicate keys of a mapping; YAML keeps only the last."""
 
     path: str  # as people know the file
     value: Any

@@ -27,7 +27,7 @@ _WANTED = {
     "string_type": "text; put it in quotes",
     "too_short": "at least one",
 }
-"""What pydantic says less well, by its own names of the errors."""
+"""Clearer words for some of pydantic's errors, by its names for them."""
 
 
 def validated(model: type[Model], document: Document, place: Place, findings: list[Finding]) -> Model | None:
@@ -52,8 +52,8 @@ def _explain(model: type[BaseModel], document: Document, place: Place, detail: E
         return document.error(where, f"{key_text(where)}is missing{_meaning(model, inside)}")
     if detail["type"] == "extra_forbidden":
         return document.error(where, f"{key_text(where)}is unknown; {_known(model, str(inside[-1]))}")
-    said = _WANTED.get(detail["type"]) or wanted(detail)
-    return document.error(where, f"{key_text(where)}got {detail['input']!r}, wanted {said}{_meaning(model, inside)}")
+    text = _WANTED.get(detail["type"]) or wanted(detail)
+    return document.error(where, f"{key_text(where)}got {detail['input']!r}, wanted {text}{_meaning(model, inside)}")
 
 
 def key_text(place: Place) -> str:

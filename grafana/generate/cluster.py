@@ -45,7 +45,7 @@ def now() -> list[Builder[Panel]]:
     return [
         stats(
             About("Pending", "Pending requests: tasks, actors, placement-group bundles.", "RayPendingTasks"),
-            Query("max(raycluster_pending_tasks{$})", "waiting"),
+            Query("max(raycluster_pending_tasks{$})", "pending"),
             look=Look(steps=((1, ORANGE),)),
         ),
         stats(

@@ -1,4 +1,4 @@
-"""Links: from one dashboard to the next, and from a panel to the page that says what to do."""
+"""Links: from one dashboard to the next, and from a panel to its runbook."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ Steps = tuple[tuple[float, str], ...]
 
 @dataclass(frozen=True)
 class About:
-    """What every panel says of itself: title, description, and the alert whose runbook belongs to it."""
+    """What every panel has: title, description, and the alert whose runbook belongs to it."""
 
     title: str
     description: str

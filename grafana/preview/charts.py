@@ -178,10 +178,10 @@ def _timeseries(box: Box, shown: Answered) -> None:
     base: NDArray[np.float64] = np.zeros(shown.steps.size)
     handles: dict[str, str] = {}
     for number, one in enumerate(series):
-        said = named.get(one.name, {})
-        tint = colour(said["color"]["fixedColor"]) if "color" in said else PALETTE[number % len(PALETTE)]
+        override = named.get(one.name, {})
+        tint = colour(override["color"]["fixedColor"]) if "color" in override else PALETTE[number % len(PALETTE)]
         handles[one.name] = tint
-        dashed = "custom.lineStyle" in said
+        dashed = "custom.lineStyle" in override
         base = _line(axes, shown, shown.grid(one), base, tint, look["custom"] | {"dashed": dashed})
     _scale(axes, look)
     _legend(axes, handles)
@@ -256,11 +256,11 @@ def _timeline(box: Box, shown: Answered) -> None:
     axes.set_yticks([row + 0.5 for row in range(len(shown.series))], [one.name for one in reversed(shown.series)])
     rows = max(len(shown.series), FEWEST_ROWS)
     axes.set_ylim((len(shown.series) - rows) / 2, (len(shown.series) + rows) / 2)
-    said = {text: tint for one in shown.series for _, value in one.points for text, tint in [_said(shown, value)]}
-    _legend(axes, said)
+    legend = {text: tint for one in shown.series for _, value in one.points for text, tint in [_text_of(shown, value)]}
+    _legend(axes, legend)
 
 
-def _said(shown: Answered, value: float) -> tuple[str, str]:
+def _text_of(shown: Answered, value: float) -> tuple[str, str]:
     return word(shown.panel, value) or (f"{value:g}", MUTED)
 
 
@@ -308,10 +308,10 @@ def _table(box: Box, shown: Answered) -> None:
 def _cell(panel: dict[str, Any], heading: str, value: Any) -> tuple[str, str]:
     if isinstance(value, str):
         return value, TEXT
-    said = overrides(panel).get(heading, {})
-    coloured = "custom.cellOptions" in said
-    tint = threshold_colour(said["thresholds"]["steps"], value) if coloured else TEXT
-    return written(value, said.get("unit", "short"), said.get("decimals")), tint
+    override = overrides(panel).get(heading, {})
+    coloured = "custom.cellOptions" in override
+    tint = threshold_colour(override["thresholds"]["steps"], value) if coloured else TEXT
+    return written(value, override.get("unit", "short"), override.get("decimals")), tint
 
 
 def _gauges(box: Box, shown: Answered) -> None:

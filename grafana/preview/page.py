@@ -27,8 +27,8 @@ def picture(content: dict[str, Any], prometheus: Prometheus, moment: Moment, pat
     figure = Figure(figsize=(WIDTH, height), facecolor=PAGE, dpi=DPI)
     head = f"{content['title']}   ·   cluster {moment.cluster}"
     figure.text(0.012, 1 - 0.3 / height, head, color=TEXT, fontsize=15, weight="bold", va="center")
-    said = "preview, drawn by grafana/preview from a real run"
-    figure.text(0.988, 1 - 0.3 / height, said, color=MUTED, fontsize=9, va="center", ha="right")
+    caption = "preview, drawn by grafana/preview from a real run"
+    figure.text(0.988, 1 - 0.3 / height, caption, color=MUTED, fontsize=9, va="center", ha="right")
     events = _events(content, prometheus, moment)
     for panel in content["panels"]:
         box = _box(figure, height, panel["gridPos"])

@@ -27,17 +27,17 @@ def colour(name: str) -> str:
 
 
 def defaults(panel: dict[str, Any]) -> dict[str, Any]:
-    """How values of the panel are shown where nothing else is said."""
+    """How values of the panel are shown by default."""
     found: dict[str, Any] = panel["fieldConfig"]["defaults"]
     return found
 
 
 def overrides(panel: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """What is said of single series or columns, by name."""
+    """The overrides of single series or columns, by name."""
     found: dict[str, dict[str, Any]] = {}
     for one in panel["fieldConfig"].get("overrides") or []:
-        said = {item["id"]: item["value"] for item in one["properties"]}
-        found.setdefault(one["matcher"]["options"], {}).update(said)
+        override = {item["id"]: item["value"] for item in one["properties"]}
+        found.setdefault(one["matcher"]["options"], {}).update(override)
     return found
 
 

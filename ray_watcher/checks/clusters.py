@@ -1,4 +1,4 @@
-"""Whose cluster an alert says it is about, when it reaches the scaler. Pure.
+"""The cluster that an alert names when it reaches the scaler. Pure.
 
 The scaler acts on alerts of its own cluster (WATCHER_CLUSTER) and on those that name none. Prometheus adds its external
 labels to alerts that lack them, and `alert_relabel_configs` may change any label.
@@ -40,11 +40,12 @@ def cluster_findings(document: Document, alerts: Sequence[ScalingAlert], cluster
 
 def _foreign(document: Document, alerts: Sequence[ScalingAlert], external: str, cluster: str) -> Iterator[Finding]:
     where = ("global", "external_labels", CLUSTER)
-    told = f"external label cluster is {external!r}, but this cluster is {cluster!r} (WATCHER_CLUSTER)"
+    wrong = f"external label cluster is {external!r}, but this cluster is {cluster!r} (WATCHER_CLUSTER)"
     lacking = [alert.name for alert in alerts if CLUSTER not in alert.labels]
     if lacking:
         yield document.warning(
-            where, f"{told}: {', '.join(lacking)} would count as of another cluster unless their series have the label"
+            where,
+            f"{wrong}: {', '.join(lacking)} would count as of another cluster unless their series have the label",
         )
 
 

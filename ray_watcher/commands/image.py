@@ -35,4 +35,4 @@ def build_image(base: str | None, tag: str | None) -> None:
     from ray_watcher.images.build import BUILD_TIMEOUT_SECONDS, build_ray_image
     from scaler.providers.engine import Engine
 
-    terminal.say(build_ray_image(Engine(BUILD_TIMEOUT_SECONDS), terminal.note, tag=tag, base=base))
+    terminal.line(build_ray_image(Engine(BUILD_TIMEOUT_SECONDS), terminal.note, tag=tag, base=base))

@@ -58,12 +58,12 @@ def load(
     )
     job = loads.submit(api, loads.Load(num_tasks, num_cpus, num_gpus, seconds), host.token(settings))
     if not wait:
-        terminal.say(job.submission_id)
+        terminal.line(job.submission_id)
         return
     try:
         for event in loads.follow(job, timeout):
             if terminal.on_terminal():
-                terminal.say(sentence(event))
+                terminal.line(sentence(event))
             else:
                 terminal.one_line(event)
     except KeyboardInterrupt:

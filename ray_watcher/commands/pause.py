@@ -87,7 +87,7 @@ def resume(host: Host, /, direction: str, *, as_json: bool) -> None:
     answer = _post(host, "resume", {"direction": direction})
     if not as_json:
         ended = " and ".join(answer["resumed"])
-        terminal.say(f"resumed: scaling {ended}" if ended else "not paused")
+        terminal.line(f"resumed: scaling {ended}" if ended else "not paused")
     _show(answer, as_json=as_json)
 
 

@@ -113,12 +113,12 @@ def stop_ray(host: Host, /, **given: Any) -> None:
     except NotRunningError:
         _require_nowhere(host, settings)
         stop_if_running(host, settings)
-        terminal.say(f"no Ray cluster '{settings.cluster}' is running")
+        terminal.line(f"no Ray cluster '{settings.cluster}' is running")
         return
     stop_if_running(host, settings)
     terminal.note("stopping workers and Ray head; a busy one can take 30 s")
     workers = stop_everything(cluster)
-    terminal.say(
+    terminal.line(
         f"stopped cluster '{settings.cluster}' ({cluster.provider.name}): "
         f"Ray head and {terminal.count(workers, 'worker')}"
     )

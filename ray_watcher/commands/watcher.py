@@ -106,16 +106,16 @@ def stop_watcher(host: Host) -> None:
     """  # noqa: D301  # \b is click's
     settings = load(OperatorSettings)
     if _stop(host, settings):
-        terminal.say(f"stopped the watcher of cluster '{settings.cluster}'; Ray and its workers keep running")
+        terminal.line(f"stopped the watcher of cluster '{settings.cluster}'; Ray and its workers keep running")
     else:
-        terminal.say(f"the watcher of cluster '{settings.cluster}' is not running")
+        terminal.line(f"the watcher of cluster '{settings.cluster}' is not running")
 
 
 def stop_if_running(host: Host, settings: OperatorSettings) -> bool:
     """Stop the watcher of these settings, if it is running; whether it was."""
     stopped = _stop(host, settings)
     if stopped:
-        terminal.say(f"stopped the watcher of cluster '{settings.cluster}'")
+        terminal.line(f"stopped the watcher of cluster '{settings.cluster}'")
     return stopped
 
 

@@ -45,7 +45,7 @@ def add_worker(host: Host, /, type_name: str | None, **given: Any) -> None:
     except BaseException:
         cluster.provider.remove(worker.worker_id, removal.DRAINED_GRACE_SECONDS)
         raise
-    terminal.say(f"{worker.worker_id} joined Ray with {kind.num_cpus:g} CPU and {kind.num_gpus:g} GPU")
+    terminal.line(f"{worker.worker_id} joined Ray with {kind.num_cpus:g} CPU and {kind.num_gpus:g} GPU")
 
 
 @click.command()
@@ -72,6 +72,6 @@ def remove_worker(host: Host, /, worker: str | None, *, force: bool, **given: An
         released = removal.force(cluster, seen, leaving, settings.stop_grace)
     else:
         released = removal.drain(host, cluster, seen, leaving)
-    terminal.say(f"removed {released.worker_id}")
+    terminal.line(f"removed {released.worker_id}")
     if released.lost:
         terminal.warn(f"the worker was busy ({released.lost}); Ray retries lost tasks that have retries left")

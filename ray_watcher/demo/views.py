@@ -44,7 +44,7 @@ class View(Protocol):
 class PlainView:
     """One line per change, with the seconds since the start."""
 
-    def __init__(self, write: Callable[[str], None] = terminal.say, *, figures: bool = True) -> None:
+    def __init__(self, write: Callable[[str], None] = terminal.line, *, figures: bool = True) -> None:
         self._write = write
         self._figures = figures
         self._started = time.monotonic()

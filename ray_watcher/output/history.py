@@ -102,12 +102,12 @@ def show(history: Mapping[str, Any], *, with_plot: bool, width: int) -> None:
         zone = time.strftime("%Z", time.localtime(history["until"]))
         terminal.table((f"time {zone}", *COLUMNS), found)
     else:
-        terminal.say("No actions in this time span.")
+        terminal.line("No actions in this time span.")
     if history["truncated"]:
         terminal.note("output truncated; use --limit, --since or a filter")
     if with_plot:
         for line in ("", *charts(history, width)):
-            terminal.say(line)
+            terminal.line(line)
 
 
 @dataclass(frozen=True)

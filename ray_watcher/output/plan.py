@@ -120,8 +120,8 @@ def show(run: DryRun) -> None:
     """Print it for people."""
     for line in headlines(run):
         terminal.sentence(line)
-    terminal.say()
+    terminal.line()
     if found := rows(run):
         terminal.table(["what", "cause", "reason"], found)
     else:
-        terminal.say("No action and nothing held.")
+        terminal.line("No action and nothing held.")

@@ -35,9 +35,9 @@ def on_terminal() -> bool:
     return sys.stdout.isatty()
 
 
-def say(line: str = "") -> None:
+def line(text: str = "") -> None:
     """Print one line of the result to standard output."""
-    click.echo(shown(line))
+    click.echo(shown(text))
 
 
 def log_line(line: str) -> None:

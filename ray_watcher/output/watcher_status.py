@@ -83,7 +83,7 @@ def alerts(stack: Stack) -> list[dict[str, Any]]:
 def show(status: Mapping[str, Any], now: float) -> None:
     """Print it for people at `now` (unix seconds)."""
     state = "running" if status["running"] else "not all programs are running"
-    terminal.say(f"watcher of cluster '{status['cluster']}': {state}")
+    terminal.line(f"watcher of cluster '{status['cluster']}': {state}")
     terminal.heading("Programs")
     terminal.table(
         ["program", "state", "pid", "up", "address"],
@@ -109,7 +109,7 @@ def _show_alerts(found: list[dict[str, Any]] | None) -> None:
         rows = [[alert["name"], alert["state"], alert["scale"] or "-", alert["summary"]] for alert in found]
         terminal.table(["alert", "state", "permits", "summary"], rows)
     else:
-        terminal.say("No pending or firing alerts.")
+        terminal.line("No pending or firing alerts.")
 
 
 def _show_scaler(scaler: Mapping[str, Any], now: float) -> None:
@@ -135,7 +135,7 @@ def _show_scaler(scaler: Mapping[str, Any], now: float) -> None:
     if rows:
         terminal.table(["ago", "trigger", "what", "cause", "reason"], rows)
     else:
-        terminal.say("No decisions yet.")
+        terminal.line("No decisions yet.")
 
 
 def decision_rows(decision: Mapping[str, Any], now: float) -> list[list[str]]:

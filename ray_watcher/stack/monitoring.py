@@ -89,7 +89,7 @@ def _target(place: Place, job: Mapping[str, Any], address: str, cluster: str) ->
 
 
 def _node_discovery(place: Place, job: Mapping[str, Any], addresses: Addresses) -> dict[Place, Any]:
-    """Ray's dashboard lists the nodes, but not whose cluster they are, so relabelling says it."""
+    """Ray's dashboard lists the nodes without their cluster, so relabelling adds it."""
     values = dict[Place, Any]()
     if _list(job, "http_sd_configs"):
         asked: Place = (*place, "http_sd_configs", 0)

@@ -137,7 +137,7 @@ def _section(title: str, **entries: object) -> list[str]:
 
 
 def _transport(path: Path) -> Any:
-    """Supervisor's own transport, of which each wait is bounded: a frozen supervisord does not answer."""
+    """Supervisor's own transport with a bound on each wait: a frozen supervisord does not answer."""
     from supervisor.xmlrpc import SupervisorTransport
 
     transport = SupervisorTransport(serverurl=f"unix://{path}")

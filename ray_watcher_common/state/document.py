@@ -19,7 +19,7 @@ SMALLEST_AMOUNT = 5e-5  # Ray counts in ten-thousandths; less counts as nothing
 
 
 class StateDocumentError(Exception):
-    """A `/state` document of another version, or a damaged one; the message says which."""
+    """A `/state` document of another version, or a damaged one; the message names the fault."""
 
 
 def to_document(state: ClusterState, now: float) -> dict[str, Any]:

@@ -47,7 +47,7 @@ class LabelConstraint:
 
 @dataclass(frozen=True)
 class Demand:
-    """`count` pending tasks or actors, each of which needs `shape` on a node that meets all `selectors`.
+    """`count` pending tasks or actors; each needs `shape` on a node that meets all `selectors`.
 
     `fallbacks` are further sets of selectors, the preferred ones first: Ray takes a node that meets all of any set.
     """
@@ -117,9 +117,9 @@ class Node:
     def in_use(self) -> str:
         """What keeps it busy, for people; "" if nothing does."""
         used = ", ".join(sorted(name for name, amount in self.total.items() if self.available.get(name, 0.0) < amount))
-        spoken = (activity.removeprefix("Resource: ").rstrip(".") for activity in self.activity)
-        told = (activity[:1].lower() + activity[1:] if activity.startswith("Busy") else activity for activity in spoken)
-        return "; ".join(told) or (f"{used} in use" if used else "")
+        busy = (activity.removeprefix("Resource: ").rstrip(".") for activity in self.activity)
+        texts = (text[:1].lower() + text[1:] if text.startswith("Busy") else text for text in busy)
+        return "; ".join(texts) or (f"{used} in use" if used else "")
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ KIB, MIB = 1024, 1024 * 1024
 
 @dataclass(frozen=True)
 class Limits:
-    """Sizes are bytes, times are seconds. Whoever exceeds one costs nobody else an answer."""
+    """Sizes are bytes, times are seconds. A client that exceeds one does not affect others."""
 
     threads: int = 8  # requests that run at once
     connections: int = 256  # open at once; beyond, the connection that has waited longest is closed

@@ -118,7 +118,7 @@ def _is_own_name(pattern: str, limits: Limits) -> bool:
 
 
 def _listed(found: Any, limits: Limits) -> Any:
-    """A list without what others' labels, commands and mounts say."""
+    """A list without the labels, commands and mounts of others."""
     shown = []
     for entry in found:
         labels = entry.get("Labels") or {}
@@ -200,7 +200,7 @@ _RULES: dict[tuple[str, str | None], Callable[[Call, Query, bytes, Limits], Call
 
 
 def _repacked(archive: bytes) -> bytes:
-    """The archive's plain files below the workers' directory, packed anew: no links, devices, or set-user-id bits."""
+    """The archive's plain files below the workers' directory, repacked: no links, devices, or set-user-id bits."""
     target = io.BytesIO()
     try:
         with tarfile.open(fileobj=io.BytesIO(archive)) as given, tarfile.open(fileobj=target, mode="w") as made:

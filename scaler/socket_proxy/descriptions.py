@@ -106,7 +106,7 @@ class _Worker(_Closed):
 
 
 def described(body: bytes, limits: Limits) -> dict[str, Any]:
-    """The worker that `body` describes, written anew. Raises `RefusedError`."""
+    """The worker that `body` describes, rewritten. Raises `RefusedError`."""
     try:
         worker = _Worker.model_validate(json.loads(body, object_pairs_hook=_once))
     except RefusedError:

@@ -227,7 +227,7 @@ def test_a_resolved_alert_waits_for_the_next_tick_of_its_group() -> None:
     rule = Rule("Short", Timing(1.0, 1.0, 0.0, 5.0, {}))
     told = [rule.evaluate(condition=now < 2, now=float(now)) for now in range(7)]
     assert told == [True, False, False, False, False, True, False]
-    assert not rule.told
+    assert not rule.sent
 
 
 def test_the_shipped_files_give_the_timing() -> None:

@@ -252,7 +252,7 @@ def test_every_verb_was_tried() -> None:
 # --- what all verbs print with -------------------------------------------------------------------------
 
 WRITERS = [
-    terminal.say,
+    terminal.line,
     terminal.sentence,
     terminal.log_line,
     terminal.error,
