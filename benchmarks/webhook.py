@@ -1,7 +1,7 @@
 """Alertmanager's notifications: the scaler's webhook and adnanh/webhook with /bin/true as its command.
 
 Both want the same token and are asked by turns: at a constant rate, and by wrk for as many as they can take. Ours
-answers when what it received is on disk, its loop and the exporter at work beside it. Theirs parses the JSON, checks
+answers when what it received is on disk, while its loop and the exporter run. Theirs parses the JSON, checks
 the token and stores nothing; it answers before its command has begun or, if configured to answer with the command's
 output, when that has ended.
 """

@@ -271,7 +271,7 @@ class Engine:
     # --- images ----------------------------------------------------------------------------------------
 
     def image_labels(self, image: str) -> Mapping[str, str] | None:
-        """Labels of a local image, None where there is no such image."""
+        """Labels of a local image, None if there is no such image."""
         try:
             with _translated(f"look for the image {image}"):
                 found: Mapping[str, Any] = self._api.inspect_image(image)  # type: ignore[no-untyped-call]  # the stubs' gap
