@@ -15,7 +15,7 @@ from benchmarks.command import run
 from benchmarks.exporter_process import APART_SECONDS, exporter_of, series
 from benchmarks.report import Chart, Headline, Report, Table
 from benchmarks.timing import alternating, cpu_seconds_per_call, rss_mib
-from exporter.shapes import MAX_SHAPES
+from exporter.metrics.shapes import MAX_SHAPES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import psutil
 
 from exporter.snapshots import SHARED_SECONDS
-from ray_watcher_common.processes import free_ports
+from ray_watcher_common.host.processes import free_ports
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

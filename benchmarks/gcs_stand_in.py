@@ -13,8 +13,8 @@ from typing import Any
 
 import grpc
 
-from exporter import gcs_pb2
-from exporter.gcs import KV_METHOD, METHOD
+from exporter.sources import gcs_pb2
+from exporter.sources.gcs import KV_METHOD, METHOD
 
 COUNT_OF_EACH = 100  # requests of every shape
 

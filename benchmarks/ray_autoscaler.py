@@ -23,8 +23,8 @@ import psutil
 from benchmarks.ray_environment import driver, foreign
 from ray_watcher.cluster.head import knows_head
 from ray_watcher.cluster.process import ray_program
-from ray_watcher_common.detached import Detached
-from ray_watcher_common.processes import free_ports
+from ray_watcher_common.host.detached import Detached
+from ray_watcher_common.host.processes import free_ports
 from scaler.providers.local_node import LocalNode
 
 if TYPE_CHECKING:

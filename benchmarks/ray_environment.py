@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 import psutil
 
-from ray_watcher_common.detached import MARKER
-from ray_watcher_common.processes import free_ports, marked_below
+from ray_watcher_common.host.detached import MARKER
+from ray_watcher_common.host.processes import free_ports, marked_below
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -16,7 +16,7 @@ import psutil
 
 from benchmarks.exporter_nodes import stand_in
 from benchmarks.exporter_process import END_SECONDS, START_SECONDS, exporter_of
-from ray_watcher_common.processes import free_ports
+from ray_watcher_common.host.processes import free_ports
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -7,17 +7,18 @@ import time
 
 import structlog
 
-from exporter.cpu_heuristic import CpuHeuristicSource
-from exporter.dashboard import Dashboard, DashboardSource
-from exporter.families import Thresholds
-from exporter.gcs import GcsSource
 from exporter.host_cpu import HostCpu
-from exporter.http import application
+from exporter.metrics.families import Thresholds
 from exporter.settings import ExporterSettings
 from exporter.snapshots import SHARED_SECONDS, Snapshots
-from ray_watcher_common import logs, serving, settings
-from ray_watcher_common.arguments import accept_none
-from ray_watcher_common.environment import misspelled
+from exporter.sources.cpu_heuristic import CpuHeuristicSource
+from exporter.sources.dashboard import Dashboard, DashboardSource
+from exporter.sources.gcs import GcsSource
+from exporter.web.pages import application
+from ray_watcher_common.program import logs, settings
+from ray_watcher_common.program.arguments import accept_none
+from ray_watcher_common.program.environment import misspelled
+from ray_watcher_common.web import serving
 from ray_watcher_common.web.application import own_hosts
 from ray_watcher_common.web.server import serve
 from ray_watcher_common.web.usage import Usage

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from ray_watcher_common.settings import HostPort, ProgramSettings
+from ray_watcher_common.program.settings import HostPort, ProgramSettings
 
 
 class ExporterSettings(ProgramSettings):

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from exporter.sources import Reading, Source, read_first
+from exporter.sources.chain import Reading, Source, read_first
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from exporter.sources import ClusterSource
+    from exporter.sources.chain import ClusterSource
     from ray_watcher_common.state import ClusterState
 
 log = structlog.get_logger()

@@ -30,8 +30,8 @@ from ray_watcher.errors import MissingError, WatcherError
 from ray_watcher.host import Host
 from ray_watcher.output import terminal
 from ray_watcher.settings import OperatorSettings
-from ray_watcher_common.environment import misspelled
-from ray_watcher_common.settings import SettingsError, variables
+from ray_watcher_common.program.environment import misspelled
+from ray_watcher_common.program.settings import SettingsError, variables
 from scaler.model.errors import ProviderUnavailableError, ScalerError
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ from typing import Any
 
 import requests
 
-from ray_watcher_common.http_client import session, why
 from ray_watcher_common.shown import shown
 from ray_watcher_common.urls import shown_url
+from ray_watcher_common.web.client import session, why
 
 TIMEOUTS = (1.0, 3.0)  # loopback answers in milliseconds or not at all
 

@@ -91,8 +91,8 @@ def program_containers(cluster: str) -> Sequence[ProgramContainer]:
 
 def read_gcs(head: HeadStatus) -> ClusterState:
     """Ray's current state, read from its GCS. Raises `NotRunningError` if it does not answer."""
-    from exporter.errors import SourceError
-    from exporter.gcs import GcsSource
+    from exporter.sources.errors import SourceError
+    from exporter.sources.gcs import GcsSource
 
     with contextlib.closing(GcsSource(head.gcs_address, GCS_DEADLINE_SECONDS, RayToken(head.token))) as source:
         try:

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr
 
 from ray_watcher.cluster.base import HeadOptions
-from ray_watcher_common.settings import HostPort, split_host_port
+from ray_watcher_common.program.settings import HostPort, split_host_port
 from ray_watcher_common.shipped import checkout
 from scaler.config.settings import ScalerSettings
 

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from ray_watcher_common import logs
-from ray_watcher_common.arguments import accept_none
-from ray_watcher_common.environment import misspelled
-from ray_watcher_common.serving import bind, fail
-from ray_watcher_common.settings import SettingsError, load, variables
+from ray_watcher_common.program import logs
+from ray_watcher_common.program.arguments import accept_none
+from ray_watcher_common.program.environment import misspelled
+from ray_watcher_common.program.settings import SettingsError, load, variables
 from ray_watcher_common.web.application import own_hosts
 from ray_watcher_common.web.server import serve
+from ray_watcher_common.web.serving import bind, fail
 from scaler.alerting.alertmanager import AlertmanagerApi
 from scaler.alerting.resync import AlertResync
 from scaler.clients.exporter import StateReader

@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from exporter import gcs_reply
+from exporter.sources import gcs_reply
 from ray_watcher.settings import OperatorSettings
-from ray_watcher_common.settings import SettingsError, load
+from ray_watcher_common.program.settings import SettingsError, load
 from scaler.config.settings import ScalerSettings
 from scaler.model.workers import lowest_free_index
 

@@ -13,9 +13,9 @@ from ray_watcher_common.urls import shown_url
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from ray_watcher_common.findings import Finding
-    from ray_watcher_common.yaml_lines import Document
-    from ray_watcher_common.yaml_models import Place
+    from ray_watcher_common.documents.findings import Finding
+    from ray_watcher_common.documents.yaml_lines import Document
+    from ray_watcher_common.documents.yaml_models import Place
 
 WEBHOOK_PATH = "/alerts"
 FALSE = frozenset({"false", "no", "off", "n"})

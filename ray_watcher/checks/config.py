@@ -11,8 +11,8 @@ from ray_watcher.checks import rules
 from ray_watcher.checks.acceptance import Scaler
 from ray_watcher.checks.clusters import cluster_findings
 from ray_watcher.checks.route import route_findings
-from ray_watcher_common import yaml_lines
-from ray_watcher_common.findings import Finding, Severity, in_order
+from ray_watcher_common.documents import yaml_lines
+from ray_watcher_common.documents.findings import Finding, Severity, in_order
 from scaler.alerting.payload import DIRECTION_LABEL
 from scaler.config import policy_file
 from scaler.config.settings import DEFAULT_WORKER_TYPE
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from ray_watcher.checks.rules import ScalingAlert
-    from ray_watcher_common.yaml_lines import Document
+    from ray_watcher_common.documents.yaml_lines import Document
     from scaler.config.settings import ScalerSettings
 
 RULE_FILES = ("*.yml", "*.yaml")

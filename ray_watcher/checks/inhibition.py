@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from ray_watcher.checks.rules import ScalingAlert
-    from ray_watcher_common.findings import Finding
-    from ray_watcher_common.yaml_lines import Document
+    from ray_watcher_common.documents.findings import Finding
+    from ray_watcher_common.documents.yaml_lines import Document
 
 NAME = "alertname"
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from ray_watcher.checks.rules import ScalingAlert
-    from ray_watcher_common.yaml_models import Place
+    from ray_watcher_common.documents.yaml_models import Place
 
 TRUE = frozenset({"true", "yes", "on", "y"})  # spellings of YAML 1.1 and of its Go parser
 INHERITED = ("receiver", "group_wait", "group_interval", "repeat_interval")

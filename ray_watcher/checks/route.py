@@ -19,9 +19,9 @@ from scaler.model.cluster import Direction
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from ray_watcher_common.findings import Finding
-    from ray_watcher_common.yaml_lines import Document
-    from ray_watcher_common.yaml_models import Place
+    from ray_watcher_common.documents.findings import Finding
+    from ray_watcher_common.documents.yaml_lines import Document
+    from ray_watcher_common.documents.yaml_models import Place
 
 SINGLE_QUOTED = re.compile(r"'.*'", re.DOTALL)
 UNIT_SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800, "y": 31536000}

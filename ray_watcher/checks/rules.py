@@ -16,9 +16,9 @@ from scaler.model.cluster import Direction
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
-    from ray_watcher_common.findings import Finding
-    from ray_watcher_common.yaml_lines import Document
-    from ray_watcher_common.yaml_models import Place
+    from ray_watcher_common.documents.findings import Finding
+    from ray_watcher_common.documents.yaml_lines import Document
+    from ray_watcher_common.documents.yaml_models import Place
 
 DIRECTIONS = tuple(direction.value for direction in Direction)
 TEMPLATE = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)

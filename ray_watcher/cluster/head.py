@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ray_watcher.errors import PortTakenError, TimedOutError, WatcherError
 from ray_watcher.fetch import answers
-from ray_watcher_common import processes
+from ray_watcher_common.host import processes
 from ray_watcher_common.ray_auth import RayToken
 from scaler.providers import ray_start
 
@@ -64,8 +64,8 @@ def require_free_ports(options: HeadOptions) -> None:
 
 def knows_head(gcs_address: str, token: str | None) -> bool:
     """Whether the head's own node has joined: workers that join earlier fail."""
-    from exporter.errors import SourceError
-    from exporter.gcs import GcsSource
+    from exporter.sources.errors import SourceError
+    from exporter.sources.gcs import GcsSource
 
     with contextlib.closing(GcsSource(gcs_address, GCS_DEADLINE_SECONDS, RayToken(token))) as source:
         try:

@@ -20,8 +20,8 @@ from ray_watcher.cluster import head as ray_head
 from ray_watcher.cluster.base import HeadStatus
 from ray_watcher.errors import AlreadyRunningError, MissingError, NotRunningError, WatcherError
 from ray_watcher_common import installation
-from ray_watcher_common.detached import Detached, StillRunningError, write_atomically
-from ray_watcher_common.locks import exclusive
+from ray_watcher_common.host.detached import Detached, StillRunningError, write_atomically
+from ray_watcher_common.host.locks import exclusive
 from ray_watcher_common.ray_auth import NO_TOKEN, RayToken
 from ray_watcher_common.shipped import checkout
 from scaler.providers import ray_start

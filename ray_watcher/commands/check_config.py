@@ -13,8 +13,8 @@ from ray_watcher.errors import WatcherError
 from ray_watcher.output import terminal
 from ray_watcher.settings import OperatorSettings
 from ray_watcher.stack.monitoring import SHIPPED_DIRECTORY
-from ray_watcher_common.findings import Severity
-from ray_watcher_common.settings import load
+from ray_watcher_common.documents.findings import Severity
+from ray_watcher_common.program.settings import load
 
 if TYPE_CHECKING:
     from ray_watcher.checks.config import Report

@@ -9,7 +9,7 @@ from click.shell_completion import CompletionItem
 
 from ray_watcher.host import Host
 from ray_watcher.settings import OperatorSettings
-from ray_watcher_common.settings import load
+from ray_watcher_common.program.settings import load
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

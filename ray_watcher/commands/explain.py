@@ -13,7 +13,7 @@ from ray_watcher.output import explain as output
 from ray_watcher.output import terminal
 from ray_watcher.settings import OperatorSettings
 from ray_watcher.stack.stack import START_IT
-from ray_watcher_common.settings import load
+from ray_watcher_common.program.settings import load
 
 if TYPE_CHECKING:
     from ray_watcher.host import Host

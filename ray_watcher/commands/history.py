@@ -16,7 +16,7 @@ from ray_watcher.fetch import UnreachableError, get_json
 from ray_watcher.output import history as output
 from ray_watcher.output import terminal
 from ray_watcher.settings import OperatorSettings
-from ray_watcher_common.settings import load
+from ray_watcher_common.program.settings import load
 from scaler.journal.history import MAX_ENTRIES, Question, read_file
 from scaler.model.decision import Cause
 from scaler.model.workers import ActionKind

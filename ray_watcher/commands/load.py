@@ -9,7 +9,7 @@ import click
 from ray_watcher.output import terminal
 from ray_watcher.settings import OperatorSettings
 from ray_watcher.workload import job as loads
-from ray_watcher_common.settings import load as load_settings
+from ray_watcher_common.program.settings import load as load_settings
 
 if TYPE_CHECKING:
     from ray_watcher.host import Host

@@ -21,7 +21,7 @@ from ray_watcher.output.merging import Merger
 from ray_watcher.settings import OperatorSettings
 from ray_watcher.stack.stack import stack_of
 from ray_watcher.tail import tail_file
-from ray_watcher_common.settings import load
+from ray_watcher_common.program.settings import load
 from scaler.model.errors import ScalerError
 
 if TYPE_CHECKING:

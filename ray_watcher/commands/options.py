@@ -10,7 +10,7 @@ from pydantic import ByteSize, ConfigDict, TypeAdapter, ValidationError
 
 from ray_watcher.commands import completing
 from ray_watcher.settings import field, variable
-from ray_watcher_common.settings import SettingsError, wanted
+from ray_watcher_common.program.settings import SettingsError, wanted
 from scaler.config.policy_file import policy_from
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from ray_watcher.fetch import UnreachableError, post_json
 from ray_watcher.output import terminal
 from ray_watcher.settings import OperatorSettings
 from ray_watcher.stack.stack import START_IT
-from ray_watcher_common.settings import load
+from ray_watcher_common.program.settings import load
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

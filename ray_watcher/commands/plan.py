@@ -12,7 +12,7 @@ from ray_watcher.commands.options import json_option
 from ray_watcher.output import terminal
 from ray_watcher.output.plan import document, show
 from ray_watcher.settings import OperatorSettings
-from ray_watcher_common.settings import load
+from ray_watcher_common.program.settings import load
 from scaler.config.policy_file import policy_from, read_policy
 from scaler.control.custom_planner import load_planner
 

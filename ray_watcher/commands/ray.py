@@ -15,7 +15,7 @@ from ray_watcher.operations import inventory
 from ray_watcher.operations.workers import await_joined, launch, remove_ended, stop_everything
 from ray_watcher.output import cluster_status, terminal
 from ray_watcher.settings import OperatorSettings, head_options, variable
-from ray_watcher_common.settings import SettingsError, load, split_host_port
+from ray_watcher_common.program.settings import SettingsError, load, split_host_port
 from scaler.config.settings import LOOPBACK_HOSTS
 from scaler.model.cluster import InstanceStatus
 

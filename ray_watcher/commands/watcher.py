@@ -15,7 +15,7 @@ from ray_watcher.settings import OperatorSettings, variable
 from ray_watcher.stack import control
 from ray_watcher.stack.stack import stack_of
 from ray_watcher_common import secret_files
-from ray_watcher_common.settings import load
+from ray_watcher_common.program.settings import load
 from scaler.config.policy_file import policy_from
 
 if TYPE_CHECKING:

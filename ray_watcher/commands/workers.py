@@ -13,7 +13,7 @@ from ray_watcher.host import START_IT, Host
 from ray_watcher.operations import inventory, removal, workers
 from ray_watcher.output import terminal
 from ray_watcher.settings import OperatorSettings
-from ray_watcher_common.settings import load
+from ray_watcher_common.program.settings import load
 
 
 @click.command()

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 import psutil
 
 from ray_watcher.settings import OperatorSettings, as_environment
-from ray_watcher_common.detached import MARKER
-from ray_watcher_common.processes import free_ports, marked_below
-from ray_watcher_common.settings import load
+from ray_watcher_common.host.detached import MARKER
+from ray_watcher_common.host.processes import free_ports, marked_below
+from ray_watcher_common.program.settings import load
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping

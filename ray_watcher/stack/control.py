@@ -23,10 +23,10 @@ from ray_watcher.stack import supervisord
 from ray_watcher.stack.stack import write_token
 from ray_watcher.stack.supervisord import SilentError
 from ray_watcher.tail import last_lines, size
-from ray_watcher_common import processes
-from ray_watcher_common.environment import without_foreign
-from ray_watcher_common.locks import exclusive
-from ray_watcher_common.settings import split_host_port
+from ray_watcher_common.host import processes
+from ray_watcher_common.host.locks import exclusive
+from ray_watcher_common.program.environment import without_foreign
+from ray_watcher_common.program.settings import split_host_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -13,9 +13,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ray_watcher.errors import MissingError, UnusableFileError
-from ray_watcher_common import private, yaml_lines
+from ray_watcher_common.documents import yaml_lines
+from ray_watcher_common.documents.yaml_edit import Place, Text
+from ray_watcher_common.host import private
 from ray_watcher_common.shipped import shipped_path
-from ray_watcher_common.yaml_edit import Place, Text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -15,7 +15,7 @@ from ray_watcher.settings import OperatorSettings, as_environment, variable
 from ray_watcher.stack import monitoring, supervisord
 from ray_watcher.stack.supervisord import Program, ProgramState, SilentError
 from ray_watcher_common import secret_files
-from ray_watcher_common.detached import Detached
+from ray_watcher_common.host.detached import Detached
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 import requests
 
 from ray_watcher.errors import NotRunningError, TimedOutError, WatcherError
-from ray_watcher_common.http_client import session
 from ray_watcher_common.ray_auth import NO_TOKEN, RayToken
+from ray_watcher_common.web.client import session
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

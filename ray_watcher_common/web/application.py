@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from flask import Flask, jsonify, request
 from werkzeug.exceptions import Forbidden, HTTPException
 
-from ray_watcher_common.settings import split_host_port
+from ray_watcher_common.program.settings import split_host_port
 
 if TYPE_CHECKING:
     from collections.abc import Collection

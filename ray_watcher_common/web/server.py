@@ -19,9 +19,9 @@ from waitress.channel import HTTPChannel
 from waitress.server import TcpWSGIServer
 from waitress.task import ThreadedTaskDispatcher
 
-from ray_watcher_common.serving import until_signalled
 from ray_watcher_common.web.limits import KIB, Limits
 from ray_watcher_common.web.requests import Request
+from ray_watcher_common.web.serving import until_signalled
 from ray_watcher_common.web.usage import Refusal, Usage
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 import msgspec
 import requests
 
-from ray_watcher_common.http_client import session, why
 from ray_watcher_common.urls import shown_url
+from ray_watcher_common.web.client import session, why
 from scaler.alerting.payload import DIRECTION_LABEL, UNREADABLE, AnyAlert, Moment, Received, scaling
 
 if TYPE_CHECKING:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import requests
 
-from ray_watcher_common.http_client import session, why
 from ray_watcher_common.state import ClusterState, StateDocumentError, from_document
 from ray_watcher_common.urls import shown_url
+from ray_watcher_common.web.client import session, why
 from scaler.model.errors import SnapshotUnavailableError
 
 TIMEOUTS = (1.0, 3.0)  # the exporter itself never waits longer than a second

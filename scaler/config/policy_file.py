@@ -8,11 +8,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ray_watcher_common import yaml_lines
-from ray_watcher_common.findings import Severity, in_order
-from ray_watcher_common.settings import SettingsError
+from ray_watcher_common.documents import yaml_lines
+from ray_watcher_common.documents.findings import Severity, in_order
+from ray_watcher_common.documents.yaml_models import key_text, validated
+from ray_watcher_common.program.settings import SettingsError
 from ray_watcher_common.state import bundle
-from ray_watcher_common.yaml_models import key_text, validated
 from scaler.config.limits import SETTINGS
 from scaler.config.policy_schema import (
     INHERITED_BY_TYPES,
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from ray_watcher_common.findings import Finding
-    from ray_watcher_common.yaml_lines import Document
-    from ray_watcher_common.yaml_models import Place
+    from ray_watcher_common.documents.findings import Finding
+    from ray_watcher_common.documents.yaml_lines import Document
+    from ray_watcher_common.documents.yaml_models import Place
     from scaler.config.settings import ScalerSettings
 
 

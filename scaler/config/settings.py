@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import ByteSize, Field, create_model, model_validator
 
-from ray_watcher_common.ray_auth import NO_TOKEN, RayToken
-from ray_watcher_common.settings import (
+from ray_watcher_common.program.settings import (
     AbsolutePath,
     HostPort,
     HttpUrl,
@@ -18,6 +17,7 @@ from ray_watcher_common.settings import (
     SettingsError,
     split_host_port,
 )
+from ray_watcher_common.ray_auth import NO_TOKEN, RayToken
 from scaler.config import limits
 from scaler.model.cluster import WorkerType
 from scaler.model.policy import Limits

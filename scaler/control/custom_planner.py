@@ -13,7 +13,7 @@ from dataclasses import replace
 
 import structlog
 
-from ray_watcher_common.settings import SettingsError
+from ray_watcher_common.program.settings import SettingsError
 from scaler.model.decision import Action, Cause, Held, Infeasible, Observation, Plan
 from scaler.model.policy import Policy
 from scaler.model.workers import ActionKind, WorkerState

@@ -12,7 +12,7 @@ import fcntl
 import os
 from typing import IO, TYPE_CHECKING
 
-from ray_watcher_common import private
+from ray_watcher_common.host import private
 
 if TYPE_CHECKING:
     from pathlib import Path

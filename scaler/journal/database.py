@@ -12,7 +12,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from ray_watcher_common import private
+from ray_watcher_common.host import private
 from scaler.journal.migrations import migrate
 from scaler.model.errors import JournalCorruptError, JournalError
 

@@ -26,7 +26,7 @@ import structlog
 import urllib3
 from docker.constants import DEFAULT_DOCKER_API_VERSION
 
-from ray_watcher_common.settings import SettingsError
+from ray_watcher_common.program.settings import SettingsError
 from ray_watcher_common.urls import shown_url
 from scaler.model.errors import LaunchFailedError, ProviderError, ProviderUnavailableError
 from scaler.providers.container import UNREADABLE, archive, content, from_listing

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ray_watcher_common.processes import free_ports
+from ray_watcher_common.host.processes import free_ports
 from scaler.providers.ray_start import PORT_FLAGS, agent_ports
 
 if TYPE_CHECKING:

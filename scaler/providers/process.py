@@ -1,7 +1,7 @@
 """Workers as processes of this host: the embedded default without Docker.
 
 The truth is on disk, one directory per worker (`<state_dir>/workers/<worker_id>/`): `record.json` is written
-before the process starts, the rest by `ray_watcher_common.detached`. Any number of providers, in any number of
+before the process starts, the rest by `ray_watcher_common.host.detached`. Any number of providers, in any number of
 processes, can work on it at once: what has to be decided together (index, ports) is decided under a lock.
 """
 
@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from ray_watcher_common.detached import Detached, State, StillRunningError, write_atomically
-from ray_watcher_common.locks import exclusive
+from ray_watcher_common.host.detached import Detached, State, StillRunningError, write_atomically
+from ray_watcher_common.host.locks import exclusive
+from ray_watcher_common.program.settings import split_host_port
 from ray_watcher_common.ray_auth import NO_TOKEN, RayToken
-from ray_watcher_common.settings import split_host_port
 from scaler.config.settings import LOOPBACK_HOSTS
 from scaler.model.cluster import Instance, InstanceStatus, LaunchRequest
 from scaler.model.errors import IndexTakenError, LaunchFailedError, ProviderError, ProviderUnavailableError

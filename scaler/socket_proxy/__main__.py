@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import structlog
 
-from ray_watcher_common import logs
-from ray_watcher_common.serving import AddressInUseError, bind, fail
-from ray_watcher_common.settings import SettingsError, load
+from ray_watcher_common.program import logs
+from ray_watcher_common.program.settings import SettingsError, load
 from ray_watcher_common.web.limits import MIB, Limits
 from ray_watcher_common.web.server import serve
+from ray_watcher_common.web.serving import AddressInUseError, bind, fail
 from scaler.socket_proxy.app import LARGEST_BODY_BYTES, create_app
 from scaler.socket_proxy.engine import EngineSocket
 from scaler.socket_proxy.settings import SocketProxySettings

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from ray_watcher_common.settings import EnvSettings, HostPort
+from ray_watcher_common.program.settings import EnvSettings, HostPort
 from scaler.socket_proxy.descriptions import Limits
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from exporter import gcs, gcs_pb2
+from exporter.sources import gcs, gcs_pb2
 from scaler.clients import drain_pb2
 from scaler.clients.gcs import DRAIN_NODE
 

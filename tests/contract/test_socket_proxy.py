@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 
-from ray_watcher_common.processes import accepts, free_ports
+from ray_watcher_common.host.processes import accepts, free_ports
 from scaler.model.cluster import InstanceStatus, LaunchRequest, WorkerType
 from scaler.providers.docker import DockerProvider
 from scaler.providers.engine import Engine

@@ -13,7 +13,7 @@ import pytest
 import requests
 
 from ray_watcher.settings import OperatorSettings
-from ray_watcher_common.settings import load
+from ray_watcher_common.program.settings import load
 from support.command_blocks import block, follow
 from support.own import own_ports
 

@@ -21,8 +21,8 @@ from faults.record import Limits
 from ray_watcher.settings import OperatorSettings
 from ray_watcher.stack import control, supervisord
 from ray_watcher.stack.stack import Stack, stack_of
-from ray_watcher_common.detached import Detached
-from ray_watcher_common.settings import load, split_host_port
+from ray_watcher_common.host.detached import Detached
+from ray_watcher_common.program.settings import load, split_host_port
 from support.images import ray_image
 from support.operating import PROGRAM, Operator
 from support.own import own_environment, own_name, own_ports

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from faults.lives import RECOVERY_ROUNDS, ROUND_SECONDS, ROUNDS, Fate, in_a_process_of_its_own, judge, live
 from faults.places import Place, new_place
-from ray_watcher_common import logs
+from ray_watcher_common.program import logs
 from scaler.model.cluster import Direction
 from support.builders import NOW
 

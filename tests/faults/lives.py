@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
-from ray_watcher_common import detached
+from ray_watcher_common.host import detached
 from ray_watcher_common.state import NodeStatus
 from scaler.control.actions import ActionRunner
 from scaler.control.view import Wakeup

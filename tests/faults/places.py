@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from ray_watcher_common.detached import MARKER
+from ray_watcher_common.host.detached import MARKER
 from scaler.model.cluster import InstanceStatus, LaunchRequest
 from scaler.providers.docker import CLUSTER_LABEL, WORKER_ID_LABEL, DockerProvider
 from scaler.providers.engine import Engine

@@ -7,8 +7,8 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from exporter.errors import SourceError
-from exporter.gcs import GcsSource
+from exporter.sources.errors import SourceError
+from exporter.sources.gcs import GcsSource
 from faults.places import ProcessPlace
 from faults.record import Sample
 from ray_watcher_common.state import NodeStatus

@@ -22,7 +22,7 @@ from fuzz.inputs import VALUES, as_json, changed, torn
 from ray_watcher import dry_run
 from ray_watcher.cli import cli
 from ray_watcher.errors import WatcherError
-from ray_watcher_common import yaml_lines
+from ray_watcher_common.documents import yaml_lines
 from ray_watcher_common.state import StateDocumentError, from_document
 from scaler.config import policy_file
 from scaler.control.actions import ActionRunner

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from ray_watcher.checks import route, rules
 from ray_watcher.checks.acceptance import Scaler
-from ray_watcher_common import yaml_lines
-from ray_watcher_common.findings import in_order
-from ray_watcher_common.settings import load
+from ray_watcher_common.documents import yaml_lines
+from ray_watcher_common.documents.findings import in_order
+from ray_watcher_common.program.settings import load
 from scaler.config import policy_file
 from scaler.config.settings import ScalerSettings
 from support.paths import TESTS

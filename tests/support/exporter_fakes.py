@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 import grpc
 
-from exporter.errors import SourceError
-from exporter.gcs import KV_METHOD, METHOD
+from exporter.sources.errors import SourceError
+from exporter.sources.gcs import KV_METHOD, METHOD
 from support.paths import TESTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from exporter.sources import ClusterSource
+    from exporter.sources.chain import ClusterSource
     from ray_watcher_common.state import ClusterState
 
 RECORDED = TESTS / "recorded"

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from prometheus_client import CollectorRegistry, generate_latest
 
-from exporter.collector import ClusterCollector
-from exporter.families import Thresholds
-from exporter.http import application
+from exporter.metrics.collector import ClusterCollector
+from exporter.metrics.families import Thresholds
 from exporter.snapshots import View
-from exporter.sources import Source
+from exporter.sources.chain import Source
+from exporter.web.pages import application
 from ray_watcher_common.state import (
     HEAD_RESOURCE,
     ClusterState,

@@ -8,7 +8,7 @@ from pathlib import Path
 from grpc_tools import protoc
 
 ROOT = Path(__file__).resolve().parents[2]
-PROTOS = ("exporter/gcs.proto", "scaler/clients/drain.proto")
+PROTOS = ("exporter/sources/gcs.proto", "scaler/clients/drain.proto")
 BARE_MAPPINGS = '# mypy: disable-error-code="type-arg"\n'  # protoc writes Mapping without its types
 
 

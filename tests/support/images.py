@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ray_watcher.images.provide import build_with_tools
-from ray_watcher_common.locks import exclusive
+from ray_watcher_common.host.locks import exclusive
 from support.paths import ROOT
 from tools.images.base import build_base
 

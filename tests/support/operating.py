@@ -8,8 +8,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from ray_watcher_common.detached import MARKER
-from ray_watcher_common.processes import marked_below
+from ray_watcher_common.host.detached import MARKER
+from ray_watcher_common.host.processes import marked_below
 
 PROGRAM = str(Path(sys.executable).with_name("ray-watcher"))
 BOUND_SECONDS = 280.0  # for any one command; the first one with Docker builds an image

@@ -6,7 +6,7 @@ import math
 import time
 from typing import Any
 
-from exporter.catalog import CATALOG as EXPORTER_CATALOG
+from exporter.metrics.catalog import CATALOG as EXPORTER_CATALOG
 from grafana.panel_data import Moment, Prometheus, Series, dashboard, panels
 from scaler.telemetry.metrics import CATALOG as SCALER_CATALOG
 from support import rules_data

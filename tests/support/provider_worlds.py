@@ -6,8 +6,8 @@ import time
 import uuid
 from typing import TYPE_CHECKING, Protocol
 
-from ray_watcher_common import processes
-from ray_watcher_common.detached import MARKER
+from ray_watcher_common.host import processes
+from ray_watcher_common.host.detached import MARKER
 from scaler.model.cluster import LaunchRequest, WorkerType
 from scaler.model.errors import LaunchFailedError
 from scaler.providers.docker import CLUSTER_LABEL, DockerProvider

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from exporter.catalog import CATALOG as EXPORTER_CATALOG
-from exporter.catalog import OWN
+from exporter.metrics.catalog import CATALOG as EXPORTER_CATALOG
+from exporter.metrics.catalog import OWN
 from exporter.settings import ExporterSettings
 from ray_watcher.cli import cli
 from ray_watcher.settings import OperatorSettings

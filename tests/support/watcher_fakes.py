@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from click.testing import CliRunner, Result
 
-from exporter.sources import Source
+from exporter.sources.chain import Source
 from ray_watcher.cli import cli
 from ray_watcher.cluster.base import HeadOptions, HeadStatus
 from ray_watcher.errors import AlreadyRunningError, NotRunningError, WatcherError

@@ -10,7 +10,7 @@ import sys
 import click
 
 from ray_watcher.errors import WatcherError
-from ray_watcher_common.settings import SettingsError
+from ray_watcher_common.program.settings import SettingsError
 from scaler.model.errors import ProviderError
 from scaler.providers.engine import Engine
 from tools.images.base import IMPORT_TIMEOUT_SECONDS

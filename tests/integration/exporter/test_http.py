@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from exporter.http import application
+from exporter.web.pages import application
 from ray_watcher_common.state import from_document
 from support import exporter_fakes as fakes
 from support.exporter_golden import DOWN, GOLDEN, NOW, PROBLEMS, THRESHOLDS, UP

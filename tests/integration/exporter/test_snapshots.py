@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from exporter.errors import SourceUnavailableError
 from exporter.snapshots import Snapshots
-from exporter.sources import Source
+from exporter.sources.chain import Source
+from exporter.sources.errors import SourceUnavailableError
 from ray_watcher_common.state import ClusterState, Demand, bundle
 
 if TYPE_CHECKING:

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from exporter.cpu_heuristic import CpuHeuristicSource
-from exporter.dashboard import Dashboard, DashboardSource
-from exporter.errors import SourceBrokenError, SourceError, SourceStaleError, SourceUnavailableError
-from exporter.gcs import GcsSource
-from exporter.sources import Source, read_first
+from exporter.sources.chain import Source, read_first
+from exporter.sources.cpu_heuristic import CpuHeuristicSource
+from exporter.sources.dashboard import Dashboard, DashboardSource
+from exporter.sources.errors import SourceBrokenError, SourceError, SourceStaleError, SourceUnavailableError
+from exporter.sources.gcs import GcsSource
 from ray_watcher_common.ray_auth import RayToken
 from ray_watcher_common.state import ClusterState
 from support import exporter_fakes as fakes
@@ -202,7 +202,7 @@ def test_a_dead_dashboard_is_told_at_once(sources: Any) -> None:
 
 
 def test_a_frozen_dashboard_times_out(sources: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("exporter.dashboard.TIMEOUTS", (0.1, 0.1))
+    monkeypatch.setattr("exporter.sources.dashboard.TIMEOUTS", (0.1, 0.1))
     with fakes.frozen() as port, pytest.raises(SourceUnavailableError, match="timed out"):
         DashboardSource(sources.dashboard(port), 15).read(0)
 

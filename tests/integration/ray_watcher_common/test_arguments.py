@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from exporter.settings import ExporterSettings
-from ray_watcher_common.arguments import accept_none
+from ray_watcher_common.program.arguments import accept_none
 from scaler.config.settings import ScalerSettings
 from support.own import own_environment, own_name
 
 if TYPE_CHECKING:
-    from ray_watcher_common.settings import EnvSettings
+    from ray_watcher_common.program.settings import EnvSettings
 
 PROGRAMS = [("exporter", ExporterSettings), ("scaler", ScalerSettings)]
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from ray_watcher_common import detached
-from ray_watcher_common.detached import Detached
+from ray_watcher_common.host import detached
+from ray_watcher_common.host.detached import Detached
 from support.provider_worlds import eventually
 
 if TYPE_CHECKING:

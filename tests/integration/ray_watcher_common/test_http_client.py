@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 import requests
 
-from ray_watcher_common.http_client import session, why
+from ray_watcher_common.web.client import session, why
 from support.certificates import self_signed
 from support.own import own_ports
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ray_watcher.checks.route import PACES
-from ray_watcher_common import yaml_lines
+from ray_watcher_common.documents import yaml_lines
 from scaler.config import policy_file
 from support import rules_data
 from support.check_config_golden import default_settings

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from exporter.catalog import CATALOG as EXPORTER_CATALOG
+from exporter.metrics.catalog import CATALOG as EXPORTER_CATALOG
 from scaler.explain.anomalies import Case
 from scaler.explain.summary import Situation
 from scaler.model.decision import HELD_CAUSES, Cause

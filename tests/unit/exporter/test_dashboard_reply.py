@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from exporter.camel import Names, camel_case
-from exporter.cpu_heuristic import estimate
-from exporter.dashboard import fresh_status, parse
-from exporter.errors import SourceBrokenError, SourceStaleError, SourceUnavailableError
-from exporter.gcs_reply import parse as parse_gcs
-from exporter.sources import Source
+from exporter.sources.camel import Names, camel_case
+from exporter.sources.chain import Source
+from exporter.sources.cpu_heuristic import estimate
+from exporter.sources.dashboard import fresh_status, parse
+from exporter.sources.errors import SourceBrokenError, SourceStaleError, SourceUnavailableError
+from exporter.sources.gcs_reply import parse as parse_gcs
 from ray_watcher_common.state import HEAD_RESOURCE, NodeStatus, Strategy
 from support.paths import TESTS
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from exporter import shapes
-from exporter.catalog import CATALOG
-from exporter.families import samples
-from exporter.sources import Source
+from exporter.metrics import shapes
+from exporter.metrics.catalog import CATALOG
+from exporter.metrics.families import samples
+from exporter.sources.chain import Source
 from ray_watcher_common.state import ClusterState, Demand, Gang, LabelConstraint, NodeStatus, Strategy, bundle
 from support.exporter_golden import BUSY, DOWN, GOLDEN, HEAD, IDLE, NOW, RICH, THRESHOLDS, UP, exposition
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from exporter import gcs_pb2 as pb
-from exporter.errors import SourceBrokenError, SourceUnavailableError
-from exporter.gcs_reply import parse
-from exporter.sources import Source
+from exporter.sources import gcs_pb2 as pb
+from exporter.sources.chain import Source
+from exporter.sources.errors import SourceBrokenError, SourceUnavailableError
+from exporter.sources.gcs_reply import parse
 from ray_watcher_common.state import ClusterState, Demand, Gang, LabelConstraint, NodeStatus, Strategy, bundle
 from support.paths import TESTS
 

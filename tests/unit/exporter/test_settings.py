@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from exporter.settings import ExporterSettings
-from ray_watcher_common.settings import SettingsError, load
+from ray_watcher_common.program.settings import SettingsError, load
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from exporter.catalog import CATALOG as EXPORTER_CATALOG
+from exporter.metrics.catalog import CATALOG as EXPORTER_CATALOG
 from grafana.panel_data import DASHBOARDS, PROVISIONED, dashboard, panels
 from scaler.model.decision import ACTION_CAUSES, HELD_CAUSES
 from scaler.telemetry.metrics import CATALOG as SCALER_CATALOG

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from exporter.catalog import CATALOG as EXPORTER_CATALOG
+from exporter.metrics.catalog import CATALOG as EXPORTER_CATALOG
 from exporter.settings import ExporterSettings
 from scaler.model.decision import ACTION_CAUSES, HELD_CAUSES
 from scaler.telemetry.metrics import CATALOG as SCALER_CATALOG

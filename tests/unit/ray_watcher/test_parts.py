@@ -17,7 +17,7 @@ from ray_watcher.settings import OperatorSettings, as_environment, head_options
 from ray_watcher.stack.stack import stack_of
 from ray_watcher.stack.supervisord import LONGEST_SOCKET_PATH, Program, render, socket_path
 from ray_watcher.workload.job import Load, events
-from ray_watcher_common.settings import load
+from ray_watcher_common.program.settings import load
 
 GUIDE = {  # the guide's own list of variables and defaults
     "WATCHER_CHECK_INTERVAL": ("check_interval", 10),

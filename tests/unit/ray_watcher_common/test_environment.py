@@ -8,8 +8,8 @@ import pytest
 
 from exporter.settings import ExporterSettings
 from ray_watcher.settings import OperatorSettings
-from ray_watcher_common.environment import ca_file, misspelled, mistakes, without_foreign
-from ray_watcher_common.settings import EnvSettings, SettingsError, load, variables
+from ray_watcher_common.program.environment import ca_file, misspelled, mistakes, without_foreign
+from ray_watcher_common.program.settings import EnvSettings, SettingsError, load, variables
 from scaler.config.settings import ScalerSettings
 from support.paths import ROOT
 

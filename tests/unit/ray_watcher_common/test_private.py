@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ray_watcher_common.private import make_directory
+from ray_watcher_common.host.private import make_directory
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from ray_watcher_common.program.settings import load
 from ray_watcher_common.ray_auth import NO_TOKEN, RayToken
-from ray_watcher_common.settings import load
 from scaler.config.settings import ScalerSettings
 from scaler.providers.container import archive, content
 

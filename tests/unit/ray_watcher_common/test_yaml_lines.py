@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ray_watcher_common import yaml_lines
-from ray_watcher_common.findings import Finding, in_order
+from ray_watcher_common.documents import yaml_lines
+from ray_watcher_common.documents.findings import Finding, in_order
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -21,8 +21,8 @@ from ray_watcher.errors import (
     TimedOutError,
     WatcherError,
 )
-from ray_watcher_common import processes
-from ray_watcher_common.detached import MARKER
+from ray_watcher_common.host import processes
+from ray_watcher_common.host.detached import MARKER
 from support.own import own_ports
 from support.provider_worlds import SLEEPS, ProcessWorld
 

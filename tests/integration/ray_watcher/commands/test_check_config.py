@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from ray_watcher.checks.matching import destinations
 from ray_watcher.checks.rules import ScalingAlert
-from ray_watcher_common import yaml_lines
+from ray_watcher_common.documents import yaml_lines
 from support import rules_data
 from support.check_config_golden import BROKEN
 from support.check_config_golden import text as golden_text

@@ -12,7 +12,7 @@ from ray_watcher.cluster.docker import TOKEN_PATH_LABEL
 from ray_watcher.settings import OperatorSettings
 from ray_watcher.stack.compose import LISTEN_LABEL, PROGRAM_LABEL, ProgramContainer
 from ray_watcher.stack.stack import stack_of
-from ray_watcher_common.settings import load
+from ray_watcher_common.program.settings import load
 from scaler.providers.container import Container
 from support.watcher_fakes import World
 

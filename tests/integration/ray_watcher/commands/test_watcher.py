@@ -21,8 +21,8 @@ from ray_watcher.settings import OperatorSettings
 from ray_watcher.stack import control, supervisord
 from ray_watcher.stack.stack import Stack, stack_of
 from ray_watcher.stack.supervisord import Program
-from ray_watcher_common.locks import exclusive
-from ray_watcher_common.settings import load
+from ray_watcher_common.host.locks import exclusive
+from ray_watcher_common.program.settings import load
 from support.own import own_ports
 from support.paths import TESTS
 from support.watcher_fakes import World

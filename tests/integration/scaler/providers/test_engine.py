@@ -15,7 +15,7 @@ from ray_watcher.cluster.docker import DockerCluster
 from ray_watcher.errors import MissingError
 from ray_watcher.host import Host
 from ray_watcher.settings import OperatorSettings
-from ray_watcher_common.settings import load
+from ray_watcher_common.program.settings import load
 from scaler.config.settings import ScalerSettings
 from scaler.model.errors import ProviderUnavailableError
 from scaler.providers import docker_answers, provider_from_settings

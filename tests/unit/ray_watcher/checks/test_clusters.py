@@ -6,7 +6,7 @@ import pytest
 
 from ray_watcher.checks.clusters import cluster_findings
 from ray_watcher.checks.rules import ScalingAlert
-from ray_watcher_common import yaml_lines
+from ray_watcher_common.documents import yaml_lines
 from support.rules_data import SHIPPED
 
 BARE = ScalingAlert("Bare", {"ray_scale": "up"})

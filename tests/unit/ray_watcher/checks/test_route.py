@@ -8,7 +8,7 @@ from ray_watcher.checks import route
 from ray_watcher.checks.acceptance import Scaler
 from ray_watcher.checks.matching import destinations
 from ray_watcher.checks.rules import ScalingAlert, scaling_alerts
-from ray_watcher_common import yaml_lines
+from ray_watcher_common.documents import yaml_lines
 from support.rules_data import SHIPPED
 
 UP = ScalingAlert("Up", {"alertname": "Up", "ray_scale": "up", "severity": "info"}, frozenset({"cluster"}))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ray_watcher.checks import rules
-from ray_watcher_common import yaml_lines
+from ray_watcher_common.documents import yaml_lines
 from support.check_config_golden import broken
 from support.rules_data import SHIPPED
 

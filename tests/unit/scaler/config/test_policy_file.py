@@ -10,8 +10,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ray_watcher_common import yaml_lines
-from ray_watcher_common.settings import SettingsError
+from ray_watcher_common.documents import yaml_lines
+from ray_watcher_common.program.settings import SettingsError
 from scaler.config import policy_file
 from scaler.config.policy_schema import LABEL_WORD
 from scaler.model.cluster import NODE_GROUP_LABEL, WorkerType

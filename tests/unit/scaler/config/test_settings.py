@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ray_watcher_common.settings import SettingsError, load
+from ray_watcher_common.program.settings import SettingsError, load
 from scaler.config.settings import ScalerSettings
 
 if TYPE_CHECKING:

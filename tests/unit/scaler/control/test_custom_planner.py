@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from ray_watcher_common.settings import SettingsError
+from ray_watcher_common.program.settings import SettingsError
 from scaler.control.custom_planner import guarded, load_planner
 from scaler.model.decision import Action, Cause, Plan
 from scaler.model.pause import Pause

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ray_watcher_common import installation
-from ray_watcher_common.settings import load
+from ray_watcher_common.program.settings import load
 from scaler.config.settings import ScalerSettings
 from scaler.model.errors import ProviderUnavailableError
 from scaler.providers import docker_answers, provider_from_settings

@@ -9,7 +9,7 @@ import socket
 import sys
 from typing import TYPE_CHECKING
 
-from ray_watcher_common.settings import split_host_port
+from ray_watcher_common.program.settings import split_host_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

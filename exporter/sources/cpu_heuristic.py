@@ -9,17 +9,17 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from exporter.camel import Names
-from exporter.dashboard import UNREADABLE
-from exporter.dashboard_nodes import known_nodes, newest_sample
-from exporter.errors import SourceBrokenError, SourceStaleError
-from exporter.sources import Source
+from exporter.sources.camel import Names
+from exporter.sources.chain import Source
+from exporter.sources.dashboard import UNREADABLE
+from exporter.sources.dashboard_nodes import known_nodes, newest_sample
+from exporter.sources.errors import SourceBrokenError, SourceStaleError
 from ray_watcher_common.state import HEAD_RESOURCE, ClusterState
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from exporter.dashboard import Dashboard
+    from exporter.sources.dashboard import Dashboard
     from ray_watcher_common.state import Node
 
 

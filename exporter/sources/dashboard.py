@@ -14,10 +14,10 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from exporter.camel import Names
-from exporter.dashboard_nodes import known_nodes
-from exporter.errors import SourceBrokenError, SourceStaleError, SourceUnavailableError
-from exporter.sources import Source
+from exporter.sources.camel import Names
+from exporter.sources.chain import Source
+from exporter.sources.dashboard_nodes import known_nodes
+from exporter.sources.errors import SourceBrokenError, SourceStaleError, SourceUnavailableError
 from ray_watcher_common.ray_auth import NO_TOKEN, RayToken
 from ray_watcher_common.state import ClusterState, Demand, Gang, Strategy, bundle, merged, placement_groups
 from ray_watcher_common.urls import shown_url
@@ -46,7 +46,7 @@ class Dashboard:
     @cached_property
     def _session(self) -> requests.Session:
         """Made when the GCS fails for the first time: until then `requests` needs no memory."""
-        from ray_watcher_common.http_client import session
+        from ray_watcher_common.web.client import session
 
         return session(TIMEOUTS)
 
@@ -61,7 +61,7 @@ class Dashboard:
     def _data(self, url: str) -> dict[str, Any]:
         import requests
 
-        from ray_watcher_common.http_client import why
+        from ray_watcher_common.web.client import why
 
         at = shown_url(url)
         try:

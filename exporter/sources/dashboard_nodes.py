@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from exporter.errors import SourceUnavailableError
+from exporter.sources.errors import SourceUnavailableError
 from ray_watcher_common.state import HEAD_RESOURCE, Node, NodeStatus, placement_groups
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from exporter.camel import Names
+    from exporter.sources.camel import Names
 
 
 def known_nodes(data: Mapping[str, Any], names: Names) -> tuple[Node, ...]:

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 import grpc
 
-from exporter import gcs_pb2
-from exporter.errors import SourceUnavailableError
-from exporter.gcs_reply import parse
-from exporter.sources import Source
+from exporter.sources import gcs_pb2
+from exporter.sources.chain import Source
+from exporter.sources.errors import SourceUnavailableError
+from exporter.sources.gcs_reply import parse
 from ray_watcher_common.ray_auth import NO_TOKEN, RayToken
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from ray_watcher_common.findings import Finding, Severity
+from ray_watcher_common.documents.findings import Finding, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

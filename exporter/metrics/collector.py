@@ -8,15 +8,15 @@ import structlog
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from exporter.catalog import CATALOG
-from exporter.families import families
+from exporter.metrics.catalog import CATALOG
+from exporter.metrics.families import families
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from prometheus_client.core import Metric
 
-    from exporter.families import Thresholds
+    from exporter.metrics.families import Thresholds
     from exporter.snapshots import View
 
 log = structlog.get_logger()

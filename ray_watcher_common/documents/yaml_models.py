@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from ray_watcher_common.settings import wanted
+from ray_watcher_common.program.settings import wanted
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
-    from ray_watcher_common.findings import Finding
-    from ray_watcher_common.yaml_lines import Document
+    from ray_watcher_common.documents.findings import Finding
+    from ray_watcher_common.documents.yaml_lines import Document
 
 Place = tuple[str | int, ...]
 Model = TypeVar("Model", bound=BaseModel)

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
-from exporter import shapes
-from exporter.catalog import CATALOG
-from exporter.sources import Source
+from exporter.metrics import shapes
+from exporter.metrics.catalog import CATALOG
+from exporter.sources.chain import Source
 from ray_watcher_common.shown import shown
 from ray_watcher_common.state import NodeStatus, in_placement_group
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from prometheus_client.core import Metric
 
-    from exporter.catalog import Family
+    from exporter.metrics.catalog import Family
     from exporter.snapshots import View
     from ray_watcher_common.state import ClusterState, Node
 

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from ray_watcher_common.environment import mistakes
+from ray_watcher_common.program.environment import mistakes
 from ray_watcher_common.ray_auth import NO_TOKEN, RayToken
 from ray_watcher_common.urls import shown_url
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import requests
 from requests.adapters import HTTPAdapter
 
-from ray_watcher_common.environment import CA_VARIABLES, ca_file
+from ray_watcher_common.program.environment import CA_VARIABLES, ca_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -7,7 +7,7 @@ import fcntl
 import time
 from typing import IO, TYPE_CHECKING
 
-from ray_watcher_common import private
+from ray_watcher_common.host import private
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

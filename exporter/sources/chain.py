@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Protocol
 
-from exporter.errors import SourceError
+from exporter.sources.errors import SourceError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

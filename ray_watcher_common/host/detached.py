@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 
-from ray_watcher_common import private, processes
+from ray_watcher_common.host import private, processes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

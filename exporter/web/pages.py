@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from flask import Response, jsonify, render_template_string, request
 from prometheus_client import CollectorRegistry, ProcessCollector
 
-from exporter.collector import ClusterCollector
-from exporter.exposition import Exposition
-from exporter.page import LANDING_PAGE
+from exporter.metrics.collector import ClusterCollector
+from exporter.metrics.exposition import Exposition
+from exporter.web.landing import LANDING_PAGE
 from ray_watcher_common.state import to_document
 from ray_watcher_common.web.application import new_app
 from ray_watcher_common.web.usage import Usage, UsageCollector
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from flask import Flask
 
-    from exporter.families import Thresholds
+    from exporter.metrics.families import Thresholds
     from exporter.snapshots import View
 
 

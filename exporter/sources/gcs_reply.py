@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 
 from google.protobuf.message import DecodeError
 
-from exporter import gcs_pb2
-from exporter.errors import SourceBrokenError, SourceUnavailableError
-from exporter.sources import Source
+from exporter.sources import gcs_pb2
+from exporter.sources.chain import Source
+from exporter.sources.errors import SourceBrokenError, SourceUnavailableError
 from ray_watcher_common.state import (
     HEAD_RESOURCE,
     ClusterState,

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from pydantic.fields import FieldInfo
 
-    from ray_watcher_common.settings import EnvSettings
+    from ray_watcher_common.program.settings import EnvSettings
 
 
 def accept_none(program: str, purpose: str, settings: type[EnvSettings], given: Sequence[str] | None = None) -> None:

@@ -1,0 +1,1 @@
+"""This host: processes that outlive their starter, locks, and private directories."""
