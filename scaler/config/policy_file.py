@@ -5,6 +5,7 @@ All mistakes in the file are reported at once, each with its line, its key, what
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -13,14 +14,8 @@ from ray_watcher_common.documents.findings import Severity, in_order
 from ray_watcher_common.documents.yaml_models import key_text, validated
 from ray_watcher_common.program.settings import SettingsError
 from ray_watcher_common.state import bundle
-from scaler.config.limits import SETTINGS
-from scaler.config.policy_schema import (
-    INHERITED_BY_TYPES,
-    Entry,
-    LimitsEntry,
-    PolicyEntry,
-    WorkerTypeEntry,
-)
+from scaler.config.keys import INHERITED_BY_TYPES, SETTINGS
+from scaler.config.policy_schema import Entry, LimitsEntry, PolicyEntry, WorkerTypeEntry
 from scaler.model.cluster import WorkerType
 from scaler.model.policy import Policy
 
@@ -105,17 +100,18 @@ def _policy(settings: ScalerSettings, limits: Entry, kinds: tuple[WorkerType, ..
     )
 
 
-def _with_types(settings: ScalerSettings, limits: Entry, entries: list[WorkerTypeEntry]) -> Policy:
+def _with_types(settings: ScalerSettings, limits: Entry, entries: list[Entry]) -> Policy:
     policy = _policy(settings, limits, ())
     return replace(policy, worker_types=tuple(_worker_type(settings, policy, entry) for entry in entries))
 
 
-def _worker_type(settings: ScalerSettings, policy: Policy, entry: WorkerTypeEntry) -> WorkerType:
+def _worker_type(settings: ScalerSettings, policy: Policy, entry: Entry) -> WorkerType:
     inherited = {key: getattr(settings, field) for key, field in INHERITED_BY_TYPES.items()}
-    given = entry.model_dump(exclude={"resources", "labels"}, exclude_none=True)
-    values = {"max_workers": policy.max_workers, **inherited, **given}
+    given = entry.model_dump(exclude_none=True)
+    resources, labels = bundle(given.pop("resources")), tuple(sorted(given.pop("labels").items()))
+    values = {**inherited, "max_workers": policy.max_workers, **given}
     values.update({key: float(values[key]) for key in ("num_cpus", "num_gpus", "idle_timeout")})
-    return WorkerType(**values, custom_resources=bundle(entry.resources), labels=tuple(sorted(entry.labels.items())))
+    return WorkerType(**values, custom_resources=resources, labels=labels)
 
 
 # --- mistakes ------------------------------------------------------------------------------------------
@@ -164,16 +160,17 @@ def _out_of_reach(document: Document, settings: ScalerSettings, limits: Entry, p
 
 
 def _without_effect(
-    document: Document, settings: ScalerSettings, entries: Mapping[Place, WorkerTypeEntry | None]
+    document: Document, settings: ScalerSettings, entries: Mapping[Place, Entry | None]
 ) -> Iterator[Finding]:
     for place, entry in entries.items():
-        if entry and entry.idle_timeout is not None and entry.idle_timeout < settings.idle_timeout:
-            what = f"got {entry.idle_timeout:g}, which is less than WATCHER_IDLE_TIMEOUT ({settings.idle_timeout:g})"
+        given = entry.model_dump(exclude_none=True) if entry else {}
+        if (timeout := given.get("idle_timeout", math.inf)) < settings.idle_timeout:
+            what = f"got {timeout:g}, which is less than WATCHER_IDLE_TIMEOUT ({settings.idle_timeout:g})"
             where: Place = (*place, "idle_timeout")
             yield document.warning(
                 where, f"{key_text(where)}{what}: the alert RayWorkersIdle does not fire before that"
             )
-        if entry and entry.image and settings.provider == "process":
+        if "image" in given and settings.provider == "process":
             where = (*place, "image")
             yield document.warning(where, f"{key_text(where)}processes have no image (WATCHER_PROVIDER is process)")
 

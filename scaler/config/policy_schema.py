@@ -1,4 +1,4 @@
-"""The keys of the policy file: names, types, defaults and what each one means.
+"""The keys of the policy file: those that the model declares, and how YAML writes them.
 
 docs/policy.md shows them; a test holds the two together.
 """
@@ -10,10 +10,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ByteSize, ConfigDict, Field, ValidationInfo, create_model
 
-from scaler.config import limits
-
-SMALLEST_OBJECT_STORE = 75 * 1024 * 1024  # bytes; Ray refuses less (OBJECT_STORE_MINIMUM_MEMORY_BYTES)
-LARGEST_AMOUNT = 100_000_000_000_000  # of any resource (ray_constants.MAX_RESOURCE_QUANTITY)
+from scaler.config import keys
+from scaler.model.cluster import LARGEST_AMOUNT
 
 # Ray's labels follow Kubernetes' (ray._private.label_utils): a name, with a domain before it if need be.
 LABEL_WORD = r"[a-zA-Z0-9]([a-zA-Z0-9_.-]{0,61}[a-zA-Z0-9])?"
@@ -63,55 +61,37 @@ def _not_below_min(most: int | None, info: ValidationInfo) -> int | None:
     return most
 
 
-_KEYS = limits.as_keys()
-_MOST, _MOST_FIELD = _KEYS["max_workers"]
+_not_below = AfterValidator(_not_below_min)
 LimitsEntry: type[Entry] = create_model(
     "LimitsEntry",
     __base__=Entry,
     __doc__="The whole pool; what is left out comes from the environment.",
-    **{**_KEYS, "max_workers": (Annotated[_MOST, AfterValidator(_not_below_min)], _MOST_FIELD)},
+    **keys.of_limits({"max_workers": Annotated[int | None, _not_below]}),
 )
-
-
-class WorkerTypeEntry(Entry):
-    """One worker type."""
-
-    name: str = Field(
-        pattern=rf"^{LABEL_WORD}$", description="its name, as in the alert label worker_type; letters, digits, - _ ."
-    )
-    num_cpus: int = Field(default=1, ge=0, le=LARGEST_AMOUNT, description="CPUs per worker; Ray takes whole ones only")
-    num_gpus: int = Field(default=0, ge=0, le=LARGEST_AMOUNT, description="GPUs per worker; Ray takes whole ones only")
-    memory: ByteSize | None = Field(
-        default=None, gt=0, description="memory per worker, for example 8GB; without it Ray decides"
-    )
-    object_store_memory: ByteSize | None = Field(
-        default=None, ge=SMALLEST_OBJECT_STORE, description="object store memory per worker, for example 1GB"
-    )
-    resources: dict[Annotated[str, AfterValidator(_resource)], Annotated[int, Field(gt=0, le=LARGEST_AMOUNT)]] = Field(
-        default_factory=dict, description="custom resources per worker, whole amounts by name"
-    )
-    labels: dict[Annotated[str, AfterValidator(_label_key)], Annotated[str, AfterValidator(_label_value)]] = Field(
-        default_factory=dict, description="Ray labels of its nodes, for label selectors"
-    )
-    image: str | None = Field(
-        default=None,
-        min_length=1,
-        description="image of its containers (provider docker), with the same Ray as the head; without it RAY_IMAGE",
-    )
-    min_workers: int = Field(default=0, ge=0, description="minimum number of workers of this type")
-    max_workers: Annotated[int | None, AfterValidator(_not_below_min)] = Field(
-        default=None, ge=0, description="maximum number of workers of this type"
-    )
-    idle_timeout: float | None = Field(
-        default=None, ge=0, description="idle seconds after which a worker of this type may be drained"
-    )
-    priority: int = Field(default=0, description="the higher one is preferred if all else is equal")
-    max_launches: int | None = Field(
-        default=None, ge=1, description="maximum number of launches in progress at once; without it no limit"
-    )
-    warm_workers: int = Field(
-        default=0, ge=0, description="number of prepared workers of this type, which join at once when needed"
-    )
+WorkerTypeEntry: type[Entry] = create_model(
+    "WorkerTypeEntry",
+    __base__=Entry,
+    __doc__="One worker type.",
+    **keys.of_worker_type(
+        {
+            "name": Annotated[str, Field(pattern=rf"^{LABEL_WORD}$")],
+            "num_cpus": int,
+            "num_gpus": int,
+            "memory": ByteSize | None,
+            "object_store_memory": ByteSize | None,
+            "image": Annotated[str, Field(min_length=1)] | None,
+            "max_workers": Annotated[int | None, _not_below],
+        }
+    ),
+    resources=(
+        dict[Annotated[str, AfterValidator(_resource)], Annotated[int, Field(gt=0, le=LARGEST_AMOUNT)]],
+        Field(default_factory=dict, description="custom resources per worker, whole amounts by name"),
+    ),
+    labels=(
+        dict[Annotated[str, AfterValidator(_label_key)], Annotated[str, AfterValidator(_label_value)]],
+        Field(default_factory=dict, description="Ray labels of its nodes, for label selectors"),
+    ),
+)
 
 
 class PolicyEntry(Entry):
@@ -120,7 +100,3 @@ class PolicyEntry(Entry):
     version: Literal[1] = Field(description="version of this format")
     limits: dict[str, object] | None = Field(default=None, description="limits and cooldowns of the whole pool")
     worker_types: list[object] = Field(min_length=1, description="types of workers that may be launched")
-
-
-INHERITED_BY_TYPES = {"object_store_memory": "object_store_memory", "idle_timeout": "idle_timeout"}
-"""For keys of a worker type the settings field that applies if the key is left out; `max_workers`: that of `limits`."""

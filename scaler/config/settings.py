@@ -18,8 +18,8 @@ from ray_watcher_common.program.settings import (
     split_host_port,
 )
 from ray_watcher_common.ray_auth import NO_TOKEN, RayToken
-from scaler.config import limits
-from scaler.model.cluster import WorkerType
+from scaler.config import keys
+from scaler.model.cluster import SMALLEST_OBJECT_STORE, WorkerType
 from scaler.model.policy import Limits
 
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -38,7 +38,7 @@ def default_state_dir() -> Path:
 if TYPE_CHECKING:
     _WithLimits = ProgramSettings
 else:
-    _WithLimits = create_model("_WithLimits", __base__=ProgramSettings, **limits.as_settings())
+    _WithLimits = create_model("_WithLimits", __base__=ProgramSettings, **keys.as_settings())
 
 
 class ScalerSettings(_WithLimits):
@@ -68,7 +68,7 @@ class ScalerSettings(_WithLimits):
     object_store_memory: ByteSize = Field(
         ByteSize(1_000_000_000),
         validation_alias="WATCHER_OBJECT_STORE_MEMORY",
-        ge=75 * 1024 * 1024,  # Ray refuses less (ray_constants.OBJECT_STORE_MINIMUM_MEMORY_BYTES)
+        ge=SMALLEST_OBJECT_STORE,
         description="object store memory per new worker, for example 1GB",
     )
     policy_file: AbsolutePath | None = Field(
@@ -201,7 +201,7 @@ class ScalerSettings(_WithLimits):
     @property
     def limits(self) -> Limits:
         """The limits of the pool."""
-        return Limits(**{name: getattr(self, setting) for name, setting in limits.SETTINGS.items()})
+        return Limits(**{name: getattr(self, setting) for name, setting in keys.SETTINGS.items()})
 
     @property
     def worker_type(self) -> WorkerType:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from scaler.model.declared import declared
+
 if TYPE_CHECKING:
     from ray_watcher_common.state import ResourceBundle
 
@@ -25,24 +27,42 @@ ACCELERATOR_LABEL = "ray.io/accelerator-type"
 NODE_GROUP_LABEL = "ray.io/node-group"  # RAY_NODE_TYPE_NAME, read in ray._private.resource_and_label_spec
 
 
+SMALLEST_OBJECT_STORE = 75 * 1024 * 1024  # bytes; Ray refuses less (OBJECT_STORE_MINIMUM_MEMORY_BYTES)
+LARGEST_AMOUNT = 100_000_000_000_000  # of any resource (ray_constants.MAX_RESOURCE_QUANTITY)
+
+
 @dataclass(frozen=True)
 class WorkerType:
-    """What one worker of this type brings and how many of it there may be (Ray's node type)."""
+    """The resources of a worker of this type and the limits on their number (Ray's node type).
 
-    name: str
-    num_cpus: float = 1.0
-    num_gpus: float = 0.0
-    memory: int | None = None  # bytes of Ray's `memory` resource; None: Ray decides
-    object_store_memory: int | None = None  # bytes; None: Ray decides
-    min_workers: int = 0
-    max_workers: int = 5
-    idle_timeout: float = 60.0  # seconds
-    custom_resources: ResourceBundle = ()  # beyond Ray's own, for example (("tpu", 4.0),)
+    Each key of `worker_types` in the policy file is declared here alone. None in a size: Ray decides.
+    """
+
+    name: str = declared("its name, as in the alert label worker_type; letters, digits, - _ .")
+    num_cpus: float = declared("CPUs per worker; Ray takes whole ones only", 1, ge=0, le=LARGEST_AMOUNT)
+    num_gpus: float = declared("GPUs per worker; Ray takes whole ones only", 0, ge=0, le=LARGEST_AMOUNT)
+    memory: int | None = declared("memory per worker, for example 8GB; without it Ray decides", None, gt=0)
+    object_store_memory: int | None = declared(
+        "object store memory per worker, for example 1GB",
+        None,
+        setting="object_store_memory",
+        ge=SMALLEST_OBJECT_STORE,
+    )
+    custom_resources: ResourceBundle = ()  # key `resources`: beyond Ray's own, for example (("tpu", 4.0),)
     labels: tuple[tuple[str, str], ...] = ()  # Ray labels that selectors ask for, sorted
-    image: str | None = None  # of its containers; None: RAY_IMAGE
-    priority: int = 0  # the higher is preferred where all else is equal
-    max_launches: int | None = None  # launches in flight at most; None: no limit of its own
-    warm_workers: int = 0  # prepared beforehand, to join at once when they are needed
+    image: str | None = declared(
+        "image of its containers (provider docker), with the same Ray as the head; without it RAY_IMAGE", None
+    )
+    min_workers: int = declared("minimum number of workers of this type", 0, ge=0)
+    max_workers: int = declared("maximum number of workers of this type", 5, setting="max_workers", ge=0)
+    idle_timeout: float = declared(
+        "idle seconds after which a worker of this type may be drained", 60, setting="idle_timeout", ge=0
+    )
+    priority: int = declared("the higher one is preferred if all else is equal", 0)
+    max_launches: int | None = declared(
+        "maximum number of launches in progress at once; without it no limit", None, ge=1
+    )
+    warm_workers: int = declared("number of prepared workers of this type, which join at once when needed", 0, ge=0)
 
     @property
     def resources(self) -> dict[str, float]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from scaler.model.declared import declared
 
 if TYPE_CHECKING:
     from scaler.model.cluster import WorkerType
@@ -11,40 +13,34 @@ if TYPE_CHECKING:
 DEFAULT_STEP = 1  # workers per cooldown if the demand is not known
 
 
-def _limit(default: float | None, variable: str, meaning: str, *, setting: str = "", **bounds: float) -> Any:
-    """A limit: its environment variable, meaning, and bounds as pydantic names them (`ge`, `gt`).
-
-    `setting` is the name of the settings' field, if it differs.
-    """
-    return field(default=default, metadata={"variable": variable, "meaning": meaning, "setting": setting} | bounds)
-
-
 @dataclass(frozen=True, kw_only=True)
 class Limits:
     """The limits of the whole pool; None: no limit.
 
     Each is declared here alone: the setting, the key of `limits` in the policy file and the docs are made from it
-    (`scaler.config.limits`). What it does is a rule in `scaler.planning`.
+    (`scaler.config.keys`). What it does is a rule in `scaler.planning`.
     """
 
-    min_workers: int = _limit(0, "WATCHER_MIN_WORKERS", "minimum number of workers", ge=0)
-    max_workers: int = _limit(5, "WATCHER_MAX_WORKERS", "maximum number of workers", ge=0)
-    max_launches: int | None = _limit(
-        None, "WATCHER_MAX_LAUNCHES", "maximum number of launches in progress at once", ge=1
+    min_workers: int = declared("minimum number of workers", 0, variable="WATCHER_MIN_WORKERS", ge=0)
+    max_workers: int = declared("maximum number of workers", 5, variable="WATCHER_MAX_WORKERS", ge=0)
+    max_launches: int | None = declared(
+        "maximum number of launches in progress at once", None, variable="WATCHER_MAX_LAUNCHES", ge=1
     )
-    upscaling_speed: float | None = _limit(
-        None,
-        "WATCHER_UPSCALING_SPEED",
+    upscaling_speed: float | None = declared(
         "maximum number of launches in progress at once for each worker in Ray; one is always allowed",
+        None,
+        variable="WATCHER_UPSCALING_SPEED",
         gt=0,
     )
-    disruption_budget: int | None = _limit(
-        None, "WATCHER_DISRUPTION_BUDGET", "maximum number of workers draining or being removed at once", ge=1
+    disruption_budget: int | None = declared(
+        "maximum number of workers draining or being removed at once", None, variable="WATCHER_DISRUPTION_BUDGET", ge=1
     )
-    scale_up_cooldown: float = _limit(
-        60, "WATCHER_COOLDOWN", "seconds between scale-up events", setting="cooldown", ge=0
+    scale_up_cooldown: float = declared(
+        "seconds between scale-up events", 60, variable="WATCHER_COOLDOWN", setting="cooldown", ge=0
     )
-    scale_down_cooldown: float = _limit(10, "WATCHER_SCALE_DOWN_COOLDOWN", "seconds between scale-down events", ge=0)
+    scale_down_cooldown: float = declared(
+        "seconds between scale-down events", 10, variable="WATCHER_SCALE_DOWN_COOLDOWN", ge=0
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,8 +11,9 @@ from exporter.metrics.catalog import OWN
 from exporter.settings import ExporterSettings
 from ray_watcher.cli import cli
 from ray_watcher.settings import OperatorSettings
-from scaler.config.limits import SETTINGS as LIMIT_SETTINGS
-from scaler.config.policy_schema import INHERITED_BY_TYPES, LimitsEntry, PolicyEntry, WorkerTypeEntry
+from scaler.config.keys import INHERITED_BY_TYPES
+from scaler.config.keys import SETTINGS as LIMIT_SETTINGS
+from scaler.config.policy_schema import LimitsEntry, PolicyEntry, WorkerTypeEntry
 from scaler.model.decision import ACTION_CAUSES, HELD_CAUSES, Cause
 from scaler.telemetry.metrics import CATALOG as SCALER_CATALOG
 from support.paths import ROOT
@@ -119,12 +120,12 @@ def policy_page() -> str:
 
 def _policy_default(model: type[BaseModel], key: str, inherited: Mapping[str, str]) -> str:
     field = model.model_fields[key]
+    if model is WorkerTypeEntry and key == "max_workers":
+        return "`limits.max_workers`"
     if key in inherited:
         return f"`{OperatorSettings.model_fields[inherited[key]].validation_alias}`"
     if field.is_required():
         return "required: 1" if key == "version" else "required"
-    if model is WorkerTypeEntry and key == "max_workers":
-        return "`limits.max_workers`"
     return str(field.default) if isinstance(field.default, int) else "none"
 
 
