@@ -14,6 +14,7 @@ from exporter.settings import ExporterSettings
 from ray_watcher.commands import (
     check_config,
     completion,
+    copy_config,
     demo,
     explain,
     history,
@@ -62,7 +63,7 @@ SECTIONS = {
         image.build_image,
     ),
     "Watcher": (watcher.start_watcher, watcher.watcher_status, watcher.stop_watcher, pause.pause, pause.resume),
-    "Decisions": (check_config.check_config, plan.plan, explain.explain, history.history),
+    "Decisions": (check_config.check_config, copy_config.copy_config, plan.plan, explain.explain, history.history),
     "Try it": (demo.demo, load.load),
     "Shell": (completion.completion,),
 }

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr
 
 from ray_watcher.cluster.base import HeadOptions
-from ray_watcher_common.program.settings import HostPort, split_host_port
+from ray_watcher_common.program.settings import AbsolutePath, HostPort, split_host_port
 from ray_watcher_common.shipped import checkout
 from scaler.config.settings import ScalerSettings
 
@@ -34,6 +34,12 @@ class OperatorSettings(ScalerSettings):
     )
     alertmanager_listen: HostPort = Field(
         "127.0.0.1:9093", validation_alias="WATCHER_ALERTMANAGER_LISTEN", description="address of Alertmanager"
+    )
+    prometheus_dir: AbsolutePath | None = Field(
+        None,
+        validation_alias="WATCHER_PROMETHEUS_DIR",
+        description="directory of prometheus.yml, alertmanager.yml and rules/ for start-watcher and check-config, "
+        "for example a changed copy that copy-config wrote; unset: the shipped ones",
     )
     serve_port: int = Field(
         0,

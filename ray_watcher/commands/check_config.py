@@ -29,19 +29,19 @@ A_PATH = click.Path(path_type=Path)
     type=A_PATH,
     multiple=True,
     metavar="DIR_OR_FILE",
-    help="Alert rules; can be given several times.  [default: prometheus/rules]",
+    help="Alert rules; can be given several times.  [default: rules/ in WATCHER_PROMETHEUS_DIR]",
 )
 @click.option(
     "--alertmanager",
     type=A_PATH,
     metavar="FILE",
-    help="Alertmanager configuration.  [default: prometheus/alertmanager.yml]",
+    help="Alertmanager configuration.  [default: alertmanager.yml in WATCHER_PROMETHEUS_DIR]",
 )
 @click.option(
     "--prometheus",
     type=A_PATH,
     metavar="FILE",
-    help="Prometheus configuration, for its external labels.  [default: prometheus/prometheus.yml]",
+    help="Prometheus configuration, for its external labels.  [default: prometheus.yml in WATCHER_PROMETHEUS_DIR]",
 )
 @json_option
 def check_config(
@@ -62,11 +62,12 @@ def check_config(
     Example:  ray-watcher check-config --policy policy.yml
     """  # noqa: D301  # \b is click's
     settings = load(OperatorSettings)
+    directory = settings.prometheus_dir or SHIPPED_DIRECTORY
     files = Files(
         policy=policy or settings.policy_file,
-        rules=rules or (SHIPPED_DIRECTORY / "rules",),
-        alertmanager=alertmanager or SHIPPED_DIRECTORY / "alertmanager.yml",
-        prometheus=prometheus or SHIPPED_DIRECTORY / "prometheus.yml",
+        rules=rules or (directory / "rules",),
+        alertmanager=alertmanager or directory / "alertmanager.yml",
+        prometheus=prometheus or directory / "prometheus.yml",
         are_filled_in=alertmanager is None,
     )
     report = check_files(files, settings)

@@ -1,7 +1,8 @@
-"""Prometheus and Alertmanager for a concrete stack: the shipped configuration with its addresses put in.
+"""Prometheus and Alertmanager for a concrete stack: the configuration in a directory with its addresses put in.
 
-The files in `prometheus/` are the one source: what a user writes there stays as it is written; only what differs from
-stack to stack (addresses, cluster label, token file) is replaced, and relative paths are made absolute.
+The files in `prometheus/`, or in WATCHER_PROMETHEUS_DIR, are the one source: what a user writes there stays as it is
+written; only what differs from stack to stack (addresses, cluster label, token file) is replaced, and relative paths
+are made absolute.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SHIPPED_DIRECTORY = shipped_path("prometheus")
+NAMES = ("prometheus.yml", "alertmanager.yml")
 SCALER_RECEIVER = "ray-watcher"
 RAY_NODES = "ray-nodes"
 PATH_LISTS = frozenset({"rule_files", "scrape_config_files", "files", "templates"})
@@ -152,17 +154,19 @@ def _absolute(path: str, directory: Path, *, is_pattern: bool) -> str:
     return os.path.normpath(f"{base}/{path}")
 
 
-def write_monitoring(directory: Path, addresses: Addresses, shipped: Path = SHIPPED_DIRECTORY) -> None:
-    """Write `prometheus.yml` and `alertmanager.yml` for `addresses` into `directory`, replacing older ones.
+def write_monitoring(directory: Path, addresses: Addresses, source: Path = SHIPPED_DIRECTORY) -> None:
+    """Write `prometheus.yml` and `alertmanager.yml` of `source` for `addresses` into `directory`, replacing older ones.
 
-    Rules, templates and other files that they name are used where they are. Raises `MissingError` if the shipped files
-    are missing, `UnusableFileError` if one is not YAML.
+    Rules, templates and other files that they name are used where they are. Raises `MissingError` if one is missing,
+    `UnusableFileError` if one is not YAML.
     """
-    if not (shipped / "prometheus.yml").is_file():
-        raise MissingError(f"no prometheus.yml in {shipped}; the installation is incomplete, install ray-watcher again")
+    for name in NAMES:
+        if not (source / name).is_file():
+            what = "install ray-watcher again" if source == SHIPPED_DIRECTORY else "WATCHER_PROMETHEUS_DIR names it"
+            raise MissingError(f"no {name} in {source}; {what}")
     private.make_directory(directory)
-    for name in ("prometheus.yml", "alertmanager.yml"):
-        text = with_absolute_paths(rendered(shipped / name, str(shipped / name), addresses), shipped)
+    for name in NAMES:
+        text = with_absolute_paths(rendered(source / name, str(source / name), addresses), source)
         (directory / name).write_text(text, encoding="utf-8")
 
 

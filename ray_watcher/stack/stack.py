@@ -33,6 +33,7 @@ class Stack:
     directory: Path
     addresses: monitoring.Addresses = field(default_factory=monitoring.Addresses)
     environment: Mapping[str, str] = field(default_factory=dict)
+    configuration: Path = monitoring.SHIPPED_DIRECTORY  # prometheus.yml, alertmanager.yml and rules/
 
     @property
     def listens(self) -> dict[str, str]:
@@ -92,6 +93,7 @@ def stack_of(settings: OperatorSettings, **environment: str) -> Stack:
             token_file=token_file,
             ray_token_file=None if settings.ray_auth_mode == "disabled" else settings.ray_token_file,
         ),
+        configuration=settings.prometheus_dir or monitoring.SHIPPED_DIRECTORY,
         environment={**as_environment(settings), **passed, variable("token_file"): str(token_file), **environment},
     )
 
@@ -102,7 +104,7 @@ def programs_of(stack: Stack) -> tuple[Program, ...]:
     Raises `MissingError` if one of them is not installed.
     """
     directory = stack.directory / "monitoring"
-    monitoring.write_monitoring(directory, stack.addresses)
+    monitoring.write_monitoring(directory, stack.addresses, stack.configuration)
     data = stack.directory / "data"
     commands = {
         "exporter": [sys.executable, "-m", "exporter"],

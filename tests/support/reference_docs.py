@@ -11,6 +11,7 @@ from exporter.metrics.catalog import OWN
 from exporter.settings import ExporterSettings
 from ray_watcher.cli import cli
 from ray_watcher.settings import OperatorSettings
+from ray_watcher_common.program.environment import CA_VARIABLES
 from scaler.config.keys import INHERITED_BY_TYPES
 from scaler.config.keys import SETTINGS as LIMIT_SETTINGS
 from scaler.config.policy_schema import LimitsEntry, PolicyEntry, WorkerTypeEntry
@@ -28,6 +29,16 @@ if TYPE_CHECKING:
 DOCS = ROOT / "docs"
 NOTE = "<!-- Written from the code by `make golden`; a test compares them. -->\n"
 HELP_WIDTH = 100
+FOREIGN_VARIABLES = f"""
+## Variables of other programs
+
+| Variable | Meaning |
+|---|---|
+| {", ".join(f"`{name}`" for name in CA_VARIABLES)} | file of CA certificates for https; the first one that \
+is set applies, otherwise the certificates of the package certifi |
+| `DOCKER_HOST` | address of the Docker Engine; unset: its socket |
+| `COMPOSE_PROJECT_NAME` | as `WATCHER_COMPOSE_PROJECT`, if that is unset |
+"""
 CLI_NOTES = """
 `python scripts/infra.py VERB` is the same as `ray-watcher VERB`.
 
@@ -49,6 +60,7 @@ def settings_page() -> str:
         " the variable, what it got and what it wants.\n\n| Variable | Default | Meaning |\n|---|---|---|\n"
         + "\n".join(rows)
         + "\n"
+        + FOREIGN_VARIABLES
     )
 
 

@@ -12,6 +12,10 @@ WALK = (
 )
 GUIDE = "tests/e2e/test_guide.py::test_the_guides_session"
 SERVE = "tests/e2e/test_serve.py::test_requests_bring_replicas_replicas_bring_workers_and_all_go_again"
+COPY = (
+    "tests/integration/ray_watcher/commands/test_copy_config.py::"
+    "test_the_copy_has_what_is_shipped_and_check_config_reads_it"
+)
 STACK = "tests/e2e/test_compose.py::test_the_compose_file_lives_through_a_day"
 
 FOLLOWED = {
@@ -28,6 +32,7 @@ FOLLOWED = {
     ("docs/compose.md", "make env\nmake images"): STACK,
     ("docs/compose.md", "docker compose down --remove-orphans"): STACK,
     ("docs/dashboards.md", "python -m grafana.preview"): GUIDE,
+    ("docs/install.md", "ray-watcher copy-config"): COPY,
     ("docs/serve.md", "ray-watcher start-ray --serve-port"): SERVE,
 }
 """Which test follows a block, by document and beginning."""

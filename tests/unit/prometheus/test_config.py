@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 import yaml
 
 from ray_watcher.errors import MissingError, UnusableFileError
+from ray_watcher.settings import OperatorSettings
 from ray_watcher.stack.monitoring import (
     Addresses,
     alertmanager_command,
@@ -19,6 +21,7 @@ from ray_watcher.stack.monitoring import (
     with_absolute_paths,
     write_monitoring,
 )
+from ray_watcher.stack.stack import stack_of
 from support import rules_data
 
 ADDRESSES = Addresses(
@@ -196,16 +199,36 @@ def test_rules_are_used_where_the_user_keeps_them(tmp_path: Path) -> None:
     assert written["rule_files"] == [str(rules_data.SHIPPED / "rules" / "*.yml")]
 
 
+def test_a_directory_of_ones_own_takes_the_place_of_the_shipped_one(tmp_path: Path) -> None:
+    own = tmp_path / "own"
+    shutil.copytree(rules_data.SHIPPED, own)
+    settings = OperatorSettings.model_validate({"WATCHER_PROMETHEUS_DIR": str(own), "WATCHER_STATE_DIR": str(tmp_path)})
+
+    stack = stack_of(settings)
+    write_monitoring(tmp_path / "out", stack.addresses, stack.configuration)
+
+    written = yaml.safe_load((tmp_path / "out" / "prometheus.yml").read_text(encoding="utf-8"))
+    assert written["rule_files"] == [str(own / "rules" / "*.yml")]
+
+
+def test_a_directory_of_ones_own_without_a_file_is_named_with_its_variable(tmp_path: Path) -> None:
+    (tmp_path / "prometheus.yml").write_text("global: {}\n", encoding="utf-8")
+
+    with pytest.raises(MissingError, match=r"no alertmanager\.yml in .*WATCHER_PROMETHEUS_DIR"):
+        write_monitoring(tmp_path / "out", ADDRESSES, source=tmp_path)
+
+
 def test_a_file_that_is_no_yaml_is_named_with_its_line(tmp_path: Path) -> None:
     (tmp_path / "prometheus.yml").write_text("global: {}\nscrape_configs: [\n", encoding="utf-8")
+    (tmp_path / "alertmanager.yml").touch()
 
     with pytest.raises(UnusableFileError, match=r"prometheus\.yml:3: is not YAML"):
-        write_monitoring(tmp_path / "out", ADDRESSES, shipped=tmp_path)
+        write_monitoring(tmp_path / "out", ADDRESSES, source=tmp_path)
 
 
 def test_without_the_shipped_files_the_message_says_so(tmp_path: Path) -> None:
     with pytest.raises(MissingError, match=r"no prometheus\.yml"):
-        write_monitoring(tmp_path / "out", ADDRESSES, shipped=tmp_path)
+        write_monitoring(tmp_path / "out", ADDRESSES, source=tmp_path)
     assert not (tmp_path / "out").exists()
 
 

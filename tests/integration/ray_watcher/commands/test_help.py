@@ -17,6 +17,7 @@ GUIDE_OPTIONS = {
     "stop-ray": ["--provider"],
     "stop-watcher": [],
     "check-config": ["--policy", "--rules", "--alertmanager", "--json"],
+    "copy-config": ["DIRECTORY", "WATCHER_PROMETHEUS_DIR"],
     "add-worker": ["--provider"],
     "remove-worker": ["--force"],
     "plan": ["--state", "--policy", "--alerts", "--format"],
