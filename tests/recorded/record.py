@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 import grpc
 import requests
 
-from exporter.gcs import KV_METHOD, KV_REQUEST, METHOD, REQUEST
+from exporter.sources.gcs import KV_METHOD, KV_REQUEST, METHOD, REQUEST
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

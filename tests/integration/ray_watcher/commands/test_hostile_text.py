@@ -233,8 +233,8 @@ WAYS: list[tuple[str, Callable[[Path], Result]]] = [
     ("load", answered("load", jobs={"submission_id": "job-1"}, job=JOB, job_logs={"logs": f"{HOSTILE}\n"})),
     ("load", answered("load", jobs={"submission_id": "job-1"}, job=JOB, job_logs={"logs": json.dumps(poisoned(NODE))})),
 ]
-ELSEWHERE = {"build-image", "completion", "demo"}
-"""They print what `debian` and `pip` say (through `terminal.note`), and the loop's own views (below)."""
+ELSEWHERE = {"build-image", "completion", "copy-config", "demo"}
+"""They print output of `debian` and `pip` (through `terminal.note`), the caller's own path, and views of the loop."""
 
 
 @pytest.mark.parametrize(("verb", "run"), WAYS, ids=[f"{number}-{verb}" for number, (verb, _) in enumerate(WAYS)])
