@@ -39,8 +39,12 @@ def of_file(  # contents and names of files
     alerts_from: str,
     policy: NamedPolicy,
     planner: Planner = plan,
+    cluster: str | None = None,
 ) -> DryRun:
-    """The plan for a saved `/state`, at its own time. Raises `UnusableFileError`."""
+    """The plan for a saved `/state`, at its own time; alerts of another cluster than `cluster` are left alone.
+
+    Raises `UnusableFileError`.
+    """
     try:
         document = json.loads(state)
         snapshot = from_document(document)
@@ -48,7 +52,7 @@ def of_file(  # contents and names of files
         raise UnusableFileError(f"--state {state_from}: got no JSON document: {error}") from None
     except StateDocumentError as error:
         raise UnusableFileError(f"--state {state_from}: {error}") from None
-    given_alerts, notes = _read_alerts(alerts, alerts_from, snapshot)
+    given_alerts, notes = _read_alerts(alerts, alerts_from, snapshot, cluster)
     observation = dry_run.observe(snapshot, _worker_types(document), given_alerts, policy[0])
     return _run(observation, policy, state_from, alerts_from if alerts is not None else "an assumption", notes, planner)
 
@@ -71,10 +75,10 @@ def live(
         document = get_json(url)
         snapshot = from_document(document)
     except (UnreachableError, StateDocumentError) as error:
-        raise NotRunningError(f"{error}; start it with: ray-watcher start-watcher, or give --state FILE") from None
+        raise NotRunningError(str(error)) from None
     status = _scaler(scaler)
     if status is None:
-        given_alerts, notes = _read_alerts(alerts, alerts_from, snapshot)
+        given_alerts, notes = _read_alerts(alerts, alerts_from, snapshot, settings.cluster)
         notes = ("Scaler not responding: cooldowns and joining workers are unknown.", *notes)
         chosen = given or default
         observation = dry_run.observe(snapshot, _worker_types(document), given_alerts, chosen[0])
@@ -88,7 +92,9 @@ def live(
         raise WatcherError(
             f"the scaler's status cannot be read ({error!r}): scaler and ray-watcher have different versions"
         ) from None
-    given_alerts, notes = _read_alerts(alerts, alerts_from, snapshot) if alerts is not None else (known, ())
+    given_alerts, notes = (
+        _read_alerts(alerts, alerts_from, snapshot, settings.cluster) if alerts is not None else (known, ())
+    )
     observation = dry_run.observe(
         snapshot, {}, given_alerts, chosen[0], workers=workers, cooldown=cooldown, pauses=pauses, launch_health=health
     )
@@ -108,16 +114,22 @@ def _run(
     return DryRun(observation, policy[0], proposed, state_from, policy[1], alerts_from, notes)
 
 
-def _read_alerts(alerts: bytes | None, alerts_from: str, snapshot: ClusterState) -> tuple[list[Alert], tuple[str, ...]]:
+def _read_alerts(
+    alerts: bytes | None, alerts_from: str, snapshot: ClusterState, cluster: str | None
+) -> tuple[list[Alert], tuple[str, ...]]:
     """The alerts of a webhook's body, or the assumed one, with notes about them."""
     if alerts is None:
         return [dry_run.assumed(snapshot)], (ASSUMED.format(name=dry_run.ASSUMED_ALERT),)
     try:
-        received = payload.read(alerts, snapshot.observed_at)
+        received = payload.read(alerts, snapshot.observed_at, cluster)
     except InvalidAlertError as error:
         raise UnusableFileError(f"--alerts {alerts_from}: {error}") from None
-    ignored = (f"{received.ignored} alerts have no usable label ray_scale.",) if received.ignored else ()
-    return list(received.alerts), (*ignored, *received.problems)
+    notes = []
+    if received.other_cluster:
+        notes.append(f"Alerts of other clusters than {cluster!r} (WATCHER_CLUSTER) ignored: {received.other_cluster}.")
+    if unusable := received.ignored - received.other_cluster:
+        notes.append(f"Alerts without a usable label ray_scale ignored: {unusable}.")
+    return list(received.alerts), (*notes, *received.problems)
 
 
 def _worker_types(document: Mapping[str, Any]) -> dict[str, str]:

@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 from ray_watcher.cluster.process import ProcessCluster
 from ray_watcher.errors import MissingError, NotRunningError, WatcherError
 from ray_watcher.fetch import UnreachableError, get_json
+from ray_watcher.invocation import typed
+from ray_watcher.stack.launcher import Launcher, launcher
 from ray_watcher.stack.stack import Stack, programs_of, stack_of
 from ray_watcher_common.ray_auth import RayToken
 from ray_watcher_common.urls import shown_url
@@ -31,7 +33,6 @@ if TYPE_CHECKING:
 
 PROVIDERS = ("process", "docker")  # in the order they are asked: processes need no engine call
 GCS_DEADLINE_SECONDS = 3.0
-START_IT = "start it with: ray-watcher start-ray"
 
 
 def real_cluster(provider: str, settings: OperatorSettings) -> RayCluster:
@@ -120,6 +121,26 @@ class Host:
     provide_image: Callable[[OperatorSettings, Callable[[str], None]], str] = provide_image
     programs: Callable[[Stack], Sequence[Program]] = programs_of
     program_containers: Callable[[str], Sequence[ProgramContainer]] = program_containers
+    launcher_of: Callable[[Sequence[ProgramContainer]], Launcher] = launcher
+
+    def launcher(self, settings: OperatorSettings) -> Launcher:
+        """What started the watcher of these settings, or would start it."""
+        try:
+            containers = self.program_containers(settings.cluster)
+        except WatcherError:
+            containers = ()  # a hint is no reason to fail
+        return self.launcher_of(containers)
+
+    def runs(self, settings: OperatorSettings) -> bool:
+        """Whether the watcher is running, as processes or as containers."""
+        containers = self.program_containers(settings.cluster)
+        return stack_of(settings).supervisor.state().running or any(program.running for program in containers)
+
+    def advice(self, settings: OperatorSettings) -> str:
+        """What to do if a program of the watcher does not answer."""
+        if self.runs(settings):
+            return f"the watcher is running, so it may be restarting; see its logs: {typed('logs-ray')}"
+        return f"start it with: {self.launcher(settings).start}"
 
     def cluster_to_start(self, settings: OperatorSettings) -> RayCluster:
         """The provider of a new cluster: the chosen one; for `auto`, Docker if an engine answers."""
@@ -135,7 +156,8 @@ class Host:
         for cluster in self._candidates(settings):
             if cluster.head() or cluster.provider.list():
                 return cluster
-        raise NotRunningError(f"no Ray cluster '{settings.cluster}' is running; {START_IT}")
+        start = self.launcher(settings).start_ray
+        raise NotRunningError(f"no Ray cluster '{settings.cluster}' is running; start it with: {start}")
 
     def token(self, settings: OperatorSettings) -> RayToken:
         """The token for the cluster that the settings name: its head's, if it runs on this machine."""

@@ -30,6 +30,7 @@ from scaler.control.actions import ActionRunner
 from scaler.control.custom_planner import load_planner
 from scaler.control.lease import Lease
 from scaler.control.view import Wakeup
+from scaler.control.watchdog import Watchdog
 from scaler.journal.database import set_aside
 from scaler.journal.journal import Journal
 from scaler.model.errors import JournalCorruptError, ScalerError
@@ -88,6 +89,8 @@ def run(settings: ScalerSettings) -> None:
         on_success=wakeup.wake,
         stop_grace=settings.stop_grace,
     )
+    watchdog = Watchdog()
+    metrics.watchdog.set_function(lambda: watchdog.up(clock.now()))
     reconciler = Reconciler(
         reader=StateReader(settings.exporter_url, settings.stale_after),
         provider=provider,
@@ -98,6 +101,7 @@ def run(settings: ScalerSettings) -> None:
         clock=clock,
         wakeup=wakeup,
         planner=load_planner(settings.planner),
+        watchdog=watchdog,
     )
     alertmanager = AlertmanagerApi(settings.alertmanager_urls, settings.alertmanager_receiver, settings.cluster)
     resync = AlertResync(alertmanager, journal=journal, metrics=metrics, clock=clock, wakeup=wakeup)
@@ -116,7 +120,13 @@ def run(settings: ScalerSettings) -> None:
         resync=resync,
     )
     webhook = Webhook(
-        journal=journal, metrics=metrics, clock=clock, wakeup=wakeup, token=token, cluster=settings.cluster
+        journal=journal,
+        metrics=metrics,
+        clock=clock,
+        wakeup=wakeup,
+        token=token,
+        cluster=settings.cluster,
+        watchdog=watchdog,
     )
     metrics.info.labels(settings.base_url).set(1)
     stop = threading.Event()

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from scaler.control.actions import ActionRunner
     from scaler.control.custom_planner import Planner
     from scaler.control.view import Wakeup
+    from scaler.control.watchdog import Watchdog
     from scaler.journal.journal import Journal
     from scaler.model.policy import Policy
     from scaler.model.ports import Clock, ClusterReader, WorkerProvider
@@ -65,7 +66,10 @@ class Reconciler:
         clock: Clock,
         wakeup: Wakeup,
         planner: Planner = plan,
+        watchdog: Watchdog | None = None,
     ) -> None:
+        self._watchdog = watchdog
+        self.is_looping = False  # whether a wake-up brings a new view
         self._reader, self._provider, self._runner = reader, provider, runner
         self._journal, self._policy, self._metrics = journal, policy, metrics
         self._clock, self._wakeup, self.planner = clock, wakeup, planner
@@ -98,8 +102,7 @@ class Reconciler:
         decision_id = self._record(trigger, proposed, now)
         launched = self._runner.start(decision_id, proposed.actions, observation.workers)
         self._metrics.observe_stages(self._stages.see(observation, proposed, launched, now))
-        odd = anomalies(observation, self._recovery.adopted)
-        self.view = View(now, observation, proposed, self._stages.last, odd)
+        self.view = View(now, observation, proposed, self._stages.last, anomalies(observation))
         self._memory = self._memory.after(observation, proposed, now)
         self._sampler.see(observation, now)
         return proposed
@@ -126,6 +129,7 @@ class Reconciler:
             blind_since=(self._memory.blind_since or now) if blind else None,
             problem=problem,
             provider_problem=provider_problem,
+            watchdog_missing_since=self._watchdog.missing_since(now) if self._watchdog else None,
             paused_up=pauses.get(Direction.UP),
             paused_down=pauses.get(Direction.DOWN),
         )
@@ -201,11 +205,12 @@ class Reconciler:
 
         Until `stop` is set, or this scaler no longer `leads`, which is asked before anything is decided.
         """
-        self._has_begun = False
+        self._has_begun, self.is_looping = False, True
         while not stop.is_set() and leads():
             done = self._reconcile_safely(self._wakeup.take())
             stop.wait(REST_SECONDS)
             self._wakeup.wait(min(max(self._interval(), 0.0 if done else BUSY_INTERVAL_SECONDS), check_interval))
+        self.is_looping = False
 
     def _reconcile_safely(self, trigger: str) -> bool:
         """Reconcile; returns whether no unexpected error occurred."""

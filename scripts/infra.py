@@ -12,4 +12,5 @@ PROGRAM = Path(__file__).resolve().parent.parent / ".venv" / "bin" / "ray-watche
 if __name__ == "__main__":
     if not PROGRAM.exists():
         sys.exit("error: ray-watcher is not set up yet; run `make setup` first")
+    os.environ.setdefault("RAY_WATCHER_PROGRAM", f"python {os.path.relpath(__file__)}")  # for its hints
     os.execv(PROGRAM, [str(PROGRAM), *sys.argv[1:]])  # noqa: S606  # the user's own arguments, no shell

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from ray_watcher.checks import rules
 from ray_watcher.checks.acceptance import Scaler
 from ray_watcher.checks.clusters import cluster_findings
-from ray_watcher.checks.route import route_findings
+from ray_watcher.checks.route import route_findings, watchdog_findings
 from ray_watcher_common.documents import yaml_lines
 from ray_watcher_common.documents.findings import Finding, Severity, in_order
-from scaler.alerting.payload import DIRECTION_LABEL
+from scaler.alerting.payload import DIRECTION_LABEL, WATCHDOG
 from scaler.config import policy_file
 from scaler.config.settings import DEFAULT_WORKER_TYPE
 
@@ -88,7 +88,10 @@ def check_files(files: Files, settings: ScalerSettings) -> Report:
     documents = [document for path in paths if (document := reading.read(path, as_text=True))]
     alerts = _check_rules(reading, documents, names, settings.cluster)
     if document := reading.read(files.alertmanager, as_text=True):
-        reading.findings += route_findings(document, alerts, _scaler(settings, is_filled_in=files.are_filled_in))
+        scaler = _scaler(settings, is_filled_in=files.are_filled_in)
+        reading.findings += route_findings(document, alerts, scaler)
+        if any(rules.has_alert(one, WATCHDOG) for one in documents):
+            reading.findings += watchdog_findings(document, scaler)
     if document := reading.read(files.prometheus, as_text=True):
         reading.findings += cluster_findings(document, alerts, settings.cluster)
     return Report(

@@ -13,7 +13,7 @@ from ray_watcher.checks.matchers import parse
 from ray_watcher.checks.matching import Branch, children, destinations
 from ray_watcher.checks.rules import ScalingAlert
 from ray_watcher_common.urls import shown_url
-from scaler.alerting.payload import DIRECTION_LABEL
+from scaler.alerting.payload import DIRECTION_LABEL, WATCHDOG
 from scaler.model.cluster import Direction
 
 if TYPE_CHECKING:
@@ -73,6 +73,21 @@ def route_findings(document: Document, alerts: Sequence[ScalingAlert], scaler: S
         yield _lost(document, branch, names)
     yield from inhibit_findings(document, alerts or _ANY)
     yield from _unreadable(document, content["route"], ("route",))
+
+
+def watchdog_findings(document: Document, scaler: Scaler) -> Iterator[Finding]:
+    """Whether people receive RayWatchdog, which always fires, instead of the scaler."""
+    route = document.value.get("route") if isinstance(document.value, dict) else None
+    if not isinstance(route, dict):
+        return
+    branches = destinations(route, ScalingAlert(WATCHDOG, {"alertname": WATCHDOG, "severity": "none"}))
+    if not any(_scaler_hooks(document, branch, scaler) for branch in branches):
+        receiver, place = branches[-1].settings.get("receiver", ("", branches[-1].place))
+        yield document.warning(
+            place,
+            f"{WATCHDOG}: always fires, and is sent to receiver {receiver!r}; wanted a route to the scaler "
+            "(docs/alerts.md#watchdog), which reports its absence",
+        )
 
 
 _ANY = tuple(

@@ -70,6 +70,11 @@ def scaling_alerts(document: Document) -> tuple[ScalingAlert, ...]:
     )
 
 
+def has_alert(document: Document, name: str) -> bool:
+    """Whether the file has an alert of that name."""
+    return any(rule["alert"] == name for _, rule in _alerts(document))
+
+
 def alert_count(document: Document) -> int:
     """Number of all alerts in the file."""
     return sum(1 for _ in _alerts(document))

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from ray_watcher.cluster import head as ray_head
 from ray_watcher.cluster.base import HeadStatus
 from ray_watcher.errors import AlreadyRunningError, MissingError, NotRunningError, PortTakenError, WatcherError
+from ray_watcher.invocation import typed
 from ray_watcher_common.ray_auth import NO_TOKEN, RayToken
 from scaler.model.errors import LaunchFailedError, ProviderError, ProviderUnavailableError
 from scaler.providers import ray_start
@@ -153,13 +154,13 @@ class DockerCluster:
     def _require(self) -> Container:
         if found := self._find():
             return found
-        raise NotRunningError("no Ray head is running; start one with: ray-watcher start-ray")
+        raise NotRunningError(f"no Ray head is running; start one with: {typed('start-ray')}")
 
     def _require_none(self) -> None:
         found = self._find()
         if found and found.running(time.time()):
             raise AlreadyRunningError(
-                f"a Ray head is already running ({found.name}); stop it with: ray-watcher stop-ray"
+                f"a Ray head is already running ({found.name}); stop it with: {typed('stop-ray')}"
             )
         if found:
             self._engine.remove(found.id, 0)  # it has ended; the new one needs its name
@@ -231,11 +232,11 @@ class DockerCluster:
 
     def _status(self, found: Container) -> HeadStatus:
         running = found.running(time.time())
-        reason = "" if running else f": {found.status}: {self._engine.why_ended(found.id)}"
+        ended = [] if running else [found.status, self._engine.why_ended(found.id)]
         return HeadStatus(
             running=running,
-            detail=f"container {found.name}{reason}",
-            started_at=found.created_at,
+            detail=": ".join(filter(None, (f"container {found.name}", *ended))),
+            started_at=self._engine.started_at(found.id) or found.created_at,
             gcs_address=f"{ray_head.HOST}:{found.labels.get(GCS_PORT_LABEL, GCS_PORT)}",
             dashboard_url=ray_head.dashboard_url(int(found.labels.get(DASHBOARD_PORT_LABEL, DASHBOARD_PORT))),
             token=self.token,

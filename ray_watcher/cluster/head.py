@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ray_watcher.errors import PortTakenError, TimedOutError, WatcherError
 from ray_watcher.fetch import answers
+from ray_watcher.ports import holder as port_holder
 from ray_watcher_common.host import processes
 from ray_watcher_common.ray_auth import RayToken
 from scaler.providers import ray_start
@@ -56,7 +57,7 @@ def ports(options: HeadOptions) -> dict[str, int]:
 def require_free_ports(options: HeadOptions) -> None:
     """Raises `PortTakenError` with the port, its holder and the setting to change."""
     for name, port in ports(options).items():
-        if holder := processes.port_taken(HOST, port):
+        if holder := port_holder(HOST, port):
             raise PortTakenError(
                 f"Ray's {name} port {port} is held by {holder}; stop it, or set {PORT_OPTIONS[name]} to another port"
             )

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from ray_watcher.cluster import head as ray_head
 from ray_watcher.cluster.base import HeadStatus
 from ray_watcher.errors import AlreadyRunningError, MissingError, NotRunningError, WatcherError
+from ray_watcher.invocation import typed
 from ray_watcher_common import installation
 from ray_watcher_common.host.detached import Detached, StillRunningError, write_atomically
 from ray_watcher_common.host.locks import exclusive
@@ -115,7 +116,7 @@ class ProcessCluster:
     def stop_head(self) -> None:
         """Stop the head and its processes, and remove Ray's files."""
         if self.head() is None:
-            raise NotRunningError("no Ray head is running; start one with: ray-watcher start-ray")
+            raise NotRunningError(f"no Ray head is running; start one with: {typed('start-ray')}")
         self._end(GRACE_SECONDS)
 
     def head_logs(self, *, tail: int | None, follow: bool) -> Iterator[str]:
@@ -153,7 +154,7 @@ class ProcessCluster:
         if found := self.head():
             if found.running:
                 raise AlreadyRunningError(
-                    f"a Ray head is already running ({found.detail}); stop it with: ray-watcher stop-ray"
+                    f"a Ray head is already running ({found.detail}); stop it with: {typed('stop-ray')}"
                 )
             self._end(grace_seconds=0)  # it died; its remaining processes hold the ports
 
@@ -193,7 +194,7 @@ class ProcessCluster:
         record, state = self._record(), self._process.state()
         return HeadStatus(
             running=state.running,
-            detail=state.text if state.running else f"{state.text}: {self._process.last_line()}",
+            detail=state.text if state.running else ": ".join(filter(None, (state.text, self._process.last_line()))),
             started_at=float(record["started_at"]),
             gcs_address=f"{ray_head.HOST}:{record['gcs_port']}",
             dashboard_url=ray_head.dashboard_url(record["dashboard_port"]),

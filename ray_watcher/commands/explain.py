@@ -12,7 +12,6 @@ from ray_watcher.fetch import UnreachableError, get_json
 from ray_watcher.output import explain as output
 from ray_watcher.output import terminal
 from ray_watcher.settings import OperatorSettings
-from ray_watcher.stack.stack import START_IT
 from ray_watcher_common.program.settings import load
 
 if TYPE_CHECKING:
@@ -31,10 +30,11 @@ def explain(host: Host, /, *, as_json: bool) -> None:
     \b
     Example:  ray-watcher explain --json
     """  # noqa: D301  # \b is click's
+    settings = load(OperatorSettings)
     try:
-        status = get_json(f"{host.scaler_url(load(OperatorSettings))}/api/v1/status")
+        status = get_json(f"{host.scaler_url(settings)}/api/v1/status")
     except UnreachableError as error:
-        raise NotRunningError(f"{error}; {START_IT}") from None
+        raise NotRunningError(f"{error}; {host.advice(settings)}") from None
     try:
         document = output.document(status)
     except KeyError as error:

@@ -26,13 +26,15 @@ SIZES = ("num_cpus", "num_gpus", "object_store_memory")
 
 
 def setting(name: str, meaning: str | None = None) -> Callable[[Command], Command]:
-    """An option for the settings field `name`; it overrides the environment, which overrides the default."""
+    """An option for the settings field `name`; it overrides the environment, which overrides the default.
+
+    `load` reads the environment, not click: so a mistake there is reported with the variable, not with the option.
+    """
     info = field(name)
     return click.option(
         f"--{name.replace('_', '-')}",
         name,
         metavar=_metavar(info),
-        envvar=variable(name),
         callback=lambda _context, _option, value: _checked(info, value),
         help=_help(meaning or info.description or "", _shown(info), name),
     )
@@ -43,7 +45,6 @@ def provider_option(command: Command) -> Command:
     return click.option(
         "--provider",
         type=click.Choice(["auto", "docker", "process"]),
-        envvar=variable("provider"),
         help=_help(
             "where head and workers run; auto: where the cluster is running, else Docker if an engine answers, "
             "else processes of this machine",

@@ -15,7 +15,6 @@ from ray_watcher.errors import NotRunningError, WatcherError
 from ray_watcher.fetch import UnreachableError, post_json
 from ray_watcher.output import terminal
 from ray_watcher.settings import OperatorSettings
-from ray_watcher.stack.stack import START_IT
 from ray_watcher_common.program.settings import load
 
 if TYPE_CHECKING:
@@ -135,7 +134,7 @@ def _post(host: Host, verb: str, asked: dict[str, Any]) -> dict[str, Any]:
     try:
         code, answer = post_json(f"{url}/api/v1/{verb}", asked, token)
     except UnreachableError as error:
-        raise NotRunningError(f"{error}; {START_IT}") from None
+        raise NotRunningError(f"{error}; {host.advice(settings)}") from None
     if code != 200:  # noqa: PLR2004  # HTTP's
         raise WatcherError(f"the scaler refused to {verb}: {answer.get('error', f'HTTP {code}')}")
     return answer

@@ -9,6 +9,7 @@ import click
 
 from ray_watcher import dry_run
 from ray_watcher.commands.options import json_option
+from ray_watcher.errors import NotRunningError
 from ray_watcher.output import terminal
 from ray_watcher.output.plan import document, show
 from ray_watcher.settings import OperatorSettings
@@ -74,9 +75,12 @@ def plan(
     planner = load_planner(settings.planner)
     body, body_from = (alerts.read(), _name(alerts)) if alerts else (None, "")
     if state:
-        run = dry_run.of_file(state.read(), _name(state), body, body_from, given or default, planner)
+        run = dry_run.of_file(state.read(), _name(state), body, body_from, given or default, planner, settings.cluster)
     else:
-        run = dry_run.live(settings, host.scaler_url(settings), body, body_from, given, default, planner)
+        try:
+            run = dry_run.live(settings, host.scaler_url(settings), body, body_from, given, default, planner)
+        except NotRunningError as error:
+            raise NotRunningError(f"{error}; {host.advice(settings)}, or give --state FILE") from None
     if as_json or form == "json":
         terminal.document(document(run))
     else:

@@ -11,6 +11,7 @@ import click
 from ray_watcher.commands.options import chosen, json_option, provider_option, setting, type_option, worker_type_of
 from ray_watcher.commands.watcher import stop_if_running
 from ray_watcher.errors import AlreadyRunningError, NotRunningError
+from ray_watcher.invocation import typed
 from ray_watcher.operations import inventory
 from ray_watcher.operations.workers import await_joined, launch, remove_ended, stop_everything
 from ray_watcher.output import cluster_status, terminal
@@ -73,7 +74,7 @@ def start_ray(host: Host, /, num_workers: int, type_name: str | None, **given: A
             ("GCS", head.gcs_address),
             ("Ray client", f"ray://{settings.ray_head_address}"),
             *([("token file", str(settings.ray_token_file))] if head.token else []),
-            ("next", "ray-watcher start-watcher"),
+            ("next", typed("start-watcher")),
         ]
     )
 
@@ -160,7 +161,7 @@ def _cluster_to_start(host: Host, settings: OperatorSettings) -> RayCluster:
     where = f"at {head.gcs_address}" if head else "with workers but no head"
     raise AlreadyRunningError(
         f"cluster '{settings.cluster}' is already running {where} ({cluster.provider.name}); "
-        "stop it with: ray-watcher stop-ray"
+        f"stop it with: {typed('stop-ray')}"
     )
 
 

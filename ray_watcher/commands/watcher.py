@@ -3,71 +3,134 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from ray_watcher.commands.options import chosen, json_option, provider_option, setting
 from ray_watcher.errors import AlreadyRunningError, NotRunningError
+from ray_watcher.invocation import typed
 from ray_watcher.output import terminal
 from ray_watcher.output.watcher_status import document, document_of_containers, show
 from ray_watcher.settings import OperatorSettings, variable
-from ray_watcher.stack import control
+from ray_watcher.stack import control, remembered
 from ray_watcher.stack.stack import stack_of
 from ray_watcher_common import secret_files
 from ray_watcher_common.program.settings import load
 from scaler.config.policy_file import policy_from
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from ray_watcher.cluster.base import HeadStatus, RayCluster
     from ray_watcher.host import Host
+    from ray_watcher.stack.compose import ProgramContainer
     from ray_watcher.stack.stack import Stack
 
+Command = TypeVar("Command", bound="Callable[..., Any]")
 WATCH_SECONDS = 2.0
+START_SETTINGS = (
+    "check_interval",
+    "pending_threshold",
+    "max_workers",
+    "min_workers",
+    "warm_workers",
+    "cooldown",
+    "idle_timeout",
+)
+
+
+def start_options(command: Command) -> Command:
+    """The options of a start."""
+    for name in reversed(START_SETTINGS):
+        command = setting(name)(command)
+    forget = click.option("--defaults", "forget", is_flag=True, help="Forget the options of the last start.")
+    return forget(provider_option(command))
 
 
 @click.command()
-@setting("check_interval")
-@setting("pending_threshold")
-@setting("max_workers")
-@setting("min_workers")
-@setting("warm_workers")
-@setting("cooldown")
-@setting("idle_timeout")
-@provider_option
+@start_options
 @click.pass_obj
-def start_watcher(host: Host, /, **given: Any) -> None:
+def start_watcher(host: Host, /, *, forget: bool, **given: Any) -> None:
     """Start exporter, Prometheus, Alertmanager and scaler.
 
     supervisord keeps the four programs running. They listen on loopback only. If one does not become ready, all are
     stopped. WATCHER_NUM_CPUS, WATCHER_NUM_GPUS and WATCHER_OBJECT_STORE_MEMORY set the size of new workers.
 
+    Options are kept: the next start uses them again unless an option or a variable says otherwise. --defaults
+    forgets them.
+
     \b
     Example:  ray-watcher start-watcher --check-interval 60 --pending-threshold 3 --max-workers 8 --cooldown 120
     """  # noqa: D301  # \b is click's
-    settings = load(OperatorSettings, **chosen(given))
-    settings.bearer_token()  # report a mistake here or in the policy now, not in the scaler's log
+    settings, options = remembered.loaded(chosen(given), forget=forget)
+    _require_sound(settings)
+    if host.runs(settings):
+        raise AlreadyRunningError(f"the watcher is already running; stop it with: {host.launcher(settings).stop}")
+    _start(host, settings, options)
+
+
+@click.command()
+@start_options
+@click.pass_obj
+def restart_watcher(host: Host, /, *, forget: bool, **given: Any) -> None:
+    """Stop the watcher and start it again.
+
+    Reads rules, policy and configuration anew. Options of the last start are kept; those that are given change them.
+    Ray and its workers keep running. Containers of Docker Compose are restarted with their own settings.
+
+    \b
+    Example:  ray-watcher restart-watcher --max-workers 10
+    """  # noqa: D301  # \b is click's
+    settings, options = remembered.loaded(chosen(given), forget=forget)
+    _require_sound(settings)
+    running = [program for program in host.program_containers(settings.cluster) if program.running]
+    if running:
+        _restart_containers(host, settings, running, chosen(given))
+        return
+    if not _stop(host, settings):
+        terminal.note(f"the watcher of cluster '{settings.cluster}' was not running")
+    _start(host, settings, options)
+
+
+def _require_sound(settings: OperatorSettings) -> None:
+    """Raises `SettingsError` for a mistake that would otherwise be in the scaler's log only."""
+    settings.bearer_token()
+    policy_from(settings)
+
+
+def _restart_containers(
+    host: Host, settings: OperatorSettings, running: Sequence[ProgramContainer], given: dict[str, Any]
+) -> None:
+    if given:
+        raise click.UsageError(
+            f"options do not apply to the watcher's containers; {host.launcher(settings).settings or 'recreate them'}"
+        )
+    for program in running:
+        terminal.note(f"restarting {program.container.name}")
+        program.restart()
+    terminal.line(f"restarted the watcher of cluster '{settings.cluster}'")
+
+
+def _start(host: Host, settings: OperatorSettings, options: dict[str, Any]) -> None:
     policy = policy_from(settings)
-    if _runs(host, settings):
-        raise AlreadyRunningError(control.ALREADY)
     stack = _stack(host, settings)
     terminal.note("starting exporter, Prometheus, Alertmanager and scaler")
     control.start(stack, host.programs(stack))
+    remembered.write(settings, options)
     terminal.facts(
         [
-            (
-                "watcher",
-                f"running, cluster '{settings.cluster}', {policy.fewest} to {policy.max_workers} workers",
-            ),
+            ("watcher", f"running, cluster '{settings.cluster}', {policy.fewest} to {policy.max_workers} workers"),
+            *([("options", f"{remembered.shown(options)} (kept for the next start)")] if options else []),
             *((name, stack.url(name)) for name in stack.listens),
-            ("next", "ray-watcher load; ray-watcher watcher-status"),
+            ("next", f"{typed('load')}; {typed('watcher-status')}"),
         ]
     )
 
 
 @click.command()
 @click.option(
-    "--tail", type=click.IntRange(min=0), default=5, show_default=True, help="Number of log lines per program."
+    "--tail", type=click.IntRange(min=0), default=0, show_default=True, help="Number of log lines per program."
 )
 @click.option("--watch", is_flag=True, help="Repeat every 2 seconds until Ctrl-C.")
 @json_option
@@ -75,7 +138,7 @@ def start_watcher(host: Host, /, **given: Any) -> None:
 def watcher_status(host: Host, /, tail: int, *, watch: bool, as_json: bool) -> None:
     """Show programs, alerts, workers and decisions.
 
-    Each decision has its reason. The last lines of each program's log follow.
+    Each decision has its reason. With --tail N, the last lines of each program's log follow.
 
     \b
     Example:  ray-watcher watcher-status --watch
@@ -119,12 +182,6 @@ def stop_if_running(host: Host, settings: OperatorSettings) -> bool:
     return stopped
 
 
-def _runs(host: Host, settings: OperatorSettings) -> bool:
-    """Whether it is already running, as processes or as containers."""
-    containers = host.program_containers(settings.cluster)
-    return stack_of(settings).supervisor.state().running or any(program.running for program in containers)
-
-
 def _stop(host: Host, settings: OperatorSettings) -> bool:
     """Stop its processes and containers; whether there were any."""
     running = [program for program in host.program_containers(settings.cluster) if program.running]
@@ -139,10 +196,14 @@ def _stop(host: Host, settings: OperatorSettings) -> bool:
 
 def _status(host: Host, settings: OperatorSettings, tail: int) -> dict[str, Any]:
     try:
-        return document(stack_of(settings), tail)
+        found_options = {"options": remembered.read(settings)}
+        return {**document(stack_of(settings), tail), **found_options}
     except NotRunningError:
         if not (found := host.program_containers(settings.cluster)):
-            raise
+            start = host.launcher(settings).start
+            raise NotRunningError(
+                f"the watcher of cluster '{settings.cluster}' is not running; start it with: {start}"
+            ) from None
         return document_of_containers(stack_of(settings), found, tail)
 
 
@@ -151,7 +212,7 @@ def _stack(host: Host, settings: OperatorSettings) -> Stack:
     try:
         cluster = host.running_cluster(settings)
     except NotRunningError:
-        terminal.warn("no Ray cluster is running; start one with: ray-watcher start-ray")
+        terminal.warn(f"no Ray cluster is running; start one with: {host.launcher(settings).start_ray}")
         return stack_of(settings, **_where(host, settings, host.cluster_to_start(settings)))
     where = _where(host, settings, cluster)
     if head := cluster.head():
@@ -159,7 +220,7 @@ def _stack(host: Host, settings: OperatorSettings) -> Stack:
         where[variable("ray_dashboard_metric_api")] = f"{head.dashboard_url}/api"
         where |= _token(settings, head)
     else:
-        terminal.warn("the cluster has no head; start one with: ray-watcher start-ray")
+        terminal.warn(f"the cluster has no head; start one with: {host.launcher(settings).start_ray}")
     return stack_of(settings, **where)
 
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ray_watcher.commands import completing
 from ray_watcher.commands.options import chosen, provider_option, setting, type_option, worker_type_of
 from ray_watcher.errors import NotRunningError
-from ray_watcher.host import START_IT, Host
 from ray_watcher.operations import inventory, removal, workers
 from ray_watcher.output import terminal
 from ray_watcher.settings import OperatorSettings
 from ray_watcher_common.program.settings import load
+
+if TYPE_CHECKING:
+    from ray_watcher.host import Host
 
 
 @click.command()
@@ -37,7 +39,8 @@ def add_worker(host: Host, /, type_name: str | None, **given: Any) -> None:
     cluster = host.running_cluster(settings)
     head = cluster.head()
     if head is None or not head.running:
-        raise NotRunningError(f"the Ray head is not running, so the worker cannot join; {START_IT}")
+        start = host.launcher(settings).start_ray
+        raise NotRunningError(f"the Ray head is not running, so the worker cannot join; start it with: {start}")
     worker = workers.launch(cluster.provider, kind, 1)[0]
     try:
         terminal.note(f"starting {worker.worker_id} ({cluster.provider.name})")

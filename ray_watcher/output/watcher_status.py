@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 from ray_watcher.fetch import UnreachableError, get_json
 from ray_watcher.output import terminal
 from ray_watcher.output.history import parts
+from ray_watcher.stack.remembered import shown
 from ray_watcher.stack.stack import program_states
 from ray_watcher.tail import last_lines
+from scaler.alerting.payload import WATCHDOG
 from scaler.telemetry.stages import DEMAND_TO_WORKER, STAGES
 
 if TYPE_CHECKING:
@@ -77,6 +79,7 @@ def alerts(stack: Stack) -> list[dict[str, Any]]:
             "summary": alert["annotations"].get("summary", ""),
         }
         for alert in reply["data"]["alerts"]
+        if alert["labels"]["alertname"] != WATCHDOG  # it always fires
     ]
 
 
@@ -84,6 +87,8 @@ def show(status: Mapping[str, Any], now: float) -> None:
     """Print it for people at `now` (unix seconds)."""
     state = "running" if status["running"] else "not all programs are running"
     terminal.line(f"watcher of cluster '{status['cluster']}': {state}")
+    if options := shown(status.get("options") or {}):
+        terminal.line(f"options: {options} (kept for the next start)")
     terminal.heading("Programs")
     terminal.table(
         ["program", "state", "pid", "up", "address"],

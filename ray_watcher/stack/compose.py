@@ -39,6 +39,16 @@ class ProgramContainer:
         return self.container.labels[PROGRAM_LABEL]
 
     @property
+    def project(self) -> str:
+        """The Compose project that it belongs to; "" if none."""
+        return self.container.labels.get("com.docker.compose.project", "")
+
+    @property
+    def project_directory(self) -> str:
+        """Where the Compose file of its project is; "" if not known."""
+        return self.container.labels.get("com.docker.compose.project.working_dir", "")
+
+    @property
     def listens(self) -> str:
         """`HOST:PORT` on this machine."""
         return self.container.labels.get(LISTEN_LABEL, "")
@@ -73,6 +83,14 @@ class ProgramContainer:
         """Its output. Raises `WatcherError`."""
         try:
             yield from self.engine.logs(self.container.id, tail=tail, follow=follow)
+        except ProviderError as error:
+            raise WatcherError(str(error)) from error
+
+    def restart(self) -> None:
+        """Stop it and start it again, with the settings that it was made with. Raises `WatcherError`."""
+        self.stop()
+        try:
+            self.engine.start(self.container.id)
         except ProviderError as error:
             raise WatcherError(str(error)) from error
 

@@ -10,6 +10,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ray_watcher import ports
 from ray_watcher.errors import (
     AlreadyRunningError,
     NotRunningError,
@@ -18,6 +19,7 @@ from ray_watcher.errors import (
     WatcherError,
 )
 from ray_watcher.fetch import answers
+from ray_watcher.invocation import typed
 from ray_watcher.settings import variable
 from ray_watcher.stack import supervisord
 from ray_watcher.stack.stack import write_token
@@ -40,7 +42,6 @@ STOP_SECONDS = 20.0  # all get SIGTERM at once, and are killed after 10 s
 ORPHAN_GRACE_SECONDS = 5.0  # for programs whose supervisord was killed
 POLL_SECONDS = 0.1
 OPEN_FILES = 1024
-ALREADY = "the watcher is already running; stop it with: ray-watcher stop-watcher"
 CULPRIT_LINES = 12  # of the log of a program that did not start
 GONE = frozenset({"STOPPED", "BACKOFF", "EXITED", "FATAL", "UNKNOWN"})  # not becoming RUNNING
 LISTEN_VARIABLES = {
@@ -59,7 +60,7 @@ def start(stack: Stack, programs: Sequence[Program]) -> None:
     """
     with _alone(stack):
         if stack.supervisor.state().running:
-            raise AlreadyRunningError(ALREADY)
+            raise AlreadyRunningError(f"the watcher is already running; stop it with: {typed('stop-watcher')}")
         _end(stack)  # programs of a killed supervisord still hold the ports
         _require_free_ports(stack)
         require_open_files()
@@ -113,10 +114,10 @@ def require_open_files() -> None:
 
 def _require_free_ports(stack: Stack) -> None:
     for program, address in stack.listens.items():
-        if holder := processes.port_taken(*split_host_port(address)):
+        if holder := ports.holder(*split_host_port(address)):
             raise PortTakenError(
                 f"{program} needs {address}, which is held by {holder}; "
-                f"stop that process, or set {LISTEN_VARIABLES[program]} to another HOST:PORT"
+                f"stop that one, or set {LISTEN_VARIABLES[program]} to another HOST:PORT"
             )
 
 

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 TOKEN_FILE = "token"  # noqa: S105  # a file name, not a secret
 MADE_TOKEN_FILE = "webhook-token"  # noqa: S105  # a file name; holds the token made on the first start if none is set
-START_IT = "start it with: ray-watcher start-watcher"
 
 
 @dataclass(frozen=True)
@@ -133,4 +132,4 @@ def program_states(stack: Stack) -> tuple[ProgramState, ...]:
     try:
         return supervisord.states(stack.directory)
     except SilentError:
-        raise NotRunningError(f"the watcher is not running; {START_IT}") from None
+        raise NotRunningError("the watcher is not running") from None

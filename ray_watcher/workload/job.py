@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import requests
 
 from ray_watcher.errors import NotRunningError, TimedOutError, WatcherError
+from ray_watcher.invocation import typed
 from ray_watcher_common.ray_auth import NO_TOKEN, RayToken
 from ray_watcher_common.web.client import session
 
@@ -132,7 +133,7 @@ def _call(method: str, url: str, token: RayToken, body: Event | None = None, *, 
             reply = asking.request(method, url, json=body, headers=token.headers())
     except requests.ConnectionError:
         raise NotRunningError(
-            f"Ray's dashboard is not responding at {url}; start Ray with: ray-watcher start-ray"
+            f"Ray's dashboard is not responding at {url}; start Ray with: {typed('start-ray')}"
         ) from None
     except requests.Timeout:
         raise TimedOutError(f"Ray's dashboard did not answer {method} {url} within {SUBMIT_SECONDS:g} s") from None

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 
-from ray_watcher_common.host import private, processes
+from ray_watcher_common.host import last_words, private, processes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 MARKER = "RAY_WATCHER_PROCESS"
 POLL_SECONDS = 0.1
 PID_SECONDS, PID_POLL_SECONDS = 10.0, 0.001  # a shell writes its pid in some 3 ms
+LAST_LINES = 20  # in which the reason of an end is looked for
 STARTING_SECONDS = 10.0  # from directory to `pid` takes milliseconds; later, its starter died in between
 
 # The shell writes its own pid down before it runs anything: its starter may be killed at any moment, and what runs
@@ -159,8 +160,8 @@ class Detached:
                 time.sleep(POLL_SECONDS)
 
     def last_line(self) -> str:
-        """The last line of output that is not blank; "" if there is none."""
-        return next((line for line in reversed(list(self.lines(tail=20))) if line.strip()), "").strip()
+        """The last line of output that can be the reason of its end; "" if there is none."""
+        return last_words.reason(self.lines(tail=LAST_LINES))
 
     def _number(self, name: str) -> int | None:
         try:

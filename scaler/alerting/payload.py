@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 DIRECTION_LABEL = "ray_scale"
 WORKER_TYPE_LABEL = "worker_type"
+WATCHDOG = "RayWatchdog"  # the name of the alert that always fires; prometheus/rules/health.yml
 STEP_ANNOTATION = "step"
 LARGEST_STEP = 999
 STEP = re.compile(r"[1-9][0-9]{0,2}")
@@ -124,6 +125,7 @@ class Received:
     problems: tuple[str, ...]
     other_cluster: int = 0  # those of the ignored that scale another cluster
     malformed: int = 0  # those of the ignored that cannot be read
+    watchdog: bool | None = None  # whether RayWatchdog fires; None: it is not among them
 
 
 def read(body: bytes, now: float, cluster: str | None = None) -> Received:
@@ -180,9 +182,12 @@ def scaling(
     problems = problems or Problems()
     alerts: list[Alert] = []
     ignored = other_cluster = 0
+    watchdog: bool | None = None
     for one, firing in listed:
         labels = one.labels
-        if labels.direction is UNSET:
+        if labels.name == WATCHDOG and (cluster is None or labels.cluster in (UNSET, cluster)):
+            watchdog = firing or bool(watchdog)
+        elif labels.direction is UNSET:
             ignored += 1
         elif cluster is not None and labels.cluster not in (UNSET, cluster):
             other_cluster += 1
@@ -205,7 +210,7 @@ def scaling(
             problems.add(
                 f"{labels.name[:100]}: label {DIRECTION_LABEL} is {labels.direction[:100]!r}, wanted up or down"
             )
-    return Received(tuple(alerts), ignored + other_cluster, problems.listed(), other_cluster)
+    return Received(tuple(alerts), ignored + other_cluster, problems.listed(), other_cluster, watchdog=watchdog)
 
 
 def _step(alert: AnyAlert, problems: Problems) -> int | None:

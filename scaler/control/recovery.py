@@ -49,7 +49,6 @@ class Recovery:
     def __init__(self, journal: Journal, metrics: ScalerMetrics) -> None:
         self._journal, self._metrics = journal, metrics
         self._known: set[str] = set()  # workers already looked up in the journal
-        self.adopted: frozenset[str] = frozenset()
 
     def settle(self, observation: Observation, running: Collection[str], now: float) -> None:
         """Conclude interrupted actions and adopt unknown workers. Raises `JournalError`.
@@ -67,7 +66,6 @@ class Recovery:
             if worker.worker_id not in self._known and worker.worker_id not in running:
                 self._adopt_unknown(worker, now)
         self._known &= workers.keys()
-        self.adopted = self._journal.adopted() if workers else frozenset()
 
     def _conclude(self, record: ActionRecord, worker: Worker | None, now: float) -> None:
         outcome, detail = outcome_of(record.action, worker)
@@ -78,5 +76,5 @@ class Recovery:
     def _adopt_unknown(self, worker: Worker, now: float) -> None:
         if not self._journal.knows(worker.worker_id):
             self._journal.adopt(worker.worker_id, worker.detail, now)
-            log.info("worker adopted", worker=worker.worker_id, detail=worker.detail)
+            log.info("worker found", worker=worker.worker_id, detail=worker.detail)
         self._known.add(worker.worker_id)

@@ -26,6 +26,10 @@ class Wakeup:
         self._trigger = trigger
         self._woken.set()
 
+    def look(self) -> None:
+        """Make the loop reconcile at once because someone asks for the state, which is no trigger of its own."""
+        self._woken.set()
+
     def wait(self, seconds: float) -> None:
         """Sleep until woken, at most `seconds`."""
         self._woken.wait(seconds)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from scaler.model.workers import ENDED, WORKER_ID, WorkerState, dangling_nodes
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Iterator
 
     from scaler.model.decision import Observation
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 class Case(str, Enum):
     """The closed set."""
 
-    ADOPTED = "adopted"
     DANGLING = "dangling"
     STUCK = "stuck"
     LEFTOVER = "leftover"
@@ -29,7 +28,6 @@ class Case(str, Enum):
 
 
 RULES = {
-    Case.ADOPTED: "started by hand or before this journal; counted, and drained when idle like any other worker",
     Case.DANGLING: "in Ray, but its container or process is gone; its room is not counted, Ray notices within 30 s",
     Case.STUCK: "running, but not in Ray for the join timeout; it is removed",
     Case.LEFTOVER: "its container or process has ended; it is removed",
@@ -47,17 +45,15 @@ class Anomaly:
     rule: str
 
 
-def anomalies(observation: Observation, adopted: Collection[str]) -> tuple[Anomaly, ...]:
-    """All of them; `adopted` are ids of workers that no launch of the journal made."""
+def anomalies(observation: Observation) -> tuple[Anomaly, ...]:
+    """All of them."""
     return tuple(
-        Anomaly(case, name, RULES[case]) for case, name in (*_of_workers(observation, adopted), *_of_nodes(observation))
+        Anomaly(case, name, RULES[case]) for case, name in (*_of_workers(observation), *_of_nodes(observation))
     )
 
 
-def _of_workers(observation: Observation, adopted: Collection[str]) -> Iterator[tuple[Case, str]]:
+def _of_workers(observation: Observation) -> Iterator[tuple[Case, str]]:
     for worker in observation.workers:
-        if worker.worker_id in adopted:
-            yield Case.ADOPTED, worker.worker_id
         if worker.state is WorkerState.JOIN_TIMED_OUT:
             yield Case.STUCK, worker.worker_id
         if worker.state in ENDED:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from scaler.explain.demand import explain_demand
-from scaler.explain.summary import headlines
+from scaler.explain.summary import headlines, problems
 from scaler.explain.workers import explain_workers
 from scaler.planning.plan import plan
 
@@ -24,11 +24,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Explanation:
-    """`summary` has the most important first; `workers` are in the observation's order."""
+    """`summary` has the most important first; `healthy`: nothing is wrong; `workers` are in the observation's order."""
 
     summary: tuple[str, ...]
     pending: tuple[PendingShape, ...]
     workers: tuple[WorkerWhy, ...]
+    healthy: bool
 
 
 def explain(
@@ -41,4 +42,5 @@ def explain(
     """Explain `proposed`, which `planner` made of the other arguments."""
     pending = explain_demand(observation, proposed, policy, now)
     workers = explain_workers(observation, proposed, policy, now, planner)
-    return Explanation(headlines(observation, proposed, pending, workers, now), pending, workers)
+    wrong = problems(observation, proposed, pending, workers, now)
+    return Explanation(headlines(wrong, proposed, pending, workers), pending, workers, healthy=not wrong)

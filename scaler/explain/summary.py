@@ -30,6 +30,9 @@ class Situation(str, Enum):
     HAS_ROOM = "has_room"
 
 
+NAMES_SHOWN = 4  # workers listed by name in one sentence
+
+
 @dataclass(frozen=True)
 class PendingShape:
     """`count` pending requests of one shape, and why; `partly`: some of them fit on workers that are joining."""
@@ -54,12 +57,26 @@ class WorkerWhy:
 PASSING = frozenset({Cause.PENDING_DEMAND, Cause.DEMAND_SETTLING, Cause.PROBE, *Situation})
 
 
-def headlines(
+def problems(
     observation: Observation, proposed: Plan, pending: Sequence[PendingShape], workers: Sequence[WorkerWhy], now: float
 ) -> tuple[str, ...]:
-    """The state of affairs in a few sentences, what is wrong first."""
-    wrong = [*_blindness(observation, proposed), *_paused(observation), *_infeasible(proposed), *_held(pending)]
-    wrong += [*_failing(observation, now), *_failures(observation)]
+    """What is wrong, in sentences, the most important first."""
+    return (
+        *_blindness(observation, proposed),
+        *_no_watchdog(observation, now),
+        *_paused(observation),
+        *_infeasible(proposed),
+        *_held(pending),
+        *_failing(observation, now),
+        *_failures(observation),
+        *_out_of_sight(workers),
+    )
+
+
+def headlines(
+    wrong: Sequence[str], proposed: Plan, pending: Sequence[PendingShape], workers: Sequence[WorkerWhy]
+) -> tuple[str, ...]:
+    """The state of affairs in a few sentences: what is wrong, or that nothing is; and the workers."""
     pool = _pool(proposed, workers)
     if wrong:
         return (*wrong, pool)
@@ -85,6 +102,23 @@ def _blindness(observation: Observation, proposed: Plan) -> Iterator[str]:
         yield f"Nothing is removed: no usable snapshot of the cluster ({observation.problem})."
     elif not snapshot.demand_known:
         yield f"Pending demand is not known: the source {snapshot.source} does not report it."
+
+
+def _no_watchdog(observation: Observation, now: float) -> Iterator[str]:
+    """Alerts do not arrive: Prometheus is down, or something between it and the scaler."""
+    if (last := observation.watchdog_missing_since) is not None:
+        yield (
+            f"No alert can arrive: RayWatchdog, which always fires, was last received {max(0.0, now - last):.0f} s "
+            "ago; check that Prometheus and Alertmanager are running."
+        )
+
+
+def _out_of_sight(workers: Sequence[WorkerWhy]) -> Iterator[str]:
+    names = [worker.worker_id for worker in workers if worker.cause is Situation.NOT_IN_RAY]
+    if names:
+        more = f" and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else ""
+        verb = "is" if len(names) == 1 else "are"
+        yield f"{', '.join(names[:NAMES_SHOWN])}{more} {verb} running, but not in Ray."
 
 
 def _paused(observation: Observation) -> Iterator[str]:

@@ -185,6 +185,7 @@ class Observation:
     problem: str = ""  # why there is no snapshot
     provider_problem: str = ""  # why the workers are not known; then they are those that were last seen
     journal_problem: str = ""  # why nothing can be written down; then all of this is as it was last seen
+    watchdog_missing_since: float | None = None  # unix seconds of the last RayWatchdog; None: it arrives, or never did
     paused_up: Pause | None = None
     paused_down: Pause | None = None
 

@@ -26,6 +26,7 @@ import structlog
 import urllib3
 from docker.constants import DEFAULT_DOCKER_API_VERSION
 
+from ray_watcher_common.host import last_words
 from ray_watcher_common.program.settings import SettingsError
 from ray_watcher_common.urls import shown_url
 from scaler.model.errors import LaunchFailedError, ProviderError, ProviderUnavailableError
@@ -49,6 +50,7 @@ LOG_LIMITS = {"max-size": "10m", "max-file": "3"}  # as in docker-compose.yml
 POOL_SIZE = 80  # calls at the same time; docker-py's default of 10 would throw connections away
 REMOVAL_SECONDS = 10.0
 CREATION_SECONDS = 5.0  # it needs some 15 ms
+LAST_LINES = 20  # in which the reason of an end is looked for
 LOOK_SECONDS = 0.05  # between two checks in `soon`
 NAMED_USER_ID = 1000  # of a named user that cannot be looked up: `ray`, in Ray's own images
 
@@ -102,6 +104,12 @@ class Engine:
         """The container of exactly this name."""
         with _translated("list containers"):
             listed = self._api.containers(all=True, filters={"name": f"^/{re.escape(name)}$"})
+        return next((container for entry in listed if (container := _readable(entry))), None)
+
+    def publishing(self, port: int) -> Container | None:
+        """The container that has published `port` of this machine."""
+        with _translated("list containers"):
+            listed = self._api.containers(filters={"publish": str(port)})
         return next((container for entry in listed if (container := _readable(entry))), None)
 
     def run(self, spec: ContainerSpec) -> None:
@@ -226,16 +234,15 @@ class Engine:
         return seconds if seconds > 0 else None  # the engine's zero is year 1
 
     def why_ended(self, container_id: str) -> str:
-        """The engine's reason and the last line of output; "" if there is neither."""
+        """The engine's reason and that in the last lines of output; "" if there is neither."""
         reasons = []
         with contextlib.suppress(ProviderError), _translated("look at the container"):
             state = self._api.inspect_container(container_id).get("State") or {}
             reasons = ["out of memory"] if state.get("OOMKilled") else []
             reasons += [state["Error"]] if state.get("Error") else []
         with contextlib.suppress(ProviderError):
-            lines = [line.strip() for line in self.logs(container_id, tail=20, follow=False)]
-            reasons += [line for line in lines if line][-1:]
-        return "; ".join(reasons)
+            reasons.append(last_words.reason(self.logs(container_id, tail=LAST_LINES, follow=False)))
+        return "; ".join(filter(None, reasons))
 
     def logs(self, container_id: str, *, tail: int | None, follow: bool) -> Iterator[str]:
         """Lines of output, the last `tail` (None: all), then, with `follow`, new ones until it ends."""

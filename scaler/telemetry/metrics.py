@@ -107,6 +107,10 @@ CATALOG: dict[str, Metric] = {
         "gauge",
         "1 if an Alertmanager answered the last resync of alerts, 0 if none did or none is configured.",
     ),
+    "rayscaler_watchdog_up": Metric(
+        "gauge",
+        "1 if the alert RayWatchdog, which always fires, arrives; 0 if it is missing; NaN if it has never arrived.",
+    ),
     "rayscaler_alerts_suppressed": Metric(
         "gauge",
         "Number of scaling alerts that Alertmanager silences, inhibits or mutes, by direction.",
@@ -142,6 +146,7 @@ class ScalerMetrics:
         self.webhook_duplicates = self._make(Counter, "rayscaler_webhook_duplicates_total")
         self.leader = self._make(Gauge, "rayscaler_leader")
         self.alertmanager_up = self._make(Gauge, "rayscaler_alertmanager_up")
+        self.watchdog = self._make(Gauge, "rayscaler_watchdog_up")
         self.alerts_suppressed = self._make(Gauge, "rayscaler_alerts_suppressed")
         self.journal_usable = self._make(Gauge, "rayscaler_journal_usable")
         self.reconcile_duration = self._make(Histogram, "rayscaler_reconcile_duration_seconds")

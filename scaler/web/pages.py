@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from scaler.alerting.resync import AlertResync
     from scaler.control.lease import Lease
-    from scaler.control.view import Wakeup
+    from scaler.control.view import View, Wakeup
     from scaler.journal.journal import Journal
     from scaler.model.policy import Policy
     from scaler.model.ports import Clock
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from scaler.telemetry.metrics import ScalerMetrics
     from scaler.web.auth import Answer
 
+FRESH_SECONDS = 1.0  # one look serves all who ask within a second
+LOOK_SECONDS, POLL_SECONDS = 3.0, 0.02  # a look takes some 20 ms
 STALLED_AFTER_SECONDS = 60.0  # a loop that has not come round for so long is not healthy
 
 
@@ -73,10 +75,22 @@ class ScalerApi:
         headers = request.headers
         return refusal(self.token, headers.get("Authorization", ""), headers.get("Content-Type", ""))
 
+    def _view(self) -> View:
+        """A look at the cluster of now: unless the last one is fresh, the loop takes another one for who asks.
+
+        If that takes too long, for example because the exporter hangs, it is the last one; the status says how old.
+        """
+        asked, deadline = self.clock.now(), time.monotonic() + LOOK_SECONDS
+        if self.reconciler.is_looping and asked - self.reconciler.view.at > FRESH_SECONDS:
+            self.wakeup.look()
+            while self.reconciler.view.at < asked and time.monotonic() < deadline:
+                time.sleep(POLL_SECONDS)
+        return self.reconciler.view
+
     def current(self) -> dict[str, Any]:
         """The status document."""
         return status(
-            self.reconciler.view,
+            self._view(),
             self.policy,
             self.journal,
             cluster=self.cluster,

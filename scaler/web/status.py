@@ -57,7 +57,7 @@ def status(  # noqa: PLR0913  # one argument for each part
         "time": now,
         "cluster": cluster,
         "provider": provider,
-        "summary": list(explained.summary),
+        "summary": list(explained.summary) if standby else _summary(explained, view, policy, now),
         "snapshot": _snapshot(observation, now),
         "pending": [{**asdict(shape), "cause": shape.cause.value} for shape in explained.pending],
         "workers": list(map(_worker, observation.workers, explained.workers)),
@@ -92,6 +92,16 @@ def status(  # noqa: PLR0913  # one argument for each part
         **_written_down(journal),
         "policy": asdict(policy),
     }
+
+
+def _summary(explained: Explanation, view: View, policy: Policy, now: float) -> list[str]:
+    """The first sentences; a look that is older than the stale limit cannot show that nothing is wrong."""
+    snapshot = view.observation.snapshot
+    age = now - min(view.at, snapshot.observed_at if snapshot else view.at)
+    if age <= policy.stale_after:
+        return list(explained.summary)
+    old = f"This is the state of {age:.0f} s ago: the scaler has not completed a look at the cluster since."
+    return [old, *explained.summary[1 if explained.healthy else 0 :]]
 
 
 @lru_cache(maxsize=1)

@@ -24,6 +24,7 @@ from scaler.web.group_commit import GroupCommit
 
 if TYPE_CHECKING:
     from scaler.control.view import Wakeup
+    from scaler.control.watchdog import Watchdog
     from scaler.journal.alerts import Absorbed
     from scaler.journal.journal import Journal
     from scaler.model.ports import Clock
@@ -40,10 +41,18 @@ class Webhook:
     """Stores the alerts that scale `cluster`, and wakes the loop; `token` is what callers must present, if any."""
 
     def __init__(
-        self, *, journal: Journal, metrics: ScalerMetrics, clock: Clock, wakeup: Wakeup, token: str | None, cluster: str
+        self,
+        *,
+        journal: Journal,
+        metrics: ScalerMetrics,
+        clock: Clock,
+        wakeup: Wakeup,
+        token: str | None,
+        cluster: str,
+        watchdog: Watchdog,
     ) -> None:
         self._metrics, self._clock, self._wakeup = metrics, clock, wakeup
-        self._token, self._cluster = token, cluster
+        self._token, self._cluster, self._watchdog = token, cluster, watchdog
         self._alerts = GroupCommit(journal.absorb_all)
         self._reading_a_large_one = threading.Lock()
 
@@ -71,8 +80,18 @@ class Webhook:
         except JournalError as error:
             log.warning("notification not stored", problem=str(error))
             return {"error": f"{error}; send it again"}, HTTPStatus.SERVICE_UNAVAILABLE
-        self._wakeup.wake("webhook")
+        if self._is_news(received):
+            self._wakeup.wake("webhook")
         return self._accepted(received, absorbed), HTTPStatus.OK
+
+    def _is_news(self, received: payload.Received) -> bool:
+        """Whether the loop has to know; the watchdog is repeated every minute, and news only if it ends or is back."""
+        if received.watchdog is None:
+            return True
+        changed = self._watchdog.receive(self._clock.now(), firing=received.watchdog)
+        if changed:
+            log.warning("watchdog alert", firing=received.watchdog)
+        return changed or bool(received.alerts)
 
     def _read(self) -> payload.Received:
         with self._reading_a_large_one if (request.content_length or 0) > LARGE_BODY else nullcontext():

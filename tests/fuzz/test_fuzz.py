@@ -27,6 +27,7 @@ from ray_watcher_common.state import StateDocumentError, from_document
 from scaler.config import policy_file
 from scaler.control.actions import ActionRunner
 from scaler.control.view import Wakeup
+from scaler.control.watchdog import Watchdog
 from scaler.journal.journal import Journal
 from scaler.reconciler import Reconciler
 from scaler.telemetry.metrics import ScalerMetrics
@@ -158,6 +159,7 @@ class Site:
             wakeup=wakeup,
             token=None,
             cluster="test",
+            watchdog=Watchdog(),
         )
         self.client = create_app(api, webhook).test_client()
 

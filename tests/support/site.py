@@ -6,6 +6,7 @@ from typing import Any
 
 from scaler.control.actions import ActionRunner
 from scaler.control.view import Wakeup
+from scaler.control.watchdog import Watchdog
 from scaler.journal.journal import Journal
 from scaler.reconciler import Reconciler
 from scaler.telemetry.metrics import ScalerMetrics
@@ -56,7 +57,10 @@ class Site:
             on_success=self.wakeup.wake,
             new_id=lambda index: f"worker-{index}-{index:06x}",
         )
-        self.reconciler = Reconciler(**shared, reader=self.reader, runner=self.runner, wakeup=self.wakeup)
+        self.watchdog = Watchdog()
+        self.reconciler = Reconciler(
+            **shared, reader=self.reader, runner=self.runner, wakeup=self.wakeup, watchdog=self.watchdog
+        )
         self.metrics.registry.register(ViewCollector(lambda: self.reconciler.view, limits, self.clock))
         api = ScalerApi(
             reconciler=self.reconciler,
@@ -77,6 +81,7 @@ class Site:
             wakeup=self.wakeup,
             token=token,
             cluster="test",
+            watchdog=self.watchdog,
         )
         self.client: Any = create_app(api, webhook).test_client()
 

@@ -56,6 +56,7 @@ def test_promtool_accepts_ours_beside_theirs_and_finds_the_rules(tmp_path: Path)
     [
         pytest.param(["ray_scale=up"], "ray-watcher", id="scaling alerts to the scaler"),
         pytest.param(["ray_scale=down", "severity=critical"], "ray-watcher", id="even one that theirs would take"),
+        pytest.param(["alertname=RayWatchdog", "severity=none"], "ray-watcher", id="the watchdog to the scaler"),
         pytest.param(["severity=critical"], "pager", id="theirs as before"),
         pytest.param(["severity=info"], "team", id="the rest as before"),
     ],

@@ -53,6 +53,8 @@ def test_amtool_accepts_the_configuration(directory: Path) -> None:
         pytest.param(("alertname=A", "ray_scale=up"), "ray-watcher", id="up to the scaler"),
         pytest.param(("alertname=A", "ray_scale=down", "severity=info"), "ray-watcher", id="down to the scaler"),
         pytest.param(("alertname=A", "severity=critical"), "operators", id="health to people"),
+        pytest.param(("alertname=RayWatchdog", "severity=none"), "ray-watcher", id="the watchdog to the scaler"),
+        pytest.param(("alertname=Watchdog", "severity=none"), "operators", id="another's watchdog as before"),
         pytest.param(("alertname=A", "ray_scale=sideways"), "operators", id="a mistaken direction to people"),
     ],
 )

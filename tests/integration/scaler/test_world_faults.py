@@ -285,7 +285,7 @@ def test_a_container_that_was_created_and_never_started_is_a_leftover(docker_wor
         proposed = docker_world.reconcile()
 
     assert [action.cause for action in proposed.actions] == [Cause.LAUNCH_FAILED]
-    assert [anomaly.case.value for anomaly in docker_world.reconciler.view.anomalies] == ["adopted", "leftover"]
+    assert [anomaly.case.value for anomaly in docker_world.reconciler.view.anomalies] == ["leftover"]
 
 
 # --- the exporter, and Ray's GCS behind it ---------------------------------------------------------------------------

@@ -66,7 +66,7 @@ def _program(engine: LogsAndStops, name: str, state: str, port: int) -> ProgramC
 
 
 def test_the_status_lists_them_and_says_who_does_not_answer(world: World) -> None:
-    shown = json.loads(world.run("watcher-status", "--json").stdout)
+    shown = json.loads(world.run("watcher-status", "--json", "--tail", "5").stdout)
 
     assert [(p["name"], p["state"], p["url"]) for p in shown["programs"]] == [
         ("exporter", "RUNNING", "http://127.0.0.1:9"),

@@ -11,6 +11,7 @@ from support.watcher_fakes import World
 GUIDE_OPTIONS = {
     "start-ray": ["--num-workers", "--num-cpus", "--num-gpus", "--object-store-memory", "--provider"],
     "start-watcher": ["--check-interval", "--pending-threshold", "--max-workers", "--cooldown", "--provider"],
+    "restart-watcher": ["--max-workers", "--cooldown", "--defaults"],
     "status-ray": ["--json", "--provider"],
     "watcher-status": ["--json", "--tail"],
     "logs-ray": ["--service", "--follow", "--tail"],

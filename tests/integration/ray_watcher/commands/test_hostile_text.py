@@ -218,6 +218,7 @@ WAYS: list[tuple[str, Callable[[Path], Result]]] = [
     ("start-watcher", lambda _: World(programs=a_program_that_is_missing).run("start-watcher")),
     ("watcher-status", of_containers("watcher-status")),
     ("watcher-status", of_containers("watcher-status", "--json")),
+    ("restart-watcher", an_engine_that_refuses("restart-watcher")),
     ("stop-watcher", of_containers("stop-watcher")),
     ("check-config", files_with_mistakes),
     ("plan", a_state_with_resources),

@@ -83,7 +83,7 @@ def test_the_watchers_life(stack: Stack, world: World) -> None:
     assert [(alert["name"], alert["state"]) for alert in document["alerts"]] == [("RayPendingTasks", "firing")]
     assert document["scaler"]["limits"]["max_workers"] == 5
 
-    shown = world.run("watcher-status").stdout
+    shown = world.run("watcher-status", "--tail", "2").stdout
     for part in (
         "RayPendingTasks  firing",
         "nothing waits for room",
@@ -94,9 +94,43 @@ def test_the_watchers_life(stack: Stack, world: World) -> None:
     ):
         assert part in shown
 
+    assert "Log of" not in world.run("watcher-status").stdout
+
     assert world.run("stop-watcher").exit_code == 0
     assert stack.supervisor.members() == []
     assert world.run("stop-watcher").exit_code == 0
+
+
+def told_by(stack: Stack) -> dict[str, str]:
+    """The environment of the programs that run."""
+    return next(p.environ() for p in stack.supervisor.members() if FAKE in p.cmdline())
+
+
+def test_options_are_kept_over_a_restart_until_they_are_changed_or_forgotten(
+    stack: Stack, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.run("start-watcher", "--max-workers", "3", "--cooldown", "5")
+    world.run("restart-watcher", "--cooldown", "7")
+    assert (told_by(stack)["WATCHER_MAX_WORKERS"], told_by(stack)["WATCHER_COOLDOWN"]) == ("3", "7.0")
+    assert json.loads(world.run("watcher-status", "--json").stdout)["options"] == {"cooldown": 7.0, "max_workers": 3}
+
+    world.run("stop-watcher")
+    monkeypatch.setenv("WATCHER_MAX_WORKERS", "4")  # newer than the option of the last start
+    started = world.run("start-watcher")
+    assert (told_by(stack)["WATCHER_MAX_WORKERS"], told_by(stack)["WATCHER_COOLDOWN"]) == ("4", "7.0")
+    assert "--cooldown 7" in started.stdout
+
+    monkeypatch.delenv("WATCHER_MAX_WORKERS")
+    world.run("restart-watcher", "--defaults")
+    assert {"WATCHER_MAX_WORKERS", "WATCHER_COOLDOWN"} & told_by(stack).keys() == set()
+
+
+def test_a_restart_with_a_mistake_leaves_the_watcher_running(stack: Stack, world: World) -> None:
+    world.run("start-watcher")
+    before = {process.pid for process in stack.supervisor.members()}
+
+    assert world.run("restart-watcher", "--min-workers", "9", "--max-workers", "2").exit_code == 2
+    assert {process.pid for process in stack.supervisor.members()} == before
 
 
 @pytest.mark.parametrize("name", ["st 50%", "st_50%s", "st ;x", "st #x", "it's %(here)s"])
@@ -300,7 +334,9 @@ def test_a_webhook_that_others_could_reach_without_a_token_is_refused(
         pytest.param(
             "WATCHER_POLICY_FILE", "/nowhere.yml", "policy file /nowhere.yml", id="a-policy-that-is-not-there"
         ),
-        pytest.param("WATCHER_MAX_WORKERS", "many", "--max-workers", id="an-option-too"),
+        pytest.param(
+            "WATCHER_MAX_WORKERS", "many", "WATCHER_MAX_WORKERS: got 'many', wanted a whole number", id="an-option-too"
+        ),
     ],
 )
 def test_a_bad_setting_is_wrong_usage(

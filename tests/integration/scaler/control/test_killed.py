@@ -249,7 +249,7 @@ def test_what_flies_is_no_loose_end() -> None:
 # --- workers that nobody launched ----------------------------------------------------------------------------------
 
 
-def test_a_worker_that_no_launch_made_is_adopted_once_and_counts(world: World) -> None:
+def test_a_worker_that_no_launch_made_is_ours_and_counts(world: World) -> None:
     by_hand(world)
     world.see(node(worker_name(1)))
 
@@ -258,7 +258,7 @@ def test_a_worker_that_no_launch_made_is_adopted_once_and_counts(world: World) -
 
     assert world.journal.adopted() == {worker_name(1)}
     assert world.states() == [WorkerState.RUNNING]
-    assert [(o.case.value, o.name) for o in world.reconciler.view.anomalies] == [("adopted", worker_name(1))]
+    assert world.reconciler.view.anomalies == ()
 
 
 def test_a_worker_of_our_own_is_not_adopted_by_a_successor(world: World) -> None:

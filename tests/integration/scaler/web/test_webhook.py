@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
+import threading
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -297,3 +299,68 @@ def test_a_history_that_cannot_be_is_refused(site: Site) -> None:
     reply = site.client.get("/api/v1/history?limit=1000000")
 
     assert (reply.status_code, "wanted 1 to 1000" in reply.json["error"]) == (400, True)
+
+
+# --- the watchdog, and the age of a look --------------------------------------------------------------------------
+
+
+def watchdog(status: str, cluster: str = "test") -> dict[str, Any]:
+    """A notification of RayWatchdog."""
+    labels = {"alertname": "RayWatchdog", "cluster": cluster, "severity": "none"}
+    one = {**NOTIFICATION["alerts"][0], "status": status, "labels": labels, "fingerprint": "w"}
+    return {**NOTIFICATION, "alerts": [one]}
+
+
+def test_the_watchdog_is_no_permission_and_its_repetition_no_news(site: Site) -> None:
+    reply = site.client.post("/alerts", json=watchdog("firing"))
+
+    assert (reply.status_code, reply.json["accepted"], reply.json["problems"]) == (200, 0, [])
+    assert site.journal.alerts() == []
+    assert site.wakeup.take() == "start"
+    assert site.watchdog.up(NOW) == 1.0
+
+
+def test_its_end_is_said_and_nothing_is_launched_for_it(site: Site) -> None:
+    for status in ("firing", "resolved"):
+        site.client.post("/alerts", json=watchdog(status))
+    site.reconciler.reconcile("test")
+
+    shown = site.client.get("/api/v1/status").json
+    assert "RayWatchdog" in shown["summary"][0]
+    assert shown["actions"] == []
+
+
+def test_another_clusters_watchdog_is_not_ours(site: Site) -> None:
+    site.client.post("/alerts", json=watchdog("firing", cluster="blue"))
+
+    assert math.isnan(site.watchdog.up(NOW))
+
+
+def test_a_look_beyond_the_stale_limit_is_never_healthy(site: Site) -> None:
+    site.reader.snapshot = snapshot(head())
+    site.reconciler.reconcile("test")
+    fresh = site.client.get("/api/v1/status").json["summary"]
+    site.clock.pass_(60)
+    old = site.client.get("/api/v1/status").json["summary"]
+
+    assert fresh[0].startswith("Healthy")
+    assert "60 s ago" in old[0]
+    assert not any(sentence.startswith("Healthy") for sentence in old)
+
+
+def test_who_asks_gets_a_look_of_now(site: Site) -> None:
+    stop = threading.Event()
+    loop = threading.Thread(target=site.reconciler.run, args=(stop, 3600.0))
+    loop.start()
+    try:
+        before = site.client.get("/api/v1/status").json["time"]
+        site.reader.snapshot = snapshot(head(), observed_at=NOW + 2000)
+        site.clock.pass_(2000)
+        seen = site.client.get("/api/v1/status").json
+    finally:
+        stop.set()
+        site.wakeup.wake("stop")
+        loop.join()
+
+    assert seen["time"] - before == 2000
+    assert seen["snapshot"]["age_seconds"] == 0

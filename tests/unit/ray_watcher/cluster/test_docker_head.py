@@ -39,6 +39,10 @@ class FakeEngine:
     def run(self, spec: ContainerSpec) -> None:
         self.specs[spec.name] = spec
 
+    def started_at(self, container_id: str) -> float:
+        assert container_id
+        return 12.0
+
     def remove(self, container_id: str, grace_seconds: float) -> None:
         del self.specs[container_id], grace_seconds
 

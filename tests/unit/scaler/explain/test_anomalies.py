@@ -18,23 +18,16 @@ PAGE = (ROOT / "docs" / "reconciling.md").read_text(encoding="utf-8")
 
 @dataclass(frozen=True)
 class Scene:
-    """Given an observation and who was adopted, this is out of the ordinary."""
+    """Given an observation, this is out of the ordinary."""
 
     sentence: str
     given: Observation
-    adopted: frozenset[str] = frozenset()
     found: tuple[tuple[Case, str], ...] = ()
 
 
 DRAINING = worker(1, WorkerState.DRAINING)
 SCENES = [
     Scene("workers that run are ordinary", observation(worker(1), worker(2, idle=5), nodes=(head(),))),
-    Scene(
-        "a worker that no launch made is adopted",
-        observation(worker(1), worker(2)),
-        frozenset({worker_name(2), worker_name(9)}),
-        ((Case.ADOPTED, worker_name(2)),),
-    ),
     Scene(
         "a node whose container is gone dangles",
         observation(nodes=(node(worker_name(3)),)),
@@ -74,7 +67,7 @@ SCENES = [
 
 @pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.sentence)
 def test_each_case_has_its_rule(scene: Scene) -> None:
-    found = anomalies(scene.given, scene.adopted)
+    found = anomalies(scene.given)
 
     assert tuple((anomaly.case, anomaly.name) for anomaly in found) == scene.found
     assert all(anomaly.rule == RULES[anomaly.case] for anomaly in found)

@@ -57,6 +57,22 @@ HEALTHY = {
 }
 
 
+def test_a_worker_that_ray_does_not_see_is_not_healthy() -> None:
+    found = explained(observation(replace(worker(1), node=None)))
+
+    assert (found.healthy, found.workers[0].cause) == (False, Situation.NOT_IN_RAY)
+    assert "worker-1" in found.summary[0]
+
+
+def test_a_missing_watchdog_is_reported_and_changes_no_plan() -> None:
+    seen = observation(worker(1))
+    missed = replace(seen, watchdog_missing_since=NOW - 95)
+
+    assert not explained(missed).healthy
+    assert "95 s" in explained(missed).summary[0]
+    assert plan(missed, policy(), NOW) == plan(seen, policy(), NOW)
+
+
 def test_every_situation_is_in_the_table() -> None:
     assert EXPECTED.keys() == SITUATIONS.keys()
 

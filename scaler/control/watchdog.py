@@ -1,0 +1,45 @@
+"""The alert that always fires: while it arrives, Prometheus evaluates rules and Alertmanager delivers."""
+
+from __future__ import annotations
+
+import threading
+
+MISSING_AFTER_SECONDS = 150.0
+"""Alertmanager repeats it every minute (prometheus/alertmanager.yml): one lost notification is no alarm."""
+
+
+class Watchdog:
+    """When RayWatchdog was last received.
+
+    Until the first time it is not expected: an installation may lack its rule or its route.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._last: float | None = None
+        self._ended = False
+
+    def receive(self, now: float, *, firing: bool) -> bool:
+        """Note a notification; returns whether the alert came back, or ended: Prometheus no longer sends it."""
+        with self._lock:
+            was_missing = self._missing_since(now) is not None
+            if firing:
+                self._last, self._ended = now, False
+            else:
+                self._ended = self._last is not None
+            return was_missing != (self._missing_since(now) is not None)
+
+    def missing_since(self, now: float) -> float | None:
+        """When it was last received (unix seconds), if it is missing at `now`; None if it arrives, or never did."""
+        with self._lock:
+            return self._missing_since(now)
+
+    def _missing_since(self, now: float) -> float | None:
+        if self._last is None or not (self._ended or now - self._last > MISSING_AFTER_SECONDS):
+            return None
+        return self._last
+
+    def up(self, now: float) -> float:
+        """1 if it arrives, 0 if it is missing, not a number if it has never arrived."""
+        with self._lock:
+            return float("nan") if self._last is None else float(self._missing_since(now) is None)
