@@ -57,9 +57,11 @@ preview: ## docs/dashboard-*.png from a real run (five minutes)
 	@scripts/setup demo
 	scripts/preview
 
-images: ## without a registry: the images of docker-compose.yml but Grafana's (make images >> .env)
+images: ## without a registry: the images of docker-compose.yml but Grafana's, and their names in .env
 	@scripts/setup docker
-	@$(VENV)/python -m tools.images compose
+	@scripts/compose-env make
+	@$(VENV)/python -m tools.images compose --env-file $(or $(ENV_FILE),.env)
+	@scripts/compose-env next
 
 ray-image: ## without a registry: the image of head and workers alone
 	@scripts/setup docker

@@ -40,9 +40,11 @@ def real_cluster(provider: str, settings: OperatorSettings) -> RayCluster:
     if provider == "docker":
         require_docker_client()
         require_local_engine(os.environ.get("DOCKER_HOST", ""))
-        from ray_watcher.cluster.docker import DockerCluster
+        from ray_watcher.cluster.docker import DockerCluster, project_of
+        from scaler.providers.engine import Engine
 
-        found = {"image": image_of(settings), "compose_project": settings.project}
+        project = settings.compose_project or project_of(Engine(), settings.cluster)
+        found = {"image": image_of(settings), "compose_project": project}
         return DockerCluster.from_settings(settings.model_copy(update=found))
     return ProcessCluster.from_settings(settings)
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import re
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -11,16 +9,12 @@ from pydantic import Field, SecretStr
 
 from ray_watcher.cluster.base import HeadOptions
 from ray_watcher_common.program.settings import AbsolutePath, HostPort, split_host_port
-from ray_watcher_common.shipped import checkout
 from scaler.config.settings import ScalerSettings
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from pydantic.fields import FieldInfo
 
 HTTP_PORT = 80  # of a dashboard URL without a port
-NOT_IN_A_PROJECT = re.compile(r"^[_-]+|[^a-z0-9_-]")  # characters that Compose drops from a directory's name
 
 
 class OperatorSettings(ScalerSettings):
@@ -48,17 +42,6 @@ class OperatorSettings(ScalerSettings):
         le=65535,
         description="port of this machine that is forwarded to Ray Serve's port 8000 in the head's container; 0: none",
     )
-
-    @property
-    def project(self) -> str | None:
-        """The Compose project of our containers; if none is named, that of the checkout's Compose file, if any."""
-        named = self.compose_project or os.environ.get("COMPOSE_PROJECT_NAME")
-        return named or _project_of(checkout()) or None
-
-
-def _project_of(root: Path | None) -> str:
-    """The name that Compose gives to the project in a checkout's docker-compose.yml; "" outside a checkout."""
-    return NOT_IN_A_PROJECT.sub("", root.name.lower()) if root else ""
 
 
 def variable(name: str) -> str:

@@ -33,6 +33,7 @@ class HeadStatus:
     started_at: float  # unix seconds
     gcs_address: str  # as seen from this machine
     dashboard_url: str  # as seen from this machine, without path
+    compose_project: str | None = None  # the Compose project that the head belongs to
     token: str | None = field(default=None, repr=False)  # required by Ray's API; never shown
 
 

@@ -21,6 +21,7 @@ from scaler.providers.container import ContainerSpec
 from scaler.providers.docker import (
     CLUSTER_LABEL,
     GCS_PORT,
+    PROJECT_LABEL,
     TOKEN_PATH,
     DockerProvider,
     compose_labels,
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 
 HEAD_LABEL = "ray-watcher.head"
 NETWORK_LABEL = "ray-watcher.network"  # of a network that we created; removed with its last cluster
+ADDRESS_LABEL = "ray-watcher.address"  # of this machine, on which the ports are published; unset: loopback
 GCS_PORT_LABEL = "ray-watcher.gcs-port"  # on this machine; an ended container shows no published ports
 DASHBOARD_PORT_LABEL = "ray-watcher.dashboard-port"
 TOKEN_PATH_LABEL = "ray-watcher.token-path"  # noqa: S105  # path of the token in the head's container
@@ -49,6 +51,15 @@ COMPOSE_SERVICE = "head"  # not a service of the Compose file: Compose would rec
 GRACE_SECONDS = 35  # in case the head drains: Ray's own limit is 30 s
 CULPRIT_LINES = 15
 PORT_REFUSED = re.compile(r"port is already allocated|address already in use")  # the engine's messages
+
+
+def project_of(engine: Engine, cluster: str) -> str | None:
+    """The Compose project of the cluster's running head, to which its workers belong too; None if there is none."""
+    with contextlib.suppress(ProviderError):
+        for head in engine.containers([f"{CLUSTER_LABEL}={cluster}", HEAD_LABEL]):
+            if head.running(time.time()):
+                return head.labels.get(PROJECT_LABEL)
+    return None
 
 
 class DockerCluster:
@@ -233,12 +244,14 @@ class DockerCluster:
     def _status(self, found: Container) -> HeadStatus:
         running = found.running(time.time())
         ended = [] if running else [found.status, self._engine.why_ended(found.id)]
+        host = found.labels.get(ADDRESS_LABEL, ray_head.HOST)
         return HeadStatus(
             running=running,
             detail=": ".join(filter(None, (f"container {found.name}", *ended))),
             started_at=self._engine.started_at(found.id) or found.created_at,
-            gcs_address=f"{ray_head.HOST}:{found.labels.get(GCS_PORT_LABEL, GCS_PORT)}",
-            dashboard_url=ray_head.dashboard_url(int(found.labels.get(DASHBOARD_PORT_LABEL, DASHBOARD_PORT))),
+            gcs_address=f"{host}:{found.labels.get(GCS_PORT_LABEL, GCS_PORT)}",
+            dashboard_url=ray_head.dashboard_url(int(found.labels.get(DASHBOARD_PORT_LABEL, DASHBOARD_PORT)), host),
+            compose_project=found.labels.get(PROJECT_LABEL),
             token=self.token,
         )
 

@@ -43,9 +43,9 @@ def arguments(options: HeadOptions) -> list[str]:
     return ["start", "--head", *ray_start.JOIN_FLAGS, "--include-dashboard=true", *amounts]
 
 
-def dashboard_url(port: int) -> str:
+def dashboard_url(port: int, host: str = HOST) -> str:
     """The dashboard as seen from this machine, without path."""
-    return f"http://{HOST}:{port}"
+    return f"http://{host}:{port}"
 
 
 def ports(options: HeadOptions) -> dict[str, int]:

@@ -219,6 +219,8 @@ def _stack(host: Host, settings: OperatorSettings) -> Stack:
         where[variable("ray_gcs_address")] = head.gcs_address
         where[variable("ray_dashboard_metric_api")] = f"{head.dashboard_url}/api"
         where |= _token(settings, head)
+        if head.compose_project and not settings.compose_project:
+            where[variable("compose_project")] = head.compose_project
     else:
         terminal.warn(f"the cluster has no head; start one with: {host.launcher(settings).start_ray}")
     return stack_of(settings, **where)

@@ -78,7 +78,6 @@ def stack_of(settings: OperatorSettings, **environment: str) -> Stack:
         variable("exporter_url"): f"http://{settings.exporter_listen}",
         variable("alertmanager_url"): settings.alertmanager_url or f"http://{settings.alertmanager_listen}",
         variable("ray_auth_token_path"): str(settings.ray_token_file),  # the exporter has no state directory
-        variable("compose_project"): settings.project or "",
     }
     return Stack(
         directory=watcher,

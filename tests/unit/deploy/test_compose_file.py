@@ -25,7 +25,12 @@ if TYPE_CHECKING:
 TEXT = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(TEXT)["services"]
 EXAMPLE = (ROOT / ".env.example").read_text(encoding="utf-8")
-COMPOSES_OWN = {"COMPOSE_PROJECT_NAME"}
+COMPOSES_OWN = {"COMPOSE_PROJECT_NAME", "COMPOSE_PROFILES"}
+UNLIKE_OTHERS = {  # of the machine, without a default, or made of others
+    *COMPOSES_OWN,
+    *("DOCKER_GID", "WATCHER_EXTERNAL_URL", "WATCHER_GRAFANA_URL", "WATCHER_MEMORY"),
+}
+ONCE = {"secrets", "configuration"}  # they do something and exit
 DISTRIBUTIONS = {
     "markdown_it": "markdown-it-py",
     "google": "protobuf",
@@ -37,7 +42,7 @@ DISTRIBUTIONS = {
 
 def used() -> dict[str, str]:
     """Every variable with its default."""
-    found = dict(re.findall(r"\$\{(\w+)(?::-([^}]*))?", TEXT))
+    found = dict(reversed(re.findall(r"\$\{(\w+)(?::-([^}$]*))?", TEXT)))  # the first one shows the default
     passed_on = {name for one in SERVICES.values() for name, v in (one.get("environment") or {}).items() if v is None}
     return found | dict.fromkeys(passed_on, "")
 
@@ -56,7 +61,7 @@ def test_the_example_shows_the_defaults() -> None:
     ours = {str(field.validation_alias): field.default for field in fields}
     for name, value in explained().items():
         default = used().get(name) or str(int(ours[name]) if name == "WATCHER_OBJECT_STORE_MEMORY" else ours.get(name))
-        assert value == default or name in {*COMPOSES_OWN, "DOCKER_GID", "WATCHER_EXTERNAL_URL", "WATCHER_MEMORY"}, name
+        assert value == default or name in UNLIKE_OTHERS, name
 
 
 def test_images_are_pinned() -> None:
@@ -70,10 +75,17 @@ def test_a_service_has_limits_a_restart_policy_and_loopback_ports(service: str) 
     described = SERVICES[service]
 
     assert {"mem_limit", "restart", "logging"} <= set(described)
-    assert all(str(port).startswith("127.0.0.1:") for port in described.get("ports", []))
-    assert described["restart"] == ("no" if service == "secrets" else "unless-stopped")
+    assert all(str(port).startswith("${LISTEN_ADDRESS:-127.0.0.1}:") for port in described.get("ports", []))
+    assert described["restart"] == ("no" if service in ONCE else "unless-stopped")
     assert described["cap_drop"] == ["ALL"]
-    assert service == "secrets" or "healthcheck" in described
+    assert service in ONCE or "healthcheck" in described
+
+
+def test_nothing_needs_a_service_that_may_be_left_out() -> None:
+    optional = {name for name, described in SERVICES.items() if "profiles" in described}
+
+    assert optional == {"grafana"}
+    assert not {needed for one in SERVICES.values() for needed in one.get("depends_on", {})} & optional
 
 
 def test_prometheus_and_alertmanager_run_with_the_same_options_as_elsewhere(tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ FOLLOWED = {
     ("docs/alerts.md", "ray-watcher check-config"): WALK,
     ("docs/alerts.md", "curl -s http://127.0.0.1:9811/state"): WALK,
     ("docs/compose.md", "make env\nmake images"): STACK,
+    ("docs/compose.md", "docker compose exec -T ray-head"): STACK,
     ("docs/compose.md", "docker compose down --remove-orphans"): STACK,
     ("docs/dashboards.md", "python -m grafana.preview"): GUIDE,
     ("docs/install.md", "ray-watcher copy-config"): COPY,

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-import ray_watcher.settings
 from ray_watcher.demo.environment import forget_settings
 from ray_watcher.output import layout, terminal
 from ray_watcher.settings import OperatorSettings, as_environment, head_options
@@ -36,24 +35,6 @@ GUIDE = {  # the guide's own list of variables and defaults
 def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [*GUIDE, "WATCHER_TOKEN", "WATCHER_STATE_DIR", "RAY_GCS_ADDRESS"]:
         monkeypatch.delenv(name, raising=False)
-
-
-@pytest.mark.parametrize(
-    ("root", "environment", "project"),
-    [
-        pytest.param("Ray-Watcher.2", {}, "ray-watcher2", id="by its directory, as Compose names it"),
-        pytest.param("x", {"COMPOSE_PROJECT_NAME": "mine"}, "mine", id="by Compose's own variable"),
-        pytest.param("x", {"WATCHER_COMPOSE_PROJECT": "ours"}, "ours", id="by ours"),
-        pytest.param(None, {}, None, id="no checkout, so no Compose file"),
-    ],
-)
-def test_our_containers_belong_to_the_project_of_the_checkouts_compose_file(
-    root: str | None, environment: dict[str, str], project: str | None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(ray_watcher.settings, "checkout", lambda: Path(root) if root else None)
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
-    assert load(OperatorSettings).project == project
 
 
 @pytest.mark.parametrize(("variable", "field_and_default"), GUIDE.items(), ids=GUIDE)

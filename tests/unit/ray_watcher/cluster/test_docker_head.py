@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, cast
+from urllib.parse import urlsplit
 
 import pytest
 
 from ray_watcher.cluster.base import HeadOptions
-from ray_watcher.cluster.docker import DockerCluster
+from ray_watcher.cluster.docker import ADDRESS_LABEL, DockerCluster, project_of
 from scaler.providers.container import Container, ContainerSpec
 from scaler.providers.docker import DockerProvider
 from support.check_config_golden import default_settings
@@ -114,6 +115,31 @@ def test_serves_port_is_published_where_one_is_named(
 ) -> None:
     cluster_of(engine, "a").start_head(replace(options(), serve_port=serve_port))
     assert [spec.ports.get(8000) for spec in engine.specs.values()] == [published]
+
+
+def test_a_cluster_belongs_to_no_compose_project_by_itself_so_that_down_leaves_it(engine: FakeEngine) -> None:
+    cluster_of(engine, "a").start_head(options())
+
+    assert project_of(cast("Engine", engine), "a") is None
+
+
+def test_workers_belong_to_the_compose_project_of_a_running_head(engine: FakeEngine) -> None:
+    settings = default_settings(cluster="a", compose_project="blue", ray_auth_mode="disabled")
+    DockerCluster.from_settings(settings, cast("Engine", engine)).start_head(options())
+
+    assert [project_of(cast("Engine", engine), cluster) for cluster in ("a", "b")] == ["blue", None]
+
+
+def test_a_head_is_reached_at_the_address_that_it_is_published_on(engine: FakeEngine) -> None:
+    cluster = cluster_of(engine, "a")
+    cluster.start_head(options())
+    [spec] = engine.specs.values()
+    assert ADDRESS_LABEL not in spec.labels
+    engine.specs[spec.name] = replace(spec, labels={**spec.labels, ADDRESS_LABEL: "127.0.0.2"})  # as Compose does
+
+    head = cluster.head()
+    assert head is not None
+    assert {head.gcs_address.partition(":")[0], urlsplit(head.dashboard_url).hostname} == {"127.0.0.2"}
 
 
 @pytest.mark.parametrize("project", [None, "ray"], ids=["none", "one"])

@@ -1,13 +1,14 @@
-"""`ray start` that joins sooner: which file a raylet waits for."""
+"""`ray start` that joins sooner and ends with its head: which file a raylet waits for, when a node drains."""
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from scaler.providers.ray_program import port_file, start_sooner, yielding
+from scaler.providers.ray_program import drain_only_with_a_head, port_file, start_sooner, yielding
 
 AGENT = "--dashboard_agent_command=python agent.py --node-id=ab --listen-port=8078 --node-manager-port=PLACEHOLDER"
 RAYLET = ["/ray/raylet", "--session_dir=/ray/session", "--node_id=ab", "--head", AGENT]
@@ -70,3 +71,27 @@ def test_agents_yield_to_what_starts_beside_them(
     assert yielding(command) == yields
     monkeypatch.setattr("shutil.which", lambda _name: None)
     assert yielding(command) == command
+
+
+@pytest.mark.parametrize("head", [True, False], ids=["with its head", "without"])
+def test_a_node_drains_with_its_head_alone(head: bool) -> None:
+    drained = list[object]()
+
+    class Node:
+        gcs_address = ""
+
+        def _drain_node_before_shutdown(self) -> None:
+            drained.append(self)
+
+        def end(self) -> None:
+            self._drain_node_before_shutdown()
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        node = Node()
+        node.gcs_address = f"127.0.0.1:{listening.getsockname()[1]}"
+        drain_only_with_a_head(Node)
+        if not head:
+            listening.close()
+        node.end()
+
+    assert drained == ([node] if head else [])
