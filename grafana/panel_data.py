@@ -16,12 +16,15 @@ DASHBOARDS = Path(__file__).parent / "dashboards"
 PROVISIONED = "ray-watcher-prometheus"
 """The uid of the data source in `grafana/provisioning`."""
 
+SCRAPE_SECONDS = 5
+"""`timeInterval` of that data source."""
+
 QUERY_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
 class Moment:
-    """Which cluster is looked at, and from when to when (Unix seconds), in steps of how many seconds."""
+    """Which cluster is chosen, and from when to when (Unix seconds), in steps of how many seconds."""
 
     cluster: str
     start: float
@@ -36,7 +39,7 @@ class Moment:
     def fill(self, expression: str) -> str:
         """`expression` with the variables filled in that Grafana would fill in."""
         span = max(1, int(self.end - self.start))
-        rate_interval = max(20, int(4 * self.step))  # Grafana's rule: four scrapes
+        rate_interval = max(int(self.step) + SCRAPE_SECONDS, 4 * SCRAPE_SECONDS)  # Grafana's own rule
         filled = expression.replace("$cluster", self.cluster).replace("$__range", f"{span}s")
         return filled.replace("$__rate_interval", f"{rate_interval}s").replace("$__interval", f"{self.step:g}s")
 
@@ -89,8 +92,15 @@ def dashboard(name: str) -> dict[str, Any]:
 
 
 def panels(content: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """The panels of a dashboard that ask something."""
-    return (panel for panel in content["panels"] if panel.get("targets"))
+    """The panels of a dashboard that ask something, those inside collapsed rows too."""
+    return (panel for panel in with_rows(content) if panel.get("targets"))
+
+
+def with_rows(content: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """All panels of a dashboard, rows among them, each row before what it holds."""
+    for panel in content["panels"]:
+        yield panel
+        yield from panel.get("panels") or ()
 
 
 def _series(one: dict[str, Any], target: dict[str, Any], values: list[list[Any]]) -> Series:

@@ -128,7 +128,7 @@ def run(settings: ScalerSettings) -> None:
         cluster=settings.cluster,
         watchdog=watchdog,
     )
-    metrics.info.labels(settings.base_url).set(1)
+    metrics.info.labels(settings.base_url, settings.grafana_url.rstrip("/")).set(1)
     stop = threading.Event()
 
     def lead() -> None:

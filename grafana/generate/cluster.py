@@ -1,11 +1,12 @@
-"""The dashboard "Ray cluster": demand, capacity, workers, and the age of the snapshot."""
+"""The dashboard "Ray cluster": demand, capacity, memory, workers, and the age of the snapshot."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from grafana.generate.cluster_memory import memory, tasks_and_actors
 from grafana.generate.cluster_workers import AGE, BOOKED, RATIO, snapshot, workers
-from grafana.generate.frame import as_json, frame, with_sections, with_variables
+from grafana.generate.frame import Section, as_json, frame, with_data, with_sections
 from grafana.generate.links import CLUSTER
 from grafana.generate.panels import (
     BLUE,
@@ -22,21 +23,28 @@ from grafana.generate.panels import (
     rows,
     stats,
 )
-from grafana.generate.query import Query
+from grafana.generate.query import Query, total
 
 if TYPE_CHECKING:
     from grafana_foundation_sdk.cog.builder import Builder
     from grafana_foundation_sdk.models.dashboard import Panel
 
-CAPACITY, USED = (f'max(raycluster_resource_{part}{{$, resource="CPU"}})' for part in ("capacity", "used"))
-SHAPES = "sum by (shape) (max by (kind, shape) (raycluster_pending_demand{$}))"
+CAPACITY, USED = (total(f'raycluster_resource_{part}{{$, resource="CPU"}}') for part in ("capacity", "used"))
+SHAPES = total("raycluster_pending_demand{$}", "shape", over=("kind",))
 
 
 def cluster() -> str:
     """The dashboard's JSON."""
-    title = "Demand and capacity of the Ray cluster, its workers, and the age of the snapshot."
-    board = with_variables(frame(CLUSTER, "Ray cluster", title))
-    sections = {"": now(), "Demand and capacity": demand(), "Workers": workers(), "Snapshot": snapshot()}
+    title = "Demand and capacity of Ray clusters, their memory, workers and tasks, and the age of the snapshot."
+    board = with_data(frame(CLUSTER, "Ray cluster", title))
+    sections = {
+        "": Section(now()),
+        "Demand and capacity": Section(demand()),
+        "Memory": Section(memory()),
+        "Workers": Section(workers()),
+        "Tasks and actors": Section(tasks_and_actors(), collapsed=True),
+        "Snapshot": Section(snapshot(), collapsed=True),
+    }
     return as_json(with_sections(board, sections))
 
 
@@ -45,7 +53,7 @@ def now() -> list[Builder[Panel]]:
     return [
         stats(
             About("Pending", "Pending requests: tasks, actors, placement-group bundles.", "RayPendingTasks"),
-            Query("max(raycluster_pending_tasks{$})", "pending"),
+            Query(total("raycluster_pending_tasks{$}"), "pending"),
             look=Look(steps=((1, ORANGE),)),
         ),
         stats(
@@ -54,27 +62,27 @@ def now() -> list[Builder[Panel]]:
                 "Pending requests that fit on no worker type, by the scaler.",
                 "RayDemandInfeasible",
             ),
-            Query("max(rayscaler_infeasible_requests{$})", "infeasible"),
+            Query(total("rayscaler_infeasible_requests{$}"), "infeasible"),
             look=Look(steps=((1, RED),)),
         ),
         stats(
             About("Workers", "Workers in Ray. The limit is WATCHER_MAX_WORKERS.", "RayAtMaxWorkers"),
-            Query('sum(max by (worker_type) (rayscaler_workers{$, state="RUNNING"}))', "running"),
+            Query(total('rayscaler_workers{$, state="RUNNING"}', over=("worker_type",)), "running"),
             look=Look(base=BLUE),
         ),
         stats(
             About("CPUs in use", "Share of the logical CPUs in use.", "RayHighCpuUtilization"),
-            Query("max(raycluster_cpu_utilization_ratio{$})", "CPU"),
+            Query("max by (cluster) (raycluster_cpu_utilization_ratio{$})", "{{cluster}}"),
             look=BOOKED,
         ),
         stats(
             About("GPUs in use", "Share of the logical GPUs in use; no data without GPUs."),
-            Query('max(raycluster_resource_utilization_ratio{$, resource="GPU"})', "GPU"),
+            Query('max by (cluster) (raycluster_resource_utilization_ratio{$, resource="GPU"})', "{{cluster}}"),
             look=BOOKED,
         ),
         stats(
             About("Memory used", "Physical memory in use on the hosts, from the metrics of Ray's nodes."),
-            Query("sum(ray_node_mem_used{$}) / sum(ray_node_mem_total{$})", "memory"),
+            Query("sum by (cluster) (ray_node_mem_used{$}) / sum by (cluster) (ray_node_mem_total{$})", "{{cluster}}"),
             look=RATIO,
         ),
         stats(
@@ -83,7 +91,7 @@ def now() -> list[Builder[Panel]]:
                 "Age of the exporter's snapshot. Above WATCHER_STALE_AFTER (15 s) nothing scales.",
                 "RaySnapshotStale",
             ),
-            Query("max(raycluster_snapshot_age_seconds{$})", "age"),
+            Query("max by (cluster) (raycluster_snapshot_age_seconds{$})", "{{cluster}}"),
             look=AGE,
         ),
         stats(
@@ -93,7 +101,9 @@ def now() -> list[Builder[Panel]]:
                 "RayClusterUnreachable",
             ),
             Query(
-                "max(raycluster_source{$, source='gcs'}) + 2 * max(raycluster_source{$, source='dashboard'})", "source"
+                "max by (cluster) (raycluster_source{$, source='gcs'})"
+                " + 2 * max by (cluster) (raycluster_source{$, source='dashboard'})",
+                "{{cluster}}",
             ),
             look=Look(words={"0": ("guess", ORANGE), "1": ("gcs", GREEN), "2": ("dashboard", YELLOW)}),
         ),
@@ -125,7 +135,7 @@ def demand() -> list[Builder[Panel]]:
             ),
             Query(CAPACITY, "capacity"),
             Query(USED, "in use"),
-            Query('max(raycluster_requested_resources{$, resource="CPU"})', "requested"),
+            Query(total('raycluster_requested_resources{$, resource="CPU"}'), "requested"),
             look=Look(limits=("requested",), colours={"capacity": BLUE, "in use": GREEN, "requested": PURPLE}),
             span=12,
         ),
@@ -137,7 +147,7 @@ def demand() -> list[Builder[Panel]]:
                 "RayDemandInfeasible",
             ),
             Query(SHAPES),
-            Query("max by (shape) (raycluster_infeasible_demand{$})"),
+            Query(total("raycluster_infeasible_demand{$}", "shape")),
             columns=(
                 Column("shape", "Shape"),
                 Column("Value #A", "Pending", Look(steps=((1, ORANGE),))),
@@ -148,12 +158,12 @@ def demand() -> list[Builder[Panel]]:
         graph(
             About(
                 "Logical utilization",
-                "Share of CPUs, GPUs, memory and object store that Ray has assigned to tasks and actors "
-                "for. Dashed: WATCHER_CPU_THRESHOLD.",
+                "Share of CPUs, GPUs, memory and object store that Ray has assigned to tasks and actors, of the "
+                "fullest chosen cluster. Dashed: WATCHER_CPU_THRESHOLD.",
                 "RayHighCpuUtilization",
             ),
             Query("max by (resource) (raycluster_resource_utilization_ratio{$})", "{{resource}}"),
-            Query("max(raycluster_cpu_utilization_threshold_ratio{$})", "CPU threshold"),
+            Query("min(raycluster_cpu_utilization_threshold_ratio{$})", "CPU threshold"),
             look=Look(
                 "percentunit", limits=("CPU threshold",), colours={"CPU threshold": RED, "CPU": GREEN}, maximum=1
             ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from grafana.generate.config import LONG_IDLE_SECONDS, SNAPSHOT_AGE_SECONDS, UTILIZATION
 from grafana.generate.panels import (
     BLUE,
     GREEN,
@@ -19,16 +20,17 @@ from grafana.generate.panels import (
     graph,
     rows,
     timeline,
+    warning,
 )
-from grafana.generate.query import Query
+from grafana.generate.query import Query, total
 
 if TYPE_CHECKING:
     from grafana_foundation_sdk.cog.builder import Builder
     from grafana_foundation_sdk.models.dashboard import Panel
 
-RATIO = Look("percentunit", steps=((0.8, ORANGE), (0.95, RED)), maximum=1, decimals=0)
-BOOKED = replace(RATIO, steps=((0.8, ORANGE),))
-AGE = Look("s", steps=((5, ORANGE), (10, RED)), decimals=1)
+RATIO = Look("percentunit", steps=warning(*UTILIZATION), maximum=1, decimals=0)
+BOOKED = replace(RATIO, steps=RATIO.steps[:1])
+AGE = Look("s", steps=warning(*SNAPSHOT_AGE_SECONDS), decimals=1)
 STATES = {
     "WARM": GREY,
     "REQUESTED": PURPLE,
@@ -38,7 +40,7 @@ STATES = {
     "TERMINATING": ORANGE,
     "LAUNCH_FAILED": RED,
     "JOIN_TIMED_OUT": RED,
-    "most": RED,
+    "max": RED,
 }
 
 
@@ -53,11 +55,11 @@ def workers() -> list[Builder[Panel]]:
                 "RayLaunchesFailing",
             ),
             Query(
-                'sum by (state) (max by (state, worker_type) (rayscaler_workers{$, state!="TERMINATED"})) > 0',
+                total('rayscaler_workers{$, state!="TERMINATED"}', "state", over=("worker_type",)) + " > 0",
                 "{{state}}",
             ),
-            Query("max(rayscaler_max_workers{$})", "most"),
-            look=Look(colours=STATES, limits=("most",)),
+            Query(total("rayscaler_max_workers{$}"), "max"),
+            look=Look(colours=STATES, limits=("max",)),
             stacked=True,
         ),
         graph(
@@ -65,7 +67,10 @@ def workers() -> list[Builder[Panel]]:
                 "Nodes by type and state",
                 "Living Ray nodes, including the head, by worker type and state.",
             ),
-            Query('max by (worker_type, state) (raycluster_nodes{$, state!="DEAD"}) > 0', "{{worker_type}} {{state}}"),
+            Query(
+                total('raycluster_nodes{$, state!="DEAD"}', "worker_type", "state") + " > 0",
+                "{{worker_type}} {{state}}",
+            ),
             look=Look(colours={"head RUNNING": "#8e8e8e", "head IDLE": "#5a5f6b"}),
             stacked=True,
         ),
@@ -76,8 +81,8 @@ def workers() -> list[Builder[Panel]]:
                 "RayWorkersIdle",
             ),
             Query("max by (worker) (raycluster_worker_idle_seconds{$})", "{{worker}}"),
-            Query("max(raycluster_worker_idle_threshold_seconds{$})", "may go"),
-            look=Look("s", limits=("may go",), colours={"may go": RED}),
+            Query("max(raycluster_worker_idle_threshold_seconds{$})", "threshold"),
+            look=Look("s", limits=("threshold",), colours={"threshold": RED}),
         ),
         rows(
             About(
@@ -90,7 +95,7 @@ def workers() -> list[Builder[Panel]]:
                 Column("worker", "Worker"),
                 Column("worker_type", "Type"),
                 Column("Value #B", "CPUs in use", Look("percentunit")),
-                Column("Value #A", "Idle for", Look("s", steps=((0, GREEN), (60, BLUE)))),
+                Column("Value #A", "Idle for", Look("s", steps=((0, GREEN), (LONG_IDLE_SECONDS, BLUE)))),
             ),
             join="worker",
             span=24,
@@ -108,8 +113,8 @@ def snapshot() -> list[Builder[Panel]]:
                 "Age of the exporter's snapshot, and of the snapshot of the scaler's last plan.",
                 "RaySnapshotStale",
             ),
-            Query("max(raycluster_snapshot_age_seconds{$})", "served"),
-            Query("max(rayscaler_snapshot_age_seconds{$})", "planned on"),
+            Query("max by (cluster) (raycluster_snapshot_age_seconds{$})", "{{cluster}}: exporter"),
+            Query("max by (cluster) (rayscaler_snapshot_age_seconds{$})", "{{cluster}}: last plan"),
             look=AGE,
         ),
         timeline(
@@ -118,7 +123,7 @@ def snapshot() -> list[Builder[Panel]]:
                 "The source in use: the first of gcs, dashboard and cpu_heuristic that responds.",
                 "RayClusterUnreachable",
             ),
-            Query("max by (source) (raycluster_source{$})", "{{source}}"),
+            Query("max by (cluster, source) (raycluster_source{$})", "{{cluster}}: {{source}}"),
             look=Look(words={"0": ("not used", "transparent"), "1": ("answers", GREEN)}),
         ),
         graph(
@@ -128,7 +133,7 @@ def snapshot() -> list[Builder[Panel]]:
                 "RayClusterUnreachable",
             ),
             Query("max by (source) (raycluster_collect_duration_seconds{$})", "{{source}}"),
-            Query("sum(rate(raycluster_collect_errors_total{$}[$__rate_interval]))", "failed /s"),
-            look=Look("s", colours={"failed /s": RED}),
+            Query("sum(rate(raycluster_collect_errors_total{$}[$__rate_interval]))", "failures/s"),
+            look=Look("s", colours={"failures/s": RED}),
         ),
     ]

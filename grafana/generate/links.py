@@ -28,6 +28,12 @@ def runbook_link(alert: str) -> DashboardLink:
     return DashboardLink(f"Runbook: {alert}").type(DashboardLinkType.LINK).url(page_url(alert))
 
 
+def ray_link() -> DashboardLink:
+    """The link on top to Ray's own dashboard."""
+    link = DashboardLink("Ray dashboard").type(DashboardLinkType.LINK).icon("external link").url("${ray_dashboard}")
+    return link.target_blank(target_blank=True)
+
+
 def dashboard_link(title: str, uid: str) -> DashboardLink:
     """The link on top of a dashboard; it keeps time and cluster."""
     link = DashboardLink(title).type(DashboardLinkType.LINK).icon("dashboard").url(f"/d/{uid}")

@@ -18,6 +18,7 @@ from grafana_foundation_sdk.models.dashboard import (
 )
 from grafana_foundation_sdk.models.heatmap import HeatmapColorMode
 
+from grafana.generate.config import COUNTER_STEP, MIN_STEP
 from grafana.generate.links import runbook_link
 from grafana.generate.query import DATASOURCE, RANGE, Query, targets
 
@@ -28,7 +29,7 @@ P = TypeVar("P", bargauge.Panel, heatmap.Panel, stat.Panel, statetimeline.Panel,
 
 GREEN, YELLOW, ORANGE, RED, BLUE, PURPLE, GREY = "green", "yellow", "orange", "red", "blue", "purple", "#8e8e8e"
 STAT_HEIGHT, HEIGHT = 4, 8
-SHORTEST_BAR = "15s"
+WIDE = 12  # from this span on, a legend has room on the right
 COUNT = "short"
 Steps = tuple[tuple[float, str], ...]
 
@@ -62,19 +63,27 @@ def thresholds(look: Look) -> dashboard.ThresholdsConfig:
     return dashboard.ThresholdsConfig().mode(ThresholdsMode.ABSOLUTE).steps(steps)
 
 
+def warning(orange: float, red: float) -> Steps:
+    """Orange from the first value on, red from the second."""
+    return ((orange, ORANGE), (red, RED))
+
+
 def stats(about: About, *queries: Query, look: Look, span: int = 3, named: bool = False) -> stat.Panel:
-    """Big figures for a wall: the latest values, coloured, over their history; `named` shows the series' names."""
+    """Big figures for a wall: the latest values, coloured, over their history.
+
+    `named` shows the series' names; otherwise Grafana does so when there are several, one for each chosen cluster.
+    """
     panel = stat.Panel().targets([*targets(queries)]).color_mode(how.BigValueColorMode.VALUE)
     panel = panel.reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
     has_history = not named and not any(RANGE in query.expression for query in queries)
     panel = panel.graph_mode(how.BigValueGraphMode.AREA if has_history else how.BigValueGraphMode.NONE)
-    panel = panel.text_mode(how.BigValueTextMode.VALUE_AND_NAME if named else how.BigValueTextMode.VALUE)
+    panel = panel.text_mode(how.BigValueTextMode.VALUE_AND_NAME if named else how.BigValueTextMode.AUTO)
     return _finished(panel, about, look, span, STAT_HEIGHT)
 
 
 def graph(about: About, *queries: Query, look: Look, span: int = 8, stacked: bool = False) -> timeseries.Panel:
     """Lines over time, or filled areas on top of each other; `look.limits` are dashed lines of their own."""
-    panel = _over_time(queries, stacked=stacked).line_width(1 if stacked else 2)
+    panel = _over_time(queries, span, stacked=stacked).line_width(1 if stacked else 2)
     panel = panel.fill_opacity(45 if stacked else 10).line_interpolation(how.LineInterpolation.STEP_AFTER)
     if look.unit == COUNT:
         panel = panel.axis_soft_max(1)  # zero is a line at the bottom, not in the middle of nothing
@@ -82,9 +91,9 @@ def graph(about: About, *queries: Query, look: Look, span: int = 8, stacked: boo
 
 
 def bars(about: About, *queries: Query, look: Look, span: int = 8) -> timeseries.Panel:
-    """How often something happened, in each interval; queries are made by `happened`."""
-    panel = _over_time(queries, stacked=True).draw_style(how.GraphDrawStyle.BARS).line_width(0).fill_opacity(80)
-    return _finished(panel.interval(SHORTEST_BAR).axis_soft_max(1), about, look, span)
+    """How often something happened, in each interval; queries are made by `increase`."""
+    panel = _over_time(queries, span, stacked=True).draw_style(how.GraphDrawStyle.BARS).line_width(0).fill_opacity(80)
+    return _finished(panel.axis_soft_max(1), about, look, span, step=COUNTER_STEP)
 
 
 def timeline(about: About, *queries: Query, look: Look, span: int = 8) -> statetimeline.Panel:
@@ -95,11 +104,11 @@ def timeline(about: About, *queries: Query, look: Look, span: int = 8) -> statet
 
 
 def heat(about: About, query: Query, *, look: Look, span: int = 8) -> heatmap.Panel:
-    """Buckets of a histogram over time; the query is made by `happened`."""
+    """Buckets of a histogram over time; the query is made by `increase`."""
     colour = heatmap.HeatmapColorOptions().mode(HeatmapColorMode.SCHEME).scheme("Oranges").steps(32)
-    panel = heatmap.Panel().targets([*targets((query,), "heatmap")]).color(colour).cell_gap(1).interval(SHORTEST_BAR)
+    panel = heatmap.Panel().targets([*targets((query,), "heatmap")]).color(colour).cell_gap(1)
     panel = panel.y_axis(heatmap.YAxisConfig().unit(look.unit)).show_legend()
-    return _finished(panel, about, look, span)
+    return _finished(panel, about, look, span, step=COUNTER_STEP)
 
 
 def gauges(about: About, *queries: Query, look: Look, span: int = 8) -> bargauge.Panel:
@@ -143,19 +152,27 @@ def _column_look(look: Look) -> list[DynamicConfigValue]:
     return [*values, coloured] if look.steps else [value for value in values[:-1] if value.value != COUNT]
 
 
-def _over_time(queries: tuple[Query, ...], *, stacked: bool) -> timeseries.Panel:
-    legend = common.VizLegendOptions().show_legend(show_legend=True).display_mode(how.LegendDisplayMode.LIST)
-    panel = timeseries.Panel().targets([*targets(queries)]).legend(legend.placement(how.LegendPlacement.BOTTOM))
+def _legend(span: int) -> common.VizLegendOptions:
+    """Names below the panel; beside a wide one, with the latest and the highest value."""
+    legend = common.VizLegendOptions().show_legend(show_legend=True)
+    if span < WIDE:
+        return legend.display_mode(how.LegendDisplayMode.LIST).placement(how.LegendPlacement.BOTTOM)
+    legend = legend.display_mode(how.LegendDisplayMode.TABLE).placement(how.LegendPlacement.RIGHT)
+    return legend.calcs(["lastNotNull", "max"])
+
+
+def _over_time(queries: tuple[Query, ...], span: int, *, stacked: bool) -> timeseries.Panel:
+    panel = timeseries.Panel().targets([*targets(queries)]).legend(_legend(span))
     tooltip = common.VizTooltipOptions().mode(how.TooltipDisplayMode.MULTI).sort(how.SortOrder.DESCENDING)
     mode = how.StackingMode.NORMAL if stacked else how.StackingMode.NONE
     panel = panel.tooltip(tooltip).stacking(common.StackingConfig().mode(mode)).show_points(how.VisibilityMode.NEVER)
     return panel.min(0)
 
 
-def _finished(panel: P, about: About, look: Look, span: int, height: int = HEIGHT) -> P:
+def _finished(panel: P, about: About, look: Look, span: int, height: int = HEIGHT, step: str = MIN_STEP) -> P:
     """What all kinds share."""
     panel = panel.title(about.title).description(about.description).datasource(DATASOURCE).span(span).height(height)
-    panel = panel.unit(look.unit).thresholds(thresholds(look)).no_value("none")
+    panel = panel.unit(look.unit).thresholds(thresholds(look)).no_value("none").interval(step)
     if about.runbook:
         panel = panel.links([runbook_link(about.runbook)])
     if look.words:

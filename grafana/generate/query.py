@@ -11,19 +11,20 @@ from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
 DATASOURCE = DataSourceRef(type_val="prometheus", uid="${datasource}")
 REF_IDS = "ABCDEFGH"
-RANGE = "$__range"
+RANGE, RATE_INTERVAL = "$__range", "$__rate_interval"
+CHOSEN = 'cluster=~"$cluster"'
 
 
 @dataclass(frozen=True)
 class Query:
-    """An expression, in which `{$}` and `{$, …}` select the chosen cluster, and what its series are called."""
+    """An expression, in which `{$}` and `{$, …}` select the chosen clusters, and what its series are called."""
 
     expression: str
     legend: str = ""
 
     def target(self, ref_id: str, shape: Literal["series", "last", "table", "heatmap"]) -> prometheus.Dataquery:
         """The query as a panel takes it: over the time range, its last value, as a table, or as buckets."""
-        expression = self.expression.replace("{$", '{cluster="$cluster"')
+        expression = chosen(self.expression)
         target = prometheus.Dataquery().expr(expression).ref_id(ref_id).datasource(DATASOURCE)
         target = target.legend_format(self.legend or "__auto")
         if shape == "heatmap":
@@ -34,15 +35,32 @@ class Query:
         return target.instant() if once else target.range()
 
 
-def happened(counter: str, by: str) -> str:
-    """How often a counter went up in each interval, exactly; `increase()` alone would turn 4 launches into 4.8.
+def chosen(expression: str) -> str:
+    """The expression with its `{$` filled in."""
+    return expression.replace("{$", "{" + CHOSEN)
 
-    Where the interval begins before the counter's first sample, what it rose from then on counts. What was counted
-    just before the counting program was restarted is not shown, which is better than a false spike.
+
+def total(metric: str, *labels: str, over: tuple[str, ...] = ()) -> str:
+    """The sum over the clusters, and over the labels `over`, for each value of `labels`.
+
+    `max` first: two exporters or scalers of one cluster report the same, which must not count twice.
     """
-    exact = f"clamp_min({counter} - {counter} offset $__interval, 0)"
-    since_first = f"max_over_time({counter}[$__interval]) - min_over_time({counter}[$__interval])"
-    return f"sum by ({by}) ({exact} or {since_first})"
+    each = ", ".join(("cluster", *labels, *over))
+    by = f" by ({', '.join(labels)})" if labels else ""
+    return f"sum{by} (max by ({each}) ({metric}))"
+
+
+def increase(counter: str, by: str, span: str = RATE_INTERVAL) -> str:
+    """How often a counter went up within `span`, for each value of the labels `by`.
+
+    `increase()` extrapolates to the whole interval, as everywhere in Prometheus: one launch may show as 1.2.
+    """
+    return f"sum by ({by}) (increase({counter}[{span}]))"
+
+
+def quantile(share: float, histogram: str, span: str, by: str = "") -> str:
+    """A quantile of all that was observed within `span`, for each value of the label `by`."""
+    return f"histogram_quantile({share:g}, {increase(histogram, f'{by}, le' if by else 'le', span)})"
 
 
 def targets(

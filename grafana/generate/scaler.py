@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from grafana.generate.frame import as_json, frame, with_sections, with_variables
+from grafana.generate.config import DEMAND_TO_WORKER_SECONDS, SCALER_JOB
+from grafana.generate.frame import Section, as_json, frame, with_data, with_sections
 from grafana.generate.links import SCALER
 from grafana.generate.panels import (
     BLUE,
@@ -21,15 +22,16 @@ from grafana.generate.panels import (
     heat,
     rows,
     stats,
+    warning,
 )
-from grafana.generate.query import Query, happened
+from grafana.generate.query import RANGE, Query, increase, quantile, total
 from grafana.generate.scaler_loop import (
     BREAKER,
     BREAKER_STATE,
     DIRECTIONS,
     FAILED_JOINS,
-    actions,
     alerts,
+    failures,
     health,
 )
 
@@ -37,23 +39,26 @@ if TYPE_CHECKING:
     from grafana_foundation_sdk.cog.builder import Builder
     from grafana_foundation_sdk.models.dashboard import Panel
 
-WORKER_SECONDS = "sum by (le) (increase(rayscaler_demand_to_worker_seconds_bucket{$}[%s]))"
-STAGE_SECONDS = "sum by (stage, le) (increase(rayscaler_stage_duration_seconds_bucket{$}[%s]))"
+WORKER_SECONDS = "rayscaler_demand_to_worker_seconds_bucket{$}"
+STAGE_SECONDS = "rayscaler_stage_duration_seconds_bucket{$}"
+STAGES_OF_A_LAUNCH = STAGE_SECONDS.replace("{$}", '{$, stage!="demand_drop"}')
+QUANTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99}
+RECENTLY = "10m"  # launches are rare
 STAGES = {"alert": YELLOW, "webhook": ORANGE, "decision": PURPLE, "launch": BLUE, "join": GREEN}
-SECONDS = Look("s", steps=((15, ORANGE), (60, RED)), decimals=1)
+SECONDS = Look("s", steps=warning(*DEMAND_TO_WORKER_SECONDS), decimals=1)
 
 
 def scaler() -> str:
     """The dashboard's JSON."""
     title = "Decisions of the scaler and their causes, latencies, and the health of the scaling loop."
-    board = with_variables(frame(SCALER, "Ray scaler", title))
+    board = with_data(frame(SCALER, "Ray scaler", title))
     sections = {
-        "": now(),
-        "From demand to running worker": speed(),
-        "Decisions": decisions(),
-        "Launches and removals": actions(),
-        "Alerts and webhooks": alerts(),
-        "Health": health(),
+        "": Section(now()),
+        "From demand to running worker": Section(speed()),
+        "Decisions": Section(decisions()),
+        "Alerts and webhooks": Section(alerts()),
+        "Failed launches and removals": Section(failures(), collapsed=True),
+        "Health": Section(health(), collapsed=True),
     }
     return as_json(with_sections(board, sections))
 
@@ -65,7 +70,10 @@ def now() -> list[Builder[Panel]]:
             About(
                 "Scaler", "Whether a scaler responds and is the leader. Without a leader nothing scales.", "RayNoLeader"
             ),
-            Query('max(rayscaler_leader{$}) or max(up{$, job="ray-scaler"})', "scaler"),
+            Query(
+                f'max by (cluster) (rayscaler_leader{{$}}) or max by (cluster) (up{{$, job="{SCALER_JOB}"}})',
+                "{{cluster}}",
+            ),
             look=Look(words={"0": ("down", RED), "1": ("active", GREEN)}),
         ),
         stats(
@@ -73,12 +81,12 @@ def now() -> list[Builder[Panel]]:
                 "Demand to worker",
                 "Median time from pending demand to the first new worker in Ray, in the selected range.",
             ),
-            Query("histogram_quantile(0.5, " + WORKER_SECONDS % "$__range" + ")", "median"),
+            Query(quantile(0.5, WORKER_SECONDS, RANGE), "p50"),
             look=SECONDS,
         ),
         stats(
             About("Permission", "Number of active alerts that permit scaling, by direction.", "RayWebhookNotDelivered"),
-            Query("max by (direction) (rayscaler_alerts_active{$})", "{{direction}}"),
+            Query(total("rayscaler_alerts_active{$}", "direction"), "{{direction}}"),
             look=Look(base=BLUE),
             named=True,
         ),
@@ -92,7 +100,7 @@ def now() -> list[Builder[Panel]]:
             About(
                 "Held actions", "Workers or requests held by the last plan; see their causes below.", "RayAtMaxWorkers"
             ),
-            Query("sum(max by (cause) (rayscaler_held{$}))", "held"),
+            Query(total("rayscaler_held{$}", over=("cause",)), "held"),
             look=Look(steps=((1, YELLOW),)),
         ),
         stats(
@@ -128,7 +136,6 @@ def now() -> list[Builder[Panel]]:
 
 def speed() -> list[Builder[Panel]]:
     """Latency from demand to worker, and its stages."""
-    quantiles = ("p50", "p90", "p99")
     return [
         heat(
             About(
@@ -136,7 +143,7 @@ def speed() -> list[Builder[Panel]]:
                 "Distribution of the time from pending demand to the first new worker in Ray.",
                 "RayPendingTasks",
             ),
-            Query(happened("rayscaler_demand_to_worker_seconds_bucket{$}", "le")),
+            Query(increase(WORKER_SECONDS, "le")),
             look=Look("s"),
         ),
         graph(
@@ -145,10 +152,7 @@ def speed() -> list[Builder[Panel]]:
                 "Of the last 10 minutes. Gaps are times without a launch.",
                 "RayPendingTasks",
             ),
-            *(
-                Query(f"cluster:rayscaler_demand_to_worker_seconds:{quantile}_10m{{$}}", quantile)
-                for quantile in quantiles
-            ),
+            *(Query(quantile(share, WORKER_SECONDS, RECENTLY), name) for name, share in QUANTILES.items()),
             look=Look("s", colours={"p50": GREEN, "p90": YELLOW, "p99": ORANGE}),
         ),
         rows(
@@ -158,9 +162,9 @@ def speed() -> list[Builder[Panel]]:
                 "(webhook), the plan is made (decision), the worker runs (launch), it joins Ray (join), demand falls "
                 "(demand_drop).",
             ),
-            Query("histogram_quantile(0.5, " + STAGE_SECONDS % "$__range" + ")"),
-            Query("histogram_quantile(0.9, " + STAGE_SECONDS % "$__range" + ")"),
-            Query("sum by (stage) (increase(rayscaler_stage_duration_seconds_count{$}[$__range]))"),
+            Query(quantile(0.5, STAGE_SECONDS, RANGE, "stage")),
+            Query(quantile(0.9, STAGE_SECONDS, RANGE, "stage")),
+            Query(increase("rayscaler_stage_duration_seconds_count{$}", "stage", RANGE)),
             columns=(
                 Column("stage", "Stage"),
                 Column("Value #A", "p50", SECONDS),
@@ -174,7 +178,7 @@ def speed() -> list[Builder[Panel]]:
                 "Median by stage",
                 "Of the last 10 minutes, stacked: the total is about the time from demand to worker.",
             ),
-            Query('cluster_stage:rayscaler_stage_duration_seconds:p50_10m{$, stage!="demand_drop"}', "{{stage}}"),
+            Query(quantile(0.5, STAGES_OF_A_LAUNCH, RECENTLY, "stage"), "{{stage}}"),
             look=Look("s", colours=STAGES),
             span=24,
             stacked=True,
@@ -187,7 +191,7 @@ def decisions() -> list[Builder[Panel]]:
     return [
         bars(
             About("Actions by cause", "Finished actions by kind and cause. docs/metrics.md lists the causes."),
-            Query(happened("rayscaler_actions_total{$}", "action, cause") + " > 0", "{{action}}: {{cause}}"),
+            Query(increase("rayscaler_actions_total{$}", "action, cause") + " > 0", "{{action}}: {{cause}}"),
             look=Look(
                 colours={
                     "launch: pending_demand": GREEN,
@@ -204,7 +208,7 @@ def decisions() -> list[Builder[Panel]]:
                 "Workers or requests held by each plan: cooldown, limits, no alert, no demand.",
                 "RayAtMaxWorkers",
             ),
-            Query("max by (cause) (rayscaler_held{$}) > 0", "{{cause}}"),
+            Query(total("rayscaler_held{$}", "cause") + " > 0", "{{cause}}"),
             look=Look(colours={"max_workers": RED, "cooldown": YELLOW, "not_idle_long_enough": BLUE}),
             stacked=True,
         ),

@@ -1,9 +1,10 @@
-"""The lower half of the dashboard "Ray scaler": launches and removals, alerts, and the health of the loop."""
+"""The lower half of the dashboard "Ray scaler": alerts, failures, and the health of the loop."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from grafana.generate.config import ALERTMANAGER_JOB, EXPORTER_JOB, PROVIDER_CALL_SECONDS, SCALER_JOB
 from grafana.generate.panels import (
     BLUE,
     GREEN,
@@ -19,8 +20,9 @@ from grafana.generate.panels import (
     graph,
     rows,
     timeline,
+    warning,
 )
-from grafana.generate.query import Query, happened
+from grafana.generate.query import RATE_INTERVAL, Query, increase, quantile, total
 
 if TYPE_CHECKING:
     from grafana_foundation_sdk.cog.builder import Builder
@@ -33,23 +35,9 @@ YES_NO = {"0": ("no", RED), "1": ("yes", GREEN)}
 BREAKER = {"0": ("closed", GREEN), "1": ("half open", YELLOW), "2": ("open", RED)}
 
 
-def actions() -> list[Builder[Panel]]:
-    """Actions on workers."""
-    outcomes = {"done": GREEN, "failed": RED}
-    launches, endings = (f'rayscaler_actions_total{{$, action=~"{kinds}"}}' for kinds in ("launch", "drain|remove"))
+def failures() -> list[Builder[Panel]]:
+    """Actions on workers that failed, and what follows from it."""
     return [
-        bars(
-            About("Launches", "Successful and failed launches of workers.", "RayLaunchesFailing"),
-            Query(happened(launches, "outcome"), "{{outcome}}"),
-            look=Look(colours=outcomes),
-        ),
-        bars(
-            About("Drains and removals", "Workers drained in Ray, and workers removed.", "RayWorkersIdle"),
-            Query(happened(endings, "action, outcome"), "{{action}} {{outcome}}"),
-            look=Look(
-                colours={"drain done": BLUE, "remove done": PURPLE, "drain failed": ORANGE, "remove failed": RED}
-            ),
-        ),
         bars(
             About(
                 "Failures by kind",
@@ -57,16 +45,11 @@ def actions() -> list[Builder[Panel]]:
                 "to the engine.",
                 "RayLaunchesFailing",
             ),
-            Query(
-                'sum by (action) (increase(rayscaler_actions_total{$, outcome="failed"}[$__rate_interval]))',
-                "{{action}}",
-            ),
-            Query(happened(FAILED_JOINS, "cause"), "{{cause}}"),
-            Query(
-                happened("rayscaler_provider_errors_total{$}", "operation"),
-                "engine: {{operation}}",
-            ),
+            Query(increase('rayscaler_actions_total{$, outcome="failed"}', "action"), "{{action}}"),
+            Query(increase(FAILED_JOINS, "cause"), "{{cause}}"),
+            Query(increase("rayscaler_provider_errors_total{$}", "operation"), "engine: {{operation}}"),
             look=Look(),
+            span=12,
         ),
         timeline(
             About(
@@ -76,16 +59,19 @@ def actions() -> list[Builder[Panel]]:
             ),
             Query(BREAKER_STATE % (("max by (worker_type) ",) * 2), "{{worker_type}}"),
             look=Look(words=BREAKER),
+            span=12,
         ),
         graph(
             About("Consecutive launch failures", "Consecutive failed launches, by worker type.", "RayBreakerOpen"),
             Query("max by (worker_type) (rayscaler_launch_failures_in_a_row{$})", "{{worker_type}}"),
             look=Look(),
+            span=12,
         ),
         graph(
             About("Launch backoff", "Time until the next launch after failures, by worker type.", "RayBreakerOpen"),
             Query("max by (worker_type) (rayscaler_launch_backoff_remaining_seconds{$})", "{{worker_type}}"),
             look=Look("s"),
+            span=12,
         ),
     ]
 
@@ -104,9 +90,10 @@ def alerts() -> list[Builder[Panel]]:
         ),
         rows(
             About("Alerts now", "Firing and pending alerts. The dashboard Runbooks describes each of them."),
-            Query("max by (alertname, alertstate, severity, ray_scale) (ALERTS{$})"),
+            Query("max by (cluster, alertname, alertstate, severity, ray_scale) (ALERTS{$})"),
             columns=(
                 Column("alertname", "Alert"),
+                Column("cluster", "Cluster"),
                 Column("alertstate", "State"),
                 Column("severity", "Severity"),
                 Column("ray_scale", "Permits"),
@@ -119,8 +106,8 @@ def alerts() -> list[Builder[Panel]]:
                 "receive it, or Alertmanager suppresses it.",
                 "RayWebhookNotDelivered",
             ),
-            Query("max by (direction) (rayscaler_alerts_active{$})", "{{direction}}"),
-            Query("max by (direction) (rayscaler_alerts_suppressed{$}) > 0", "{{direction}} suppressed"),
+            Query(total("rayscaler_alerts_active{$}", "direction"), "{{direction}}"),
+            Query(total("rayscaler_alerts_suppressed{$}", "direction") + " > 0", "{{direction}} suppressed"),
             look=Look(colours={**DIRECTIONS, "up suppressed": ORANGE, "down suppressed": YELLOW}),
         ),
         bars(
@@ -129,7 +116,7 @@ def alerts() -> list[Builder[Panel]]:
                 "Notifications by HTTP status of the reply: 200 accepted, 401 wrong token, 4xx rejected, 5xx retried.",
                 "RayWebhookNotDelivered",
             ),
-            Query(happened("rayscaler_webhooks_total{$}", "code"), "{{code}}"),
+            Query(increase("rayscaler_webhooks_total{$}", "code"), "{{code}}"),
             look=Look(colours={"200": GREEN, "401": RED, "400": ORANGE, "503": RED}),
             span=12,
         ),
@@ -140,8 +127,8 @@ def alerts() -> list[Builder[Panel]]:
                 "repeated, or from an HA peer.",
                 "RayWebhookNotDelivered",
             ),
-            Query(happened("rayscaler_webhook_alerts_total{$}", "status"), "{{status}}"),
-            Query(happened("rayscaler_webhook_duplicates_total{$}", "cluster"), "duplicates"),
+            Query(increase("rayscaler_webhook_alerts_total{$}", "status"), "{{status}}"),
+            Query(f"sum(increase(rayscaler_webhook_duplicates_total{{$}}[{RATE_INTERVAL}]))", "duplicates"),
             look=Look(colours={"firing": GREEN, "resolved": BLUE, "ignored": ORANGE, "duplicates": PURPLE}),
             span=12,
         ),
@@ -158,12 +145,12 @@ def health() -> list[Builder[Panel]]:
                 "usable snapshot, reaches Alertmanager, and has a leader.",
                 "RayScalerDown",
             ),
-            Query('max by (job) (up{$, job=~"ray-exporter|ray-scaler"})', "{{job}} up"),
-            Query('max by (job) (up{job="alertmanager"})', "alertmanager up"),
-            Query("max(raycluster_up{$})", "Ray up"),
-            Query("max(rayscaler_snapshot_usable{$})", "snapshot usable"),
-            Query("max(rayscaler_alertmanager_up{$})", "scaler reaches Alertmanager"),
-            Query("max(rayscaler_leader{$})", "has a leader"),
+            Query(f'min by (cluster, job) (up{{$, job=~"{EXPORTER_JOB}|{SCALER_JOB}"}})', "{{cluster}}: {{job}}"),
+            Query(f'min by (job) (up{{job="{ALERTMANAGER_JOB}"}})', "{{job}}"),
+            Query("max by (cluster) (raycluster_up{$})", "{{cluster}}: Ray"),
+            Query("max by (cluster) (rayscaler_snapshot_usable{$})", "{{cluster}}: snapshot usable"),
+            Query("max by (cluster) (rayscaler_alertmanager_up{$})", "{{cluster}}: reaches Alertmanager"),
+            Query("max by (cluster) (rayscaler_leader{$})", "{{cluster}}: leader"),
             look=Look(words=YES_NO),
         ),
         graph(
@@ -172,8 +159,8 @@ def health() -> list[Builder[Panel]]:
                 "From observation to started actions (p95 of 5 minutes), and failed reconciles per minute.",
                 "RayReconcilesFailing",
             ),
-            Query("cluster:rayscaler_reconcile_duration_seconds:p95_5m{$}", "p95"),
-            Query("60 * sum(rate(rayscaler_reconcile_errors_total{$}[$__rate_interval]))", "failures/min"),
+            Query(quantile(0.95, "rayscaler_reconcile_duration_seconds_bucket{$}", "5m"), "p95"),
+            Query(f"60 * sum(rate(rayscaler_reconcile_errors_total{{$}}[{RATE_INTERVAL}]))", "failures/min"),
             look=Look("s", colours={"failures/min": RED}),
         ),
         gauges(
@@ -181,7 +168,10 @@ def health() -> list[Builder[Panel]]:
                 "Provider call duration",
                 "Calls to the Docker Engine or the host, by operation (p95 of 5 minutes).",
             ),
-            Query("cluster_operation:rayscaler_provider_call_duration_seconds:p95_5m{$}", "{{operation}}"),
-            look=Look("s", steps=((5, ORANGE), (15, RED)), decimals=2),
+            Query(
+                quantile(0.95, "rayscaler_provider_call_duration_seconds_bucket{$}", "5m", "operation"),
+                "{{operation}}",
+            ),
+            look=Look("s", steps=warning(*PROVIDER_CALL_SECONDS), decimals=2),
         ),
     ]

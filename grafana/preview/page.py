@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
+from grafana.panel_data import with_rows
 from grafana.preview.charts import Answered, Box, draw
 from grafana.preview.theme import EDGE, MUTED, PAGE, PANEL, TEXT
 
@@ -22,7 +23,8 @@ DPI = 100
 
 def picture(content: dict[str, Any], prometheus: Prometheus, moment: Moment, path: Path) -> None:
     """Draw the dashboard with what Prometheus answers, as PNG."""
-    lines = max(panel["gridPos"]["y"] + panel["gridPos"]["h"] for panel in content["panels"])
+    shown = list(with_rows(content))  # collapsed rows are drawn open
+    lines = max(panel["gridPos"]["y"] + panel["gridPos"]["h"] for panel in shown)
     height = HEADER + lines * UNIT + GAP
     figure = Figure(figsize=(WIDTH, height), facecolor=PAGE, dpi=DPI)
     head = f"{content['title']}   ·   cluster {moment.cluster}"
@@ -30,7 +32,7 @@ def picture(content: dict[str, Any], prometheus: Prometheus, moment: Moment, pat
     caption = "preview, drawn by grafana/preview from a real run"
     figure.text(0.988, 1 - 0.3 / height, caption, color=MUTED, fontsize=9, va="center", ha="right")
     events = _events(content, prometheus, moment)
-    for panel in content["panels"]:
+    for panel in shown:
         box = _box(figure, height, panel["gridPos"])
         if panel["type"] == "row":
             _write(box, panel["title"], size=12)

@@ -17,7 +17,8 @@ NAMED = {
 }
 PALETTE = ("#73bf69", "#f2cc0c", "#8ab8ff", "#ff780a", "#f2495c", "#5794f2", "#b877d9", "#37872d", "#ffb357", "#c0d8ff")
 MINUTE, HOUR = 60, 3600
-THOUSAND = 1000
+THOUSAND, KIB = 1000, 1024
+BYTES = ("B", "KiB", "MiB", "GiB", "TiB")
 SMALL_SECONDS = 0.1
 
 
@@ -63,9 +64,16 @@ def written(value: float, unit: str, decimals: int | None = None) -> str:
         return f"{value * 100:.0f}%"
     if unit == "s":
         return _seconds(value, decimals)
+    if unit == "bytes":
+        return _bytes(value)
     if value >= THOUSAND:
         return f"{value / THOUSAND:.3g} K"
     return f"{value:.{decimals}f}" if decimals is not None else f"{value:.3g}"
+
+
+def _bytes(value: float) -> str:
+    steps = min(int(math.log(value, KIB)), len(BYTES) - 1) if value >= 1 else 0
+    return f"{value / KIB**steps:.3g} {BYTES[steps]}"
 
 
 def _seconds(value: float, decimals: int | None) -> str:

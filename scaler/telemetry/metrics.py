@@ -42,7 +42,9 @@ class Metric:
 
 
 CATALOG: dict[str, Metric] = {
-    "rayscaler_info": Metric("gauge", "1; the label url is where people reach this instance.", ("url",)),
+    "rayscaler_info": Metric(
+        "gauge", "1; url: where people reach this instance, grafana_url: where Grafana.", ("url", "grafana_url")
+    ),
     "rayscaler_workers": Metric(
         "gauge", "Number of workers by lifecycle state and worker type.", ("state", "worker_type")
     ),

@@ -19,6 +19,8 @@ EMPTY = {
     "annotations: Failures": "nothing failed",
     "scaler: Alerts at the scaler B": "nobody silences a scaling alert",
     "scaler: Alerts over time B": "no alert wants people while the loop is well",
+    "cluster: Tasks by state A": "tasks are over before the nodes' metrics are scraped",
+    "cluster: Actors by state A": "no actors run",
 }
 """Queries that a healthy run has no data for."""
 

@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+import subprocess
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
 
 from exporter.metrics.catalog import CATALOG as EXPORTER_CATALOG
-from grafana.panel_data import DASHBOARDS, PROVISIONED, dashboard, panels
+from grafana.panel_data import DASHBOARDS, PROVISIONED, SCRAPE_SECONDS, Moment, dashboard, panels, with_rows
 from scaler.model.decision import ACTION_CAUSES, HELD_CAUSES
 from scaler.telemetry.metrics import CATALOG as SCALER_CATALOG
 from support import panel_rows, rules_data
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 BOARDS = {name: dashboard(name) for name in ("cluster", "scaler")}
 PANELS = {f"{name}: {panel['title']}": panel for name, board in BOARDS.items() for panel in panels(board)}
 QUERIES = {
     f"{title} {target['refId']}": target["expr"] for title, panel in PANELS.items() for target in panel["targets"]
 }
-NODE_METRICS = {f"ray_node_{name}" for name in ("cpu_utilization", "gpus_utilization", "mem_total", "mem_used")}
+NODE_METRICS = {
+    *(f"ray_node_{name}" for name in ("cpu_utilization", "gpus_utilization", "mem_total", "mem_used")),
+    *("ray_actors", "ray_tasks"),
+}
 KNOWN = {
     *(family.name for family in EXPORTER_CATALOG),
     *SCALER_CATALOG,
@@ -47,7 +54,7 @@ def test_uids_never_change_for_links_and_bookmarks_hold_them() -> None:
 
 @each_board
 def test_panels_are_told_apart_by_id_and_by_title(board: dict[str, Any]) -> None:
-    for key, shown in (("id", board["panels"]), ("title", list(panels(board)))):
+    for key, shown in (("id", list(with_rows(board))), ("title", list(panels(board)))):
         assert len({panel[key] for panel in shown}) == len(shown)
 
 
@@ -85,7 +92,27 @@ def test_prometheus_keeps_of_rays_own_metrics_what_the_dashboards_ask_for_and_no
 def test_every_selector_keeps_to_the_chosen_cluster(query: str) -> None:
     selectors = re.findall(r"\{[^}]*\}", EVERYWHERE.sub("", query))
 
-    assert all(selector.startswith('{cluster="$cluster"') for selector in selectors)
+    assert all(selector.startswith('{cluster=~"$cluster"') for selector in selectors)
+
+
+@each_query
+def test_counters_are_shown_by_functions_that_know_of_restarts_over_grafanas_interval(query: str) -> None:
+    spans = set(re.findall(r"\[([^]]+)\]", query))
+
+    assert spans <= {"$__rate_interval", "$__range", "5m", "10m"}
+    assert "offset" not in query
+    counters = re.findall(r"(?<!mem)_(?:total|bucket|count)\{", query)
+    assert len(counters) == len(re.findall(r"\b(?:rate|increase)\(", query))
+
+
+def test_the_queries_are_promql(tmp_path: Path) -> None:
+    moment = Moment("default|other", start=0, end=600)
+    rules = [{"record": f"query:{n}", "expr": moment.fill(query)} for n, query in enumerate(QUERIES.values())]
+    (tmp_path / "queries.yml").write_text(yaml.safe_dump({"groups": [{"name": "queries", "rules": rules}]}))
+    command = ["promtool", "check", "rules", str(tmp_path / "queries.yml")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_causes_named_in_queries_exist() -> None:
@@ -105,10 +132,35 @@ def test_causes_named_in_queries_exist() -> None:
 def test_a_dashboard_chooses_data_source_and_cluster(board: dict[str, Any]) -> None:
     variables = {variable["name"]: variable for variable in board["templating"]["list"]}
 
-    assert set(variables) == {"datasource", "cluster"}
+    assert set(variables) == {"datasource", "cluster", "ray_dashboard"}
     assert variables["datasource"]["current"]["value"] == PROVISIONED
     assert variables["cluster"]["query"] == "label_values(raycluster_up, cluster)"
-    assert not variables["cluster"].get("multi")
+    assert (variables["cluster"]["multi"], variables["cluster"]["includeAll"]) == (True, True)
+    assert re.fullmatch(variables["cluster"]["allValue"], "any-cluster.1")
+
+
+@pytest.mark.parametrize("name", ["cluster", "scaler", "runbooks"])
+def test_a_dashboard_is_for_grafana_11_and_refreshed_if_it_shows_data(name: str) -> None:
+    board = dashboard(name)
+
+    assert board["schemaVersion"] == 39  # Grafana 11.0's; a newer Grafana migrates it
+    assert board["refresh"] == ("30s" if list(panels(board)) else "")
+
+
+@each_panel
+def test_a_panel_asks_no_more_often_than_prometheus_scrapes(panel: dict[str, Any]) -> None:
+    assert float(panel["interval"].removesuffix("s")) >= SCRAPE_SECONDS
+
+
+@pytest.mark.parametrize(
+    ("name", "collapsed"),
+    [("cluster", ["Tasks and actors", "Snapshot"]), ("scaler", ["Failed launches and removals", "Health"])],
+)
+def test_what_is_not_for_every_day_is_collapsed(name: str, collapsed: list[str]) -> None:
+    rows = [panel for panel in dashboard(name)["panels"] if panel["type"] == "row"]
+
+    assert [row["title"] for row in rows if row["collapsed"]] == collapsed
+    assert all(bool(row.get("panels")) == row["collapsed"] for row in rows)
 
 
 @each_board
@@ -123,6 +175,7 @@ def test_dashboards_lead_to_each_other_and_panels_to_the_page_of_their_alert() -
     pages = {f"/d/ray-watcher-runbooks?viewPanel={panel['id']}": panel for panel in dashboard("runbooks")["panels"]}
     for name, board in BOARDS.items():
         others = {f"/d/ray-watcher-{other}" for other in ("cluster", "scaler", "runbooks") if other != name}
+        others.add("${ray_dashboard}")
         assert {link["url"] for link in board["links"]} == others
     links = [link for panel in PANELS.values() for link in panel.get("links") or []]
     assert len(links) > len(PANELS) / 2

@@ -20,9 +20,10 @@ MOMENT = Moment("blue", start=1_000_000, end=1_000_060, step=2)
 
 
 def test_variables_are_filled_in_as_grafana_does() -> None:
-    query = 'x{cluster="$cluster"}[$__range] y[$__rate_interval] z offset $__interval'
+    query = 'x{cluster=~"$cluster"}[$__range] y[$__rate_interval] z offset $__interval'
 
-    assert MOMENT.fill(query) == 'x{cluster="blue"}[60s] y[20s] z offset 2s'
+    assert MOMENT.fill(query) == 'x{cluster=~"blue"}[60s] y[20s] z offset 2s'
+    assert MOMENT.every("30s").fill("y[$__rate_interval]") == "y[35s]"
 
 
 @pytest.mark.parametrize(
@@ -49,6 +50,8 @@ def test_a_panels_least_interval_is_kept(interval: str | None, expected: tuple[f
         (7200, "s", "2.0 h"),
         (12, "short", "12"),
         (1500, "short", "1.5 K"),
+        (1_500_000_000, "bytes", "1.4 GiB"),
+        (0, "bytes", "0 B"),
         (float("nan"), "s", "-"),
     ],
 )

@@ -9,6 +9,7 @@ import pytest
 
 from exporter.metrics.catalog import CATALOG as EXPORTER_CATALOG
 from exporter.settings import ExporterSettings
+from grafana.panel_data import dashboard
 from scaler.model.decision import ACTION_CAUSES, HELD_CAUSES
 from scaler.telemetry.metrics import CATALOG as SCALER_CATALOG
 from support import rules_data
@@ -24,6 +25,9 @@ SCALER_URL = (
     "{{ else }}http://127.0.0.1:9812{{ end }}"
 )
 """Where the scaler says that people reach it; its default if Prometheus has not seen it for an hour."""
+GRAFANA_URL = SCALER_URL.replace('"url"', '"grafana_url"').replace("9812", "3000")
+DASHBOARD = re.compile(re.escape(GRAFANA_URL) + r"/d/(?P<uid>[\w-]+)\?var-cluster=\{\{ \$labels\.cluster \}\}")
+UIDS = {dashboard(name)["uid"] for name in ("cluster", "scaler")}
 TARGET_LABELS = {"job", "instance", "cluster"}
 each_alert = pytest.mark.parametrize("alert", ALERTS.values(), ids=ALERTS)
 each_rule = pytest.mark.parametrize("rule", rules_data.rules(), ids=lambda rule: rule.get("alert", rule.get("record")))
@@ -35,6 +39,9 @@ def test_an_alert_says_how_bad_it_is_what_it_is_and_where_to_read_on(alert: dict
     assert alert["annotations"]["summary"]
     assert alert["annotations"]["description"]
     assert alert["annotations"]["runbook_url"] == f"{SCALER_URL}/runbooks/{alert['alert']}"
+    leads = DASHBOARD.fullmatch(alert["annotations"]["dashboard_url"])
+    assert leads
+    assert leads["uid"] in UIDS
 
 
 @each_alert
