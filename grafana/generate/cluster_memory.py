@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from grafana.generate.panels import BLUE, GREEN, RED, About, Look, graph
+from grafana.generate.panels import BLUE, GREEN, PURPLE, RED, YELLOW, About, Look, graph
 from grafana.generate.query import Query, total
 
 if TYPE_CHECKING:
@@ -12,6 +12,14 @@ if TYPE_CHECKING:
     from grafana_foundation_sdk.models.dashboard import Panel
 
 BYTES = Look("bytes", colours={"capacity": BLUE, "in use": GREEN}, limits=("capacity",))
+
+TASKS = {
+    "PENDING_ARGS_AVAIL": PURPLE,
+    "PENDING_NODE_ASSIGNMENT": YELLOW,
+    "SUBMITTED_TO_WORKER": BLUE,
+    "RUNNING": GREEN,
+}
+ACTORS = {"PENDING_CREATION": YELLOW, "ALIVE": GREEN, "RESTARTING": RED}
 
 
 def memory() -> list[Builder[Panel]]:
@@ -59,14 +67,14 @@ def tasks_and_actors() -> list[Builder[Panel]]:
                 "Unfinished tasks by state, as Ray's nodes report it. Empty without the job ray-nodes.",
             ),
             Query('clamp_min(sum by (State) (ray_tasks{$, State!~"FINISHED|FAILED"}), 0) > 0', "{{State}}"),
-            look=Look(colours={"RUNNING": GREEN}),
+            look=Look(colours=TASKS),
             span=12,
             stacked=True,
         ),
         graph(
             About("Actors by state", "Actors by state, as Ray's nodes report it. Empty without the job ray-nodes."),
-            Query('sum by (State) (ray_actors{$, State!="DEAD"}) > 0', "{{State}}"),
-            look=Look(colours={"ALIVE": GREEN, "RESTARTING": RED}),
+            Query('sum by (State) (ray_actors{$, Source="gcs", State!="DEAD"}) > 0', "{{State}}"),
+            look=Look(colours=ACTORS),
             span=12,
             stacked=True,
         ),

@@ -85,12 +85,18 @@ def alerts() -> list[Builder[Panel]]:
                 "When each alert was firing. Green alerts permit scaling, red ones report a problem.",
             ),
             Query('max by (alertname) (ALERTS{$, alertstate="firing", ray_scale!=""})', "{{alertname}}"),
-            Query('2 * max by (alertname) (ALERTS{$, alertstate="firing", ray_scale=""})', "{{alertname}}"),
+            Query(
+                '2 * max by (alertname) (ALERTS{$, alertstate="firing", ray_scale="", alertname!="RayWatchdog"})',
+                "{{alertname}}",
+            ),
             look=Look(words={"1": ("permits", GREEN), "2": ("problem", RED)}),
         ),
         rows(
-            About("Alerts now", "Firing and pending alerts. The dashboard Runbooks describes each of them."),
-            Query("max by (cluster, alertname, alertstate, severity, ray_scale) (ALERTS{$})"),
+            About(
+                "Alerts now",
+                "Alerts that are firing or pending, but RayWatchdog, which always fires. Runbooks has their pages.",
+            ),
+            Query('max by (cluster, alertname, alertstate, severity, ray_scale) (ALERTS{$, alertname!="RayWatchdog"})'),
             columns=(
                 Column("alertname", "Alert"),
                 Column("cluster", "Cluster"),

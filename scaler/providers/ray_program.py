@@ -6,11 +6,13 @@ version is different inside, this is plain `ray start`.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
 import socket
 import sys
+import threading
 import time
 from importlib.util import find_spec
 from pathlib import Path
@@ -97,11 +99,15 @@ def drain_only_with_a_head(node: type[Any]) -> None:
 def accepts(address: str) -> bool:
     """Whether something accepts connections at `HOST:PORT`."""
     host, _, port = address.rpartition(":")
-    try:
-        socket.create_connection((host, int(port)), HEAD_SECONDS).close()
-    except OSError:
-        return False
-    return True
+    accepted = threading.Event()
+
+    def connect() -> None:
+        with contextlib.suppress(OSError):
+            socket.create_connection((host, int(port)), HEAD_SECONDS).close()
+            accepted.set()
+
+    threading.Thread(target=connect, daemon=True).start()  # to find out that a name is gone can take 10 s
+    return accepted.wait(HEAD_SECONDS)
 
 
 def await_join(path: str) -> None:
