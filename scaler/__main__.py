@@ -118,6 +118,7 @@ def run(settings: ScalerSettings) -> None:
         check_interval=settings.check_interval,
         lease=lease,
         resync=resync,
+        links=settings.named_links,
     )
     webhook = Webhook(
         journal=journal,

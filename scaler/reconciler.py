@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from scaler.control.recovery import Recovery
+from scaler.control.requests import Requests, settle
 from scaler.control.view import Memory, View
 from scaler.explain.anomalies import anomalies
 from scaler.journal.samples import Sampler
@@ -23,6 +24,7 @@ from scaler.model.cluster import Direction
 from scaler.model.decision import Cause, Observation, Plan
 from scaler.model.errors import JournalCorruptError, JournalError, ProviderError, SnapshotUnavailableError
 from scaler.model.workers import JOINING, ActionKind, Worker, WorkerState, join_views
+from scaler.planning.by_hand import with_requests
 from scaler.planning.plan import plan
 from scaler.planning.worker_sizes import learned
 from scaler.telemetry.stages import StageTracker
@@ -74,6 +76,7 @@ class Reconciler:
         self._journal, self._policy, self._metrics = journal, policy, metrics
         self._clock, self._wakeup, self.planner = clock, wakeup, planner
         self._reported: dict[object, float] = {}
+        self.requests = Requests(wakeup)
         self._sampler, self._stages = Sampler(journal), StageTracker()
         self._recovery = Recovery(journal, metrics)
         self._running: frozenset[str] = frozenset()
@@ -98,9 +101,13 @@ class Reconciler:
             self._journal.probe()
         observation = self.observe(now)
         self._recovery.settle(observation, self._running, now)
-        proposed = self.planner(observation, self._policy, now)
-        decision_id = self._record(trigger, proposed, now)
-        launched = self._runner.start(decision_id, proposed.actions, observation.workers)
+        planned = self.planner(observation, self._policy, now)
+        with self.requests.taken() as asked:
+            wanted = [one.request for one in asked]
+            proposed, answers = with_requests(observation, planned, self._policy, now, wanted)
+            decision_id = self._record(trigger, proposed, now)
+            launched = self._runner.start(decision_id, proposed.actions, observation.workers)
+            settle(asked, answers, launched, decision_id)
         self._metrics.observe_stages(self._stages.see(observation, proposed, launched, now))
         self.view = View(now, observation, proposed, self._stages.last, anomalies(observation))
         self._memory = self._memory.after(observation, proposed, now)

@@ -1,4 +1,4 @@
-"""The landing page: what this is, who answers, and where to go."""
+"""The landing page: what is read, from where, how old it is, and where to go."""
 
 from __future__ import annotations
 
@@ -8,43 +8,40 @@ LANDING_PAGE = """<!doctype html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>ray-watcher exporter</title>
-<style>
-  body { font: 16px/1.5 system-ui, sans-serif; max-width: 44rem; margin: 3rem auto; padding: 0 1rem; color: #1c2733; }
-  h1 { font-size: 1.5rem; margin-bottom: .25rem; }
-  p.what { color: #5b6b7b; margin-top: 0; }
-  dl { display: grid; grid-template-columns: 12rem 1fr; gap: .35rem 1rem; padding: 1rem; background: #f4f7fa;
-       border-left: 4px solid {{ "#2e7d32" if state else "#c62828" }}; border-radius: 4px; }
-  dt { color: #5b6b7b; } dd { margin: 0; font-variant-numeric: tabular-nums; }
-  a { color: #0b62a8; } code { background: #f4f7fa; padding: 0 .25rem; }
-  ul.problems { color: #8a5300; }
-</style>
+<link rel="icon" href="data:,">
+<link rel="stylesheet" href="style.css?v={{ style_version }}">
 </head>
 <body>
-<h1>ray-watcher exporter</h1>
-<p class="what">The state of a Ray cluster as Prometheus metrics, and as JSON for the scaler.</p>
-<dl>
-  <dt>Cluster</dt><dd>{{ "answers" if state else "no source answers" }}</dd>
+<header class="top"><h1>ray-watcher exporter</h1></header>
+<main>
+<p class="quiet">The state of a Ray cluster as Prometheus metrics, and as JSON for the scaler.</p>
+<div class="card level {{ "ok" if state else "act" }}">
+<p><span class="badge {{ "ok" if state else "act" }}">{{ "OK" if state else "Problem" }}</span>
+{{ "The cluster answers." if state else "No source answers." }}</p>
 {%- if state %}
+<dl class="facts">
   <dt>Source</dt><dd>{{ state.source }}</dd>
   <dt>Age</dt><dd>{{ "%.1f" | format(view.age_seconds) }} s</dd>
   <dt>Living nodes</dt><dd>{{ state.alive | length }}</dd>
   <dt>Pending requests</dt><dd>{{ state.pending if state.demand_known else "not known to this source" }}</dd>
-{%- endif %}
 </dl>
+{%- endif %}
 {%- if view.problems %}
 <p>{{ "Better sources that do not answer:" if state else "Why:" }}</p>
-<ul class="problems">
+<ul>
 {%- for source, problem in view.problems.items() %}
   <li><code>{{ source }}</code> {{ problem }}</li>
 {%- endfor %}
 </ul>
 {%- endif %}
-<ul>
-  <li><a href="/metrics">/metrics</a> for Prometheus</li>
-  <li><a href="/state">/state</a>, the same snapshot as JSON</li>
-  <li><a href="/-/healthy">/-/healthy</a>: this program works</li>
-  <li><a href="/-/ready">/-/ready</a>: a source answers</li>
+</div>
+<ul class="card plain">
+  <li><a href="metrics">metrics</a> for Prometheus</li>
+  <li><a href="state">state</a>, the same snapshot as JSON</li>
+  <li><a href="-/healthy">healthy</a>: this program works</li>
+  <li><a href="-/ready">ready</a>: a source answers</li>
 </ul>
+</main>
 </body>
 </html>
 """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flask import Response, jsonify, render_template_string, request
+from flask import Response, render_template_string, request
 from prometheus_client import CollectorRegistry, ProcessCollector
 
 from exporter.metrics.collector import ClusterCollector
@@ -12,6 +12,7 @@ from exporter.metrics.exposition import Exposition
 from exporter.web.landing import LANDING_PAGE
 from ray_watcher_common.state import to_document
 from ray_watcher_common.web.application import new_app
+from ray_watcher_common.web.problems import problem, reply
 from ray_watcher_common.web.usage import Usage, UsageCollector
 
 if TYPE_CHECKING:
@@ -56,11 +57,11 @@ def application(
         return Response(text, content_type=content_type)
 
     @app.get("/state")
-    def state() -> tuple[Response, int]:
+    def state() -> Response:
         view = latest()
         if view.state is None:
-            return jsonify(error="no source answers", reasons=dict(view.problems)), 503
-        return jsonify(to_document(view.state, now())), 200
+            return reply(problem(503, "no source answers", reasons=dict(view.problems)), 503)
+        return reply(to_document(view.state, now()))
 
     @app.get("/-/healthy")
     def healthy() -> str:

@@ -105,7 +105,8 @@ def history(
     Example:  ray-watcher history --since 2h --action launch
     """  # noqa: D301  # \b is click's
     settings, now = load(OperatorSettings), time.time()
-    found = _ask(host, settings, Question(now - since, limit, **filters), now)
+    question = Question(now - since, limit, filters["action"], filters["cause"], filters["worker"])
+    found = _ask(host, settings, question, now)
     if as_json:
         terminal.document(found)
     else:

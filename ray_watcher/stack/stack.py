@@ -78,6 +78,7 @@ def stack_of(settings: OperatorSettings, **environment: str) -> Stack:
         variable("exporter_url"): f"http://{settings.exporter_listen}",
         variable("alertmanager_url"): settings.alertmanager_url or f"http://{settings.alertmanager_listen}",
         variable("ray_auth_token_path"): str(settings.ray_token_file),  # the exporter has no state directory
+        variable("links"): settings.links or _links(settings),
     }
     return Stack(
         directory=watcher,
@@ -94,6 +95,17 @@ def stack_of(settings: OperatorSettings, **environment: str) -> Stack:
         configuration=settings.prometheus_dir or monitoring.SHIPPED_DIRECTORY,
         environment={**as_environment(settings), **passed, variable("token_file"): str(token_file), **environment},
     )
+
+
+def _links(settings: OperatorSettings) -> str:
+    """What the scaler's page links to: the other programs, and Ray's dashboard."""
+    addresses = {
+        "Exporter": f"http://{settings.exporter_listen}",
+        "Prometheus": f"http://{settings.prometheus_listen}",
+        "Alertmanager": f"http://{settings.alertmanager_listen}",
+        "Ray dashboard": settings.ray_dashboard_metric_api.removesuffix("/api"),
+    }
+    return ",".join(f"{name}={url}" for name, url in addresses.items())
 
 
 def programs_of(stack: Stack) -> tuple[Program, ...]:

@@ -76,6 +76,26 @@ HttpUrls = Annotated[str, AfterValidator(lambda urls: ",".join(_http_url(url.str
 """One URL or several, with commas between them."""
 
 
+def links_of(text: str) -> tuple[tuple[str, str], ...]:
+    """Names and URLs of `NAME=URL,NAME=URL`. Raises `ValueError`."""
+    pairs = [entry.strip().partition("=") for entry in text.split(",")]
+    for name, _, url in pairs:
+        if not name.strip() or len(name) > LONGEST_NAME or not name.isprintable():
+            raise ValueError("wants NAME=URL,NAME=URL with a name before each URL")
+        _http_url(url.strip())
+    return tuple((name.strip(), url.strip()) for name, _, url in pairs)
+
+
+def _links(text: str) -> str:
+    links_of(text)
+    return text
+
+
+LONGEST_NAME = 40
+Links = Annotated[str, AfterValidator(_links)]
+"""`NAME=URL,NAME=URL`; a comma within a URL is `%2C`."""
+
+
 def _absolute(path: Path) -> Path:
     if not str(path).isprintable():
         raise ValueError("wants a path without line breaks and other control characters")

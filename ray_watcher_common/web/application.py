@@ -1,16 +1,20 @@
-"""What the pages of exporter and scaler have in common: who may ask, JSON errors, and headers for browsers."""
+"""What the pages of exporter and scaler have in common: who may ask, errors, and headers for browsers."""
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
+from functools import cache
 from http import HTTPStatus
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from flask import Flask, jsonify, request
+from flask import Flask, request, send_file
 from werkzeug.exceptions import Forbidden, HTTPException
 
 from ray_watcher_common.program.settings import split_host_port
+from ray_watcher_common.web.problems import problem, reply
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -19,13 +23,15 @@ if TYPE_CHECKING:
 
 HEADERS = {
     "Cache-Control": "no-store",
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
-"""Our pages show text, need no script, and belong into no other page; nothing keeps a copy of them."""
+"""Our pages use files of this program only, nothing that stands in them, and belong into no other page."""
+STYLE = Path(__file__).parent / "static" / "style.css"
+FOR_EVER = "public, max-age=31536000, immutable"  # a file whose address has a version of its content
 
 
 def new_app(name: str, hosts: Collection[str] = ()) -> Flask:
@@ -35,11 +41,19 @@ def new_app(name: str, hosts: Collection[str] = ()) -> Flask:
     under a name of its own that leads here (DNS rebinding). Empty: requests to any name are.
     """
     app = Flask(name)
+    app.jinja_env.globals["style_version"] = style_version()
+    app.add_url_rule("/style.css", "style", lambda: send_file(STYLE, mimetype="text/css"))
     if hosts:
         app.before_request(lambda: _refuse_other_hosts(hosts))
     app.after_request(_with_headers)
     app.register_error_handler(HTTPException, _error)
     return app
+
+
+@cache
+def style_version() -> str:
+    """Changes with the style."""
+    return hashlib.blake2s(STYLE.read_bytes(), digest_size=4).hexdigest()
 
 
 def own_hosts(listen: str, url: str | None = None) -> frozenset[str]:
@@ -77,13 +91,16 @@ def _without_port(authority: str) -> str:
 
 def _with_headers(response: Response) -> Response:
     response.headers.update(HEADERS)
+    if request.endpoint in {"style", "static"} and "v" in request.args and response.status_code == HTTPStatus.OK:
+        response.headers["Cache-Control"] = FOR_EVER
     return response
 
 
-def _error(error: HTTPException) -> tuple[Response, int]:
+def _error(error: HTTPException) -> Response:
     failed = error.code in (None, HTTPStatus.INTERNAL_SERVER_ERROR)
     text = "a fault of the program; its log has it" if failed else error.description
-    answer = jsonify(error=f"{request.method} {request.path}: {text}")
+    code = error.code or HTTPStatus.INTERNAL_SERVER_ERROR
+    answer = reply(problem(code, f"{request.method} {request.path}: {text}"), code)
     if error.get_response().headers.get("Allow"):
         answer.headers["Allow"] = error.get_response().headers["Allow"]
-    return answer, error.code or HTTPStatus.INTERNAL_SERVER_ERROR
+    return answer

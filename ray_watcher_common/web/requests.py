@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from waitress.parser import HTTPRequestParser
 from waitress.utilities import Error
 
+from ray_watcher_common.web.problems import PROBLEM_TYPE, problem
 from ray_watcher_common.web.usage import Refusal
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ REFUSALS = {
 
 
 class RequestError(Error):
-    """An answer of the server itself, as JSON."""
+    """An answer of the server itself, as a problem document."""
 
     def __init__(self, status: HTTPStatus, text: str) -> None:
         super().__init__(text)
@@ -33,8 +34,8 @@ class RequestError(Error):
     def to_response(self, ident: str | None = None) -> tuple[str, list[tuple[str, str]], bytes]:
         """Status line, headers, body."""
         del ident  # the server's name is nobody's business
-        body = json.dumps({"error": self.body}).encode()
-        return f"{self.code} {self.reason}", [("Content-Type", "application/json")], body
+        body = json.dumps(problem(self.code, self.body)).encode()
+        return f"{self.code} {self.reason}", [("Content-Type", PROBLEM_TYPE)], body
 
 
 class Request(HTTPRequestParser):

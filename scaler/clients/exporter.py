@@ -31,7 +31,7 @@ class StateReader:
         except RecursionError:
             raise SnapshotUnavailableError(f"{self._shown} is not readable: nested too deeply") from None
         if not reply.ok:
-            problem = document.get("error", "") if isinstance(document, dict) else ""
+            problem = document.get("detail", "") if isinstance(document, dict) else ""
             raise SnapshotUnavailableError(f"the exporter has no snapshot (HTTP {reply.status_code}) {problem}".strip())
         age = document.get("age_seconds") if isinstance(document, dict) else None
         if isinstance(age, (int, float)) and age > self._stale_after:

@@ -12,9 +12,11 @@ from ray_watcher_common.program.settings import (
     HostPort,
     HttpUrl,
     HttpUrls,
+    Links,
     ProgramSettings,
     Secret,
     SettingsError,
+    links_of,
     split_host_port,
 )
 from ray_watcher_common.ray_auth import NO_TOKEN, RayToken
@@ -146,6 +148,12 @@ class ScalerSettings(_WithLimits):
         validation_alias="WATCHER_GRAFANA_URL",
         description="base URL at which people reach Grafana, for links from alerts to dashboards",
     )
+    links: Links | None = Field(
+        None,
+        validation_alias="WATCHER_LINKS",
+        description="links on the scaler's page, for example Prometheus=http://127.0.0.1:9090,Grafana=https://grafana; "
+        "unset: none, but start-watcher names its programs and Ray's dashboard",
+    )
     token: Secret | None = Field(
         None, validation_alias="WATCHER_TOKEN", description="bearer token that Alertmanager must send"
     )
@@ -229,6 +237,11 @@ class ScalerSettings(_WithLimits):
         host, port = split_host_port(self.listen)
         listen = f"127.0.0.1:{port}" if host in EVERY_ADDRESS else self.listen
         return (self.external_url or f"http://{listen}").rstrip("/")
+
+    @property
+    def named_links(self) -> tuple[tuple[str, str], ...]:
+        """Names and addresses for the page."""
+        return links_of(self.links) if self.links else ()
 
     @property
     def alertmanager_urls(self) -> tuple[str, ...]:

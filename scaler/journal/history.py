@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 import sqlite3
 from contextlib import closing
@@ -15,42 +14,33 @@ from scaler.model.errors import JournalError
 from scaler.model.workers import ActionKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 HISTORY_VERSION = 1
-DEFAULT_SPAN_SECONDS = 3600.0
-DEFAULT_ENTRIES = 100
 MAX_ENTRIES = 1000
 MAX_SAMPLES = 500
 MAX_DECISIONS_READ = 20_000  # limits the time of a query whose filter matches little
-SAMPLES_SINCE_VERSION = 2
+SAMPLES_SINCE_VERSION, EVENTS_SINCE_VERSION = 2, 5
+ACTIONS = (
+    "SELECT actions.*, CASE kind WHEN ? THEN joined.at END AS joined_at FROM actions LEFT JOIN joined USING (worker_id)"
+)
+GIVEN = "SELECT value FROM json_each(?)"
 
 
 @dataclass(frozen=True)
 class Question:
-    """A filter of the history; None: no filter. `worker` is an id or `worker-N`; `since` is in unix seconds."""
+    """A filter of the history; None: no filter. `worker` is an id or `worker-N`; `since` is in unix seconds.
+
+    `after` is the id of an event: what came after it, and nothing is missed or cut by time.
+    """
 
     since: float
     limit: int = MAX_ENTRIES
     action: str | None = None
     cause: str | None = None
     worker: str | None = None
-
-
-def question(asked: Mapping[str, str], now: float) -> Question:
-    """The filter in the parameters of a URL; by default the last hour. Raises `ValueError` with the reason."""
-    since, limit = asked.get("since") or str(now - DEFAULT_SPAN_SECONDS), asked.get("limit") or str(DEFAULT_ENTRIES)
-    if not limit.isascii() or not limit.isdigit() or not 1 <= int(limit) <= MAX_ENTRIES:
-        raise ValueError(f"limit: got {limit!r}, wanted 1 to {MAX_ENTRIES}")
-    try:
-        moment = float(since)
-    except ValueError:
-        moment = math.nan
-    if not math.isfinite(moment):
-        raise ValueError(f"since: got {since!r}, wanted unix seconds")
-    wanted = {name: asked.get(name) or None for name in ("action", "cause", "worker")}
-    return Question(moment, int(limit), **wanted)
+    after: int | None = None
 
 
 @dataclass(frozen=True)
@@ -68,10 +58,29 @@ class Entry:
     took_seconds: float | None = None
     joined_after_seconds: float | None = None
     detail: str = ""
+    action_id: int | None = None  # of an action: the same in its second entry, when it has ended
+
+
+def mark(db: sqlite3.Connection, at: float, *, decision_id: int | None = None, action_id: int | None = None) -> None:
+    """Note that something was decided, or that an action began or ended; part of the same transaction."""
+    db.execute("INSERT INTO events (at, decision_id, action_id) VALUES (?, ?, ?)", (at, decision_id, action_id))
+
+
+def last_event(db: sqlite3.Connection) -> int:
+    """The id of the last event; 0 if there was none, or in a file of an earlier version."""
+    if version_of(db, "the journal") < EVENTS_SINCE_VERSION:
+        return 0
+    row = db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'events'").fetchone()
+    return int(row[0]) if row else 0
 
 
 def read(db: sqlite3.Connection, question: Question, now: float) -> dict[str, Any]:
-    """The history as a document: `entries` newest first, `samples` oldest first; `truncated`: more entries exist."""
+    """The history as a document: `entries` newest first, `samples` oldest first; `truncated`: more entries exist.
+
+    `last_event` is the id of the last event that it has seen. With `after`, entries are oldest first, without samples.
+    """
+    if question.after is not None:
+        return _read_after(db, question, question.after, now)
     entries = sorted([*_actions(db, question), *_not_done(db, question)], key=lambda entry: entry.at, reverse=True)
     return {
         "version": HISTORY_VERSION,
@@ -80,7 +89,46 @@ def read(db: sqlite3.Connection, question: Question, now: float) -> dict[str, An
         "entries": [asdict(entry) for entry in entries[: question.limit]],
         "truncated": len(entries) > question.limit,
         "samples": _samples(db, question.since, now) if _has_samples(db) else [],
+        "last_event": last_event(db),
     }
+
+
+def _read_after(db: sqlite3.Connection, question: Question, after: int, now: float) -> dict[str, Any]:
+    """What events after the one with this id tell; an action that began and ended since is there once."""
+    rows = db.execute("SELECT * FROM events WHERE id > ? ORDER BY id LIMIT ?", (after, question.limit + 1)).fetchall()
+    events = rows[: question.limit]
+    actions = _actions_by_id(db, _ids(events, "action_id"))
+    decisions = _decisions_by_id(db, _ids(events, "decision_id"))
+    last_of = {event["action_id"]: event["id"] for event in events}
+    entries: list[Entry] = []
+    for event in events:
+        if event["action_id"] is None:
+            entries += decisions.get(event["decision_id"], [])
+        elif last_of[event["action_id"]] == event["id"]:
+            entries += actions.get(event["action_id"], [])
+    return {
+        "version": HISTORY_VERSION,
+        "since": entries[0].at if entries else now,
+        "until": now,
+        "entries": [asdict(entry) for entry in entries if _asked_for(entry, question)],
+        "truncated": len(rows) > question.limit,
+        "samples": [],
+        "last_event": events[-1]["id"] if events else after,
+    }
+
+
+def _ids(events: Iterable[sqlite3.Row], column: str) -> list[int]:
+    return [event[column] for event in events if event[column] is not None]
+
+
+def _actions_by_id(db: sqlite3.Connection, ids: list[int]) -> dict[int, list[Entry]]:
+    rows = db.execute(f"{ACTIONS} WHERE id IN ({GIVEN})", (ActionKind.LAUNCH.value, json.dumps(ids)))  # ours
+    return {row["id"]: [_action(row)] for row in rows}
+
+
+def _decisions_by_id(db: sqlite3.Connection, ids: list[int]) -> dict[int, list[Entry]]:
+    rows = db.execute(f"SELECT id, at, plan FROM decisions WHERE id IN ({GIVEN})", (json.dumps(ids),))  # noqa: S608  # ours
+    return {row["id"]: list(_parts(row["id"], row["at"], json.loads(row["plan"]))) for row in rows}
 
 
 def read_file(path: Path, question: Question, now: float) -> dict[str, Any]:
@@ -97,8 +145,7 @@ def read_file(path: Path, question: Question, now: float) -> dict[str, Any]:
 
 def _actions(db: sqlite3.Connection, question: Question) -> Iterator[Entry]:
     rows = db.execute(
-        "SELECT actions.*, CASE kind WHEN ? THEN joined.at END AS joined_at"
-        " FROM actions LEFT JOIN joined USING (worker_id) WHERE started_at >= ?"
+        f"{ACTIONS} WHERE started_at >= ?"
         " AND (? IS NULL OR kind = ?) AND (? IS NULL OR cause = ?)"
         " AND (? IS NULL OR worker_id = ? OR worker_id GLOB ?) ORDER BY started_at DESC, id DESC LIMIT ?",
         (
@@ -129,6 +176,7 @@ def _action(row: sqlite3.Row) -> Entry:
         took_seconds=_between(row["started_at"], row["finished_at"]),
         joined_after_seconds=_between(row["started_at"], row["joined_at"]),
         detail=row["detail"],
+        action_id=row["id"],
     )
 
 
@@ -161,8 +209,13 @@ def _asked_for(entry: Entry, question: Question) -> bool:
     return (
         question.action in (None, entry.action)
         and question.cause in (None, entry.cause)
-        and (question.worker is None or re.search(rf"\b{re.escape(question.worker)}\b", entry.reason) is not None)
+        and (question.worker is None or _names(entry, question.worker))
     )
+
+
+def _names(entry: Entry, worker: str) -> bool:
+    """Whether an entry is about the worker of this id, or of the number in `worker-N`."""
+    return re.search(rf"\b{re.escape(worker)}\b", f"{entry.worker_id} {entry.reason}") is not None
 
 
 def _has_samples(db: sqlite3.Connection) -> bool:

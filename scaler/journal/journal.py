@@ -83,7 +83,9 @@ class Journal(AlertJournal):
         """Record a decision; returns its id."""
         with self._transaction() as db:
             values = (at, trigger, json.dumps(asdict(plan)))
-            return _row_id(db.execute("INSERT INTO decisions (at, trigger, plan) VALUES (?, ?, ?)", values))
+            made = _row_id(db.execute("INSERT INTO decisions (at, trigger, plan) VALUES (?, ?, ?)", values))
+            history.mark(db, at, decision_id=made)
+            return made
 
     def intend(self, decision_id: int, action: Action, worker_id: str, at: float) -> int:
         """Record that `action` on `worker_id` is about to start; returns the action's id."""
@@ -97,13 +99,15 @@ class Journal(AlertJournal):
             at,
         )
         with self._transaction() as db:
-            return _row_id(
+            made = _row_id(
                 db.execute(
                     "INSERT INTO actions (decision_id, kind, worker_id, worker_type, cause, reason, started_at)"
                     " VALUES (?, ?, ?, ?, ?, ?, ?)",
                     values,
                 )
             )
+            history.mark(db, at, action_id=made)
+            return made
 
     def conclude(self, action_id: int, outcome: str, detail: str, at: float) -> None:
         """Record the outcome of an action."""
@@ -112,6 +116,7 @@ class Journal(AlertJournal):
                 "UPDATE actions SET outcome = ?, detail = ?, finished_at = ? WHERE id = ?",
                 (outcome, detail, at, action_id),
             )
+            history.mark(db, at, action_id=action_id)
 
     def knows(self, worker_id: str) -> bool:
         """Whether this worker was launched, prepared or adopted by this scaler."""
@@ -175,6 +180,7 @@ class Journal(AlertJournal):
             db.execute('DELETE FROM pauses WHERE "until" < ?', (before,))
             db.execute("DELETE FROM begun_anew WHERE at < ?", (before,))
             db.execute("DELETE FROM samples WHERE at < ?", (before,))
+            db.execute("DELETE FROM events WHERE at < ?", (before,))
             db.execute("DELETE FROM actions WHERE started_at < ? AND outcome IS NOT NULL", (before,))
             db.execute("DELETE FROM decisions WHERE at < ? AND id NOT IN (SELECT decision_id FROM actions)", (before,))
 
@@ -187,6 +193,11 @@ class Journal(AlertJournal):
         """Past actions, held and infeasible items, and the size of the pool; see `history.read`."""
         with self._reading() as db:
             return history.read(db, question, now)
+
+    def last_event(self) -> int:
+        """The id of the last event of the history, 0 if there was none."""
+        with self._reading() as db:
+            return history.last_event(db)
 
     def last_started(self, kind: ActionKind) -> float | None:
         """When an action of this kind was last started (unix seconds); cooldowns count from it.

@@ -40,6 +40,13 @@ CREATE TABLE adopted (worker_id TEXT PRIMARY KEY, at REAL NOT NULL, detail TEXT 
 CREATE TABLE begun_anew (at REAL NOT NULL, problem TEXT NOT NULL);
 CREATE INDEX open_actions ON actions (id) WHERE outcome IS NULL;
 """,
+    # What followers of the history have not seen: ids only grow, so that they can ask for what came after one.
+    """
+CREATE TABLE events (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, decision_id INTEGER, action_id INTEGER
+);
+CREATE INDEX events_by_time ON events (at);
+""",
 )
 SCHEMA_VERSION = len(MIGRATIONS)
 

@@ -45,6 +45,8 @@ class Cause(str, Enum):
     DRAIN_TIMED_OUT = "drain_timed_out"
     WARM_SURPLUS = "warm_surplus"
     MAKES_ROOM = "makes_room"
+    # asked for by hand: launch, drain or remove
+    OPERATOR = "operator"
     # held back
     NO_ALERT = "no_alert"
     NO_DEMAND = "no_demand"
@@ -80,9 +82,10 @@ ACTION_CAUSES = {
         Cause.SNAPSHOT_UNAVAILABLE,
         Cause.REQUESTED_RESOURCES,
         Cause.PROBE,
+        Cause.OPERATOR,
     ),
     ActionKind.PREPARE: (Cause.BELOW_WARM_WORKERS,),
-    ActionKind.DRAIN: (Cause.IDLE, Cause.MAKES_ROOM),
+    ActionKind.DRAIN: (Cause.IDLE, Cause.MAKES_ROOM, Cause.OPERATOR),
     ActionKind.REMOVE: (
         Cause.DRAINED,
         Cause.TERMINATED,
@@ -91,6 +94,7 @@ ACTION_CAUSES = {
         Cause.DRAIN_TIMED_OUT,
         Cause.WARM_SURPLUS,
         Cause.MAKES_ROOM,
+        Cause.OPERATOR,
     ),
 }
 HELD_CAUSES = (

@@ -101,7 +101,7 @@ def _eligible(context: Context, worker: Worker, node: Node) -> bool:
 
 
 def _drain(context: Context, idle: Sequence[_Candidate], permitted: str) -> None:
-    budget, leaving = _Budget(context), list[_Candidate]()
+    budget, leaving = Budget(context), list[_Candidate]()
     spares = [need.spare() for need in context.needs]
     for one in idle:
         needed = next(((s.need.cause, s.need.reason) for s in spares if not s.has(one.node)), None)
@@ -128,7 +128,7 @@ def _keep(context: Context, one: _Candidate, cause: Cause, reason: str) -> None:
     context.hold(cause, 1, f"{one.worker.worker_id} stays: {reason}", one.worker.worker_id)
 
 
-class _Budget:
+class Budget:
     """How many workers may leave: down to min_workers, within the disruption budget."""
 
     def __init__(self, context: Context) -> None:

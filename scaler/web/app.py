@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from flask import jsonify
-
 from ray_watcher_common.web.application import new_app
+from ray_watcher_common.web.problems import reply
 from scaler.model.errors import JournalError
 from scaler.web import runbooks
-from scaler.web.auth import LIMITS
+from scaler.web.auth import LIMITS, refused
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -24,7 +24,7 @@ def create_app(pages: ScalerApi, webhook: Webhook, hosts: Collection[str] = ()) 
     """The WSGI application; for `hosts` see `new_app`."""
     app = new_app("scaler.web", hosts)
     app.config["MAX_CONTENT_LENGTH"] = LIMITS.trusted_body
-    app.register_error_handler(JournalError, lambda error: (jsonify(error=str(error)), 503))
+    app.register_error_handler(JournalError, lambda error: reply(*refused(HTTPStatus.SERVICE_UNAVAILABLE, str(error))))
     pages.add_to(app)
     runbooks.add_to(app)
     webhook.add_to(app)

@@ -4,32 +4,51 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from functools import cached_property, partial
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from flask import Response, jsonify, render_template, request
+from flask import Response, request
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from pydantic import ValidationError
 
+from ray_watcher_common.web.problems import reply
 from scaler.alerting.resync import ResyncStatus
-from scaler.journal.history import question
-from scaler.web import pause
-from scaler.web.auth import refusal
+from scaler.control.requests import LoopBusyError
+from scaler.journal.history import Question
+from scaler.web.api import by_hand, openapi, pause, questions
+from scaler.web.api.follow import Follower, UnknownEventError
+from scaler.web.api.operations import OPERATIONS, PREFIX
+from scaler.web.auth import refusal, refused
+from scaler.web.page.chart import Look, chart
+from scaler.web.page.routes import Page
 from scaler.web.status import status
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from flask import Flask
 
     from scaler.alerting.resync import AlertResync
     from scaler.control.lease import Lease
     from scaler.control.view import View, Wakeup
     from scaler.journal.journal import Journal
+    from scaler.model.errors import ScalerError
     from scaler.model.policy import Policy
     from scaler.model.ports import Clock
     from scaler.reconciler import Reconciler
     from scaler.telemetry.metrics import ScalerMetrics
-    from scaler.web.auth import Answer
+    from scaler.web.api.documents import Chart, PauseAnswer, ResumeAnswer, Started, Status
+    from scaler.web.api.operations import Operation
 
 FRESH_SECONDS = 1.0  # one look serves all who ask within a second
 LOOK_SECONDS, POLL_SECONDS = 3.0, 0.02  # a look takes some 20 ms
+REFUSALS: Mapping[type[ScalerError], HTTPStatus] = {
+    UnknownEventError: HTTPStatus.CONFLICT,
+    by_hand.RefusedError: HTTPStatus.CONFLICT,
+    LoopBusyError: HTTPStatus.SERVICE_UNAVAILABLE,
+}
+MARKS_READ = 200  # entries of the history, for the chart
 STALLED_AFTER_SECONDS = 60.0  # a loop that has not come round for so long is not healthy
 
 
@@ -49,6 +68,7 @@ class ScalerApi:
     check_interval: float
     lease: Lease | None = None  # None: nobody else can be there
     resync: AlertResync | None = None  # None: alerts are not re-read
+    links: Sequence[tuple[str, str]] = ()  # names and addresses of neighbours, for the page
 
     def __post_init__(self) -> None:
         """What is true at the moment of a scrape."""
@@ -62,18 +82,20 @@ class ScalerApi:
 
     def add_to(self, app: Flask) -> None:
         """Make `app` answer with the pages."""
-        app.add_url_rule("/api/v1/pause", view_func=self.pause, methods=["POST"])
-        app.add_url_rule("/api/v1/resume", view_func=self.resume, methods=["POST"])
-        app.add_url_rule("/api/v1/status", view_func=self.api_status)
-        app.add_url_rule("/", view_func=self.page)
-        app.add_url_rule("/api/v1/history", view_func=self.api_history)
+        for operation in OPERATIONS:
+            app.add_url_rule(
+                f"{PREFIX}{operation.path}",
+                f"api_{operation.name}",
+                partial(self._operate, operation),
+                methods=[operation.method],
+            )
+        app.add_url_rule(f"{PREFIX}/openapi.json", "openapi", lambda: reply(openapi.document()))
+        Page(self._status_now, self.journal, self.clock, self.links).add_to(app)
         app.add_url_rule("/metrics", view_func=self.exposition)
         app.add_url_rule("/-/healthy", view_func=self.healthy)
         app.add_url_rule("/-/ready", view_func=self.ready)
 
-    def _refusal(self) -> Answer | None:
-        headers = request.headers
-        return refusal(self.token, headers.get("Authorization", ""), headers.get("Content-Type", ""))
+    # --- the API: a method for each operation ---------------------------------------------------------
 
     def _view(self) -> View:
         """A look at the cluster of now: unless the last one is fresh, the loop takes another one for who asks.
@@ -87,10 +109,33 @@ class ScalerApi:
                 time.sleep(POLL_SECONDS)
         return self.reconciler.view
 
-    def current(self) -> dict[str, Any]:
-        """The status document."""
+    def _operate(self, operation: Operation) -> Response:
+        """Answer one operation."""
+        headers = request.headers
+        if operation.body and (
+            no := refusal(self.token, headers.get("Authorization", ""), headers.get("Content-Type", ""))
+        ):
+            return reply(*no)
+        try:
+            return reply(getattr(self, operation.name)(*_asked(operation)), operation.success)
+        except ValidationError as error:
+            return reply(*refused(HTTPStatus.BAD_REQUEST, questions.mistake(error)))
+        except tuple(REFUSALS) as error:
+            return reply(*refused(REFUSALS[type(error)], str(error)))
+
+    def status(self) -> Status:
+        """`GET /api/v1/status`."""
+        return self._status_of(self._view())
+
+    def _status_now(self) -> Status:
+        """The status for the page, which asks again and again: without waiting, but the next one has a new look."""
+        if self.reconciler.is_looping and self.clock.now() - self.reconciler.view.at > FRESH_SECONDS:
+            self.wakeup.look()
+        return self._status_of(self.reconciler.view)
+
+    def _status_of(self, view: View) -> Status:
         return status(
-            self._view(),
+            view,
             self.policy,
             self.journal,
             cluster=self.cluster,
@@ -101,32 +146,57 @@ class ScalerApi:
             reread=self.resync.last if self.resync else ResyncStatus(),
         )
 
-    def pause(self) -> tuple[Response, int]:
-        """`POST /api/v1/pause`."""
-        body, code = self._refusal() or pause.pause(self.journal, self.clock, self.wakeup)
-        return jsonify(body), code
-
-    def resume(self) -> tuple[Response, int]:
-        """`POST /api/v1/resume`."""
-        body, code = self._refusal() or pause.resume(self.journal, self.clock, self.wakeup)
-        return jsonify(body), code
-
-    def api_status(self) -> Response:
-        """`GET /api/v1/status`."""
-        return jsonify(self.current())
-
-    def api_history(self) -> tuple[Response, int]:
-        """`GET /api/v1/history?since=&limit=&action=&cause=&worker=`."""
+    def history(self, asked: questions.HistoryQuery) -> dict[str, Any]:
+        """`GET /api/v1/history`."""
         now = self.clock.now()
-        try:
-            asked = question(request.args, now)
-        except ValueError as error:
-            return jsonify(error=str(error)), 400
-        return jsonify(self.journal.history(asked, now)), 200
+        question = asked.question(now)
+        if question.after is None:
+            return self.journal.history(question, now)
+        return self._follower.answer(question, asked.wait, self.clock.now)
 
-    def page(self) -> str:
-        """`GET /`."""
-        return render_template("status.html", status=self.current(), clock=_clock_time)
+    def chart(self, asked: questions.ChartQuery) -> Chart:
+        """`GET /api/v1/chart`."""
+        now = self.clock.now()
+        since = now - asked.seconds
+        found = self.journal.history(Question(since, MARKS_READ), now)
+        looks = [
+            Look(
+                one["at"],
+                None if one["pending"] is None else {"all shapes": one["pending"]},
+                {"workers": one["workers"]},
+                self.policy.max_workers,
+            )
+            for one in found["samples"]
+        ]
+        return chart(looks, found["entries"], since, now)
+
+    @cached_property
+    def _follower(self) -> Follower:
+        return Follower(self.journal)
+
+    def pause(self, asked: questions.PauseBody) -> PauseAnswer:
+        """`POST /api/v1/pause`."""
+        return pause.pause(asked, self.journal, self.clock, self.wakeup)
+
+    def resume(self, asked: questions.ResumeBody) -> ResumeAnswer:
+        """`POST /api/v1/resume`."""
+        return pause.resume(asked, self.journal, self.clock, self.wakeup)
+
+    def add_worker(self, asked: questions.AddWorkerBody) -> Started:
+        """`POST /api/v1/add-worker`."""
+        self._require_leader()
+        return by_hand.add_worker(asked, self.reconciler.requests, self.policy)
+
+    def remove_worker(self, asked: questions.RemoveWorkerBody) -> Started:
+        """`POST /api/v1/remove-worker`."""
+        self._require_leader()
+        return by_hand.remove_worker(asked, self.reconciler.requests)
+
+    def _require_leader(self) -> None:
+        if not self.leads:
+            raise by_hand.RefusedError(f"this scaler is on standby, {self.lease.holder if self.lease else ''} leads")
+
+    # --- pages ----------------------------------------------------------------------------------------
 
     def exposition(self) -> Response:
         """`GET /metrics`."""
@@ -150,5 +220,10 @@ class ScalerApi:
         return (f"not ready: {problem}\n", 503) if problem else ("ready\n", 200)
 
 
-def _clock_time(seconds: float) -> str:
-    return time.strftime("%H:%M:%S", time.localtime(seconds))
+def _asked(operation: Operation) -> tuple[Any, ...]:
+    """The arguments of an operation. Raises `ValidationError`."""
+    if operation.body:
+        return (operation.body.model_validate_json(request.get_data() or b"{}"),)
+    if operation.query:
+        return (operation.query.model_validate({name: value for name, value in request.args.items() if value}),)
+    return ()

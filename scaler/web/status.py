@@ -26,6 +26,17 @@ if TYPE_CHECKING:
     from scaler.model.pause import Pause
     from scaler.model.policy import Policy
     from scaler.model.workers import Worker
+    from scaler.web.api.documents import (
+        AlertDocument,
+        Breaker,
+        Decision,
+        PlannedAction,
+        ShownPause,
+        Snapshot,
+        Status,
+        WorkerDocument,
+        Written,
+    )
 
 STATUS_VERSION = 1
 DECISIONS_SHOWN = 20
@@ -45,7 +56,7 @@ def status(  # noqa: PLR0913  # one argument for each part
     planner: Planner = plan,
     standby: str = "",
     reread: ResyncStatus = NOT_REREAD,
-) -> dict[str, Any]:
+) -> Status:
     """Everything an operator asks first; without a journal that can be read, what does not stand there.
 
     `standby` names the process that acts where this one stands by; `reread` is how Alertmanager's list was read.
@@ -63,7 +74,14 @@ def status(  # noqa: PLR0913  # one argument for each part
         "workers": list(map(_worker, observation.workers, explained.workers)),
         "paused": {"up": _pause(observation.paused_up), "down": _pause(observation.paused_down)},
         "standby": standby or None,
-        "alertmanager": {**asdict(reread), "text": _rereading(reread, policy, now)},
+        "alertmanager": {
+            "urls": list(reread.urls),
+            "read_at": reread.read_at,
+            "problems": list(reread.problems),
+            "other_cluster": reread.other_cluster,
+            "suppressed": list(reread.suppressed),
+            "text": _rereading(reread, policy, now),
+        },
         "anomalies": [{**asdict(anomaly), "case": anomaly.case.value} for anomaly in view.anomalies],
         "limits": {
             "min_workers": policy.fewest,
@@ -88,7 +106,7 @@ def status(  # noqa: PLR0913  # one argument for each part
         "breakers": [_breaker(name, observation, now) for name in sorted({kind.name for kind in policy.worker_types})],
         "held": [{**asdict(held), "cause": held.cause.value} for held in view.plan.held],
         "infeasible": [{**asdict(misfit), "cause": misfit.cause.value} for misfit in view.plan.infeasible],
-        "last_scale_up": view.last_scale_up,
+        "last_scale_up": dict(view.last_scale_up),
         **_written_down(journal),
         "policy": asdict(policy),
     }
@@ -110,9 +128,9 @@ def _explained(view: View, policy: Policy, planner: Planner) -> Explanation:
     return explain(view.observation, view.plan, policy, view.at, planner)
 
 
-def _written_down(journal: Journal) -> dict[str, Any]:
+def _written_down(journal: Journal) -> Written:
     """What stands in the journal, and what is wrong with it."""
-    recorded: dict[str, Any] = {"decisions": [], "actions": [], "journal": {"problem": None, "replaced": None}}
+    recorded: Written = {"decisions": [], "actions": [], "journal": {"problem": None, "replaced": None}}
     try:
         recorded["decisions"] = [_decision(row) for row in journal.decisions(DECISIONS_SHOWN)]
         recorded["actions"] = [asdict(record) for record in journal.actions(ACTIONS_SHOWN)]
@@ -124,8 +142,10 @@ def _written_down(journal: Journal) -> dict[str, Any]:
     return recorded
 
 
-def _pause(pause: Pause | None) -> dict[str, Any] | None:
-    return {**asdict(pause), "text": pause.text} if pause else None
+def _pause(pause: Pause | None) -> ShownPause | None:
+    if pause is None:
+        return None
+    return {"reason": pause.reason, "by": pause.by, "since": pause.since, "until": pause.until, "text": pause.text}
 
 
 def _rereading(reread: ResyncStatus, policy: Policy, now: float) -> str:
@@ -146,25 +166,37 @@ def _rereading(reread: ResyncStatus, policy: Policy, now: float) -> str:
     return f"Alerts cannot be checked ({since}): {'; '.join(reread.problems)}; {kept}"
 
 
-def _snapshot(observation: Observation, now: float) -> dict[str, Any]:
+def _snapshot(observation: Observation, now: float) -> Snapshot:
     snapshot = observation.snapshot
+    nodes = snapshot.alive if snapshot else ()
     return {
         "usable": snapshot is not None,
         "source": snapshot.source if snapshot else None,
         "age_seconds": max(0.0, now - snapshot.observed_at) if snapshot else None,
         "problem": observation.journal_problem or observation.provider_problem or observation.problem or None,
         "pending": snapshot.pending if snapshot and snapshot.demand_known else None,
+        "cpus": sum(node.total.get("CPU", 0.0) for node in nodes),
+        "cpus_used": sum(node.used("CPU") for node in nodes),
+        "gpus": sum(node.total.get("GPU", 0.0) for node in nodes),
+        "gpus_used": sum(node.used("GPU") for node in nodes),
     }
 
 
-def _worker(worker: Worker, explained: WorkerWhy) -> dict[str, Any]:
+def _worker(worker: Worker, explained: WorkerWhy) -> WorkerDocument:
+    node = worker.node
     return {
         "worker_id": worker.worker_id,
         "index": worker.index,
         "worker_type": worker.worker_type,
         "state": worker.state.value,
-        "node_id": worker.node.node_id if worker.node else None,
-        "idle_seconds": worker.node.idle_seconds if worker.node else None,
+        "node_id": node.node_id if node else None,
+        "host": node.ip if node else "",
+        "cpus": node.total.get("CPU", 0.0) if node else 0.0,
+        "cpus_used": node.used("CPU") if node else 0.0,
+        "gpus": node.total.get("GPU", 0.0) if node else 0.0,
+        "gpus_used": node.used("GPU") if node else 0.0,
+        "in_use": node.in_use if node else "",
+        "idle_seconds": node.idle_seconds if node else None,
         "created_at": worker.created_at,
         "detail": worker.detail,
         "cause": explained.cause.value,
@@ -172,7 +204,7 @@ def _worker(worker: Worker, explained: WorkerWhy) -> dict[str, Any]:
     }
 
 
-def _breaker(worker_type: str, observation: Observation, now: float) -> dict[str, Any]:
+def _breaker(worker_type: str, observation: Observation, now: float) -> Breaker:
     health = observation.launch_health.get(worker_type, HEALTHY)
     return {
         "worker_type": worker_type,
@@ -184,12 +216,35 @@ def _breaker(worker_type: str, observation: Observation, now: float) -> dict[str
     }
 
 
-def _alert(alert: Alert) -> dict[str, Any]:
-    shown = ("name", "worker_type", "step", "starts_at", "received_at", "summary")
-    return {"direction": alert.direction.value, **{name: getattr(alert, name) for name in shown}}
+def _alert(alert: Alert) -> AlertDocument:
+    return {
+        "direction": alert.direction.value,
+        "name": alert.name,
+        "worker_type": alert.worker_type,
+        "step": alert.step,
+        "starts_at": alert.starts_at,
+        "received_at": alert.received_at,
+        "summary": alert.summary,
+    }
 
 
-def _decision(row: Mapping[str, Any]) -> dict[str, Any]:
-    shown = ("worker_id", "worker_type", "cause", "reason")
-    actions = [{"action": action["kind"], **{name: action[name] for name in shown}} for action in row["actions"]]
-    return {**row, "actions": actions}
+def _decision(row: Mapping[str, Any]) -> Decision:
+    return {
+        "id": row["id"],
+        "at": row["at"],
+        "trigger": row["trigger"],
+        "actions": [_planned(action) for action in row["actions"]],
+        "held": row["held"],
+        "infeasible": row["infeasible"],
+        "demand_met": row["demand_met"],
+    }
+
+
+def _planned(action: Mapping[str, Any]) -> PlannedAction:
+    return {
+        "action": action["kind"],
+        "worker_id": action["worker_id"],
+        "worker_type": action["worker_type"],
+        "cause": action["cause"],
+        "reason": action["reason"],
+    }

@@ -13,13 +13,14 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import structlog
-from flask import Flask, Response, jsonify, request
+from flask import Flask, Response, request
 
 from ray_watcher_common.web.limits import KIB
+from ray_watcher_common.web.problems import reply
 from scaler.alerting import payload
 from scaler.model.alerts import MAX_ALERTS
 from scaler.model.errors import InvalidAlertError, JournalError, TooManyAlertsError
-from scaler.web.auth import refusal
+from scaler.web.auth import refusal, refused
 from scaler.web.group_commit import GroupCommit
 
 if TYPE_CHECKING:
@@ -61,25 +62,24 @@ class Webhook:
         app.add_url_rule(PATH, view_func=self.receive, methods=["POST"], endpoint="alerts")
         app.after_request(self._count)
 
-    def receive(self) -> tuple[Response, int]:
+    def receive(self) -> Response:
         """Answer one notification."""
-        document, code = self._answer()
-        return jsonify(document), code
+        return reply(*self._answer())
 
     def _answer(self) -> Answer:
         headers = request.headers
-        if refused := refusal(self._token, headers.get("Authorization", ""), headers.get("Content-Type", "")):
-            return refused
+        if not_accepted := refusal(self._token, headers.get("Authorization", ""), headers.get("Content-Type", "")):
+            return not_accepted
         try:
             received = self._read()
             absorbed = self._alerts.commit(received.alerts)
         except InvalidAlertError as error:
             log.warning("notification refused", problem=str(error))
             too_many = isinstance(error, TooManyAlertsError)
-            return {"error": str(error)}, HTTPStatus.REQUEST_ENTITY_TOO_LARGE if too_many else HTTPStatus.BAD_REQUEST
+            return refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE if too_many else HTTPStatus.BAD_REQUEST, str(error))
         except JournalError as error:
             log.warning("notification not stored", problem=str(error))
-            return {"error": f"{error}; send it again"}, HTTPStatus.SERVICE_UNAVAILABLE
+            return refused(HTTPStatus.SERVICE_UNAVAILABLE, f"{error}; send it again")
         if self._is_news(received):
             self._wakeup.wake("webhook")
         return self._accepted(received, absorbed), HTTPStatus.OK

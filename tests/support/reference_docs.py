@@ -1,7 +1,8 @@
-"""`docs/settings.md`, `docs/metrics.md` and `docs/cli.md`, written from the code they describe."""
+"""`docs/settings.md`, `docs/metrics.md`, `docs/cli.md` and `docs/openapi.json`, written from the code they describe."""
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import click
@@ -17,6 +18,7 @@ from scaler.config.keys import SETTINGS as LIMIT_SETTINGS
 from scaler.config.policy_schema import LimitsEntry, PolicyEntry, WorkerTypeEntry
 from scaler.model.decision import ACTION_CAUSES, HELD_CAUSES, Cause
 from scaler.telemetry.metrics import CATALOG as SCALER_CATALOG
+from scaler.web.api import openapi
 from support.paths import ROOT
 
 if TYPE_CHECKING:
@@ -114,7 +116,17 @@ def _help(command: click.Command, name: str) -> str:
     return "\n".join(line.rstrip() for line in command.get_help(context).splitlines())
 
 
-PAGES = {"settings.md": settings_page, "metrics.md": metrics_page, "cli.md": cli_page}
+def api_document() -> str:
+    """The OpenAPI document of the scaler's API."""
+    return json.dumps(openapi.document(), indent=1) + "\n"
+
+
+PAGES = {
+    "settings.md": settings_page,
+    "metrics.md": metrics_page,
+    "cli.md": cli_page,
+    "openapi.json": api_document,
+}
 
 
 def policy_page() -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from scaler.control.actions import ActionRunner
 from scaler.control.view import Wakeup
@@ -17,6 +17,9 @@ from scaler.web.webhook import Webhook
 from support.builders import NOW, demand, head, node, policy, snapshot, worker_name
 from support.fake_provider import FakeProvider
 from support.fakes import FakeClock, FakeDrainer, FakeReader, LaterExecutor
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 NOTIFICATION: dict[str, Any] = {
     "version": "4",
@@ -35,11 +38,22 @@ NOTIFICATION: dict[str, Any] = {
 }
 
 
+class LoopAtOnce(Wakeup):
+    """The loop comes round at once, in the thread of an operator's request."""
+
+    loop: Callable[[str], object] | None = None
+
+    def wake(self, trigger: str) -> None:
+        super().wake(trigger)
+        if self.loop and trigger == "operator":
+            self.loop(trigger)
+
+
 class Site:
     """The application over an in-memory journal."""
 
     def __init__(self, token: str | None = None) -> None:
-        self.clock, self.wakeup, self.metrics = FakeClock(NOW), Wakeup(), ScalerMetrics()
+        self.clock, self.wakeup, self.metrics = FakeClock(NOW), LoopAtOnce(), ScalerMetrics()
         self.metrics.info.labels("http://scaler.example").set(1)
         self.journal, limits = Journal(None), policy()
         self.reader = FakeReader(snapshot(head(), node(worker_name(1), idle=5), demands=(demand(3),)))
@@ -61,6 +75,7 @@ class Site:
         self.reconciler = Reconciler(
             **shared, reader=self.reader, runner=self.runner, wakeup=self.wakeup, watchdog=self.watchdog
         )
+        self.wakeup.loop = self.reconciler.reconcile
         self.metrics.registry.register(ViewCollector(lambda: self.reconciler.view, limits, self.clock))
         api = ScalerApi(
             reconciler=self.reconciler,

@@ -43,7 +43,7 @@ class Situation:
         journal = Journal(None)
         try:
             view = View(NOW, self.observation, self.plan)
-            return status(view, self.policy, journal, cluster="test", provider="fake", now=NOW)
+            return dict(status(view, self.policy, journal, cluster="test", provider="fake", now=NOW))
         finally:
             journal.close()
 

@@ -44,7 +44,9 @@ def test_state_is_the_snapshot_as_json() -> None:
 def test_without_a_source_state_is_503_with_the_reasons() -> None:
     answer = client(DOWN).get("/state")
 
-    assert (answer.status_code, answer.get_json()) == (503, {"error": "no source answers", "reasons": PROBLEMS})
+    problem = answer.get_json()
+    assert (answer.status_code, answer.content_type) == (503, "application/problem+json")
+    assert (problem["detail"], problem["reasons"]) == ("no source answers", PROBLEMS)
 
 
 @pytest.mark.parametrize("view", [UP, DOWN], ids=["up", "down"])

@@ -308,7 +308,7 @@ def state(**changes: Any) -> bytes:
 @pytest.mark.parametrize(
     ("code", "body", "says"),
     [
-        pytest.param(503, b'{"error": "no source answers"}', "no source answers", id="GCS down"),
+        pytest.param(503, b'{"detail": "no source answers"}', "no source answers", id="GCS down"),
         pytest.param(200, state(age_seconds=40), "40 s old", id="GCS frozen"),
         pytest.param(200, b"<html>", "", id="something else at its address"),
     ],

@@ -111,7 +111,7 @@ def test_what_is_refused_by_its_size_or_form(sent: bytes, code: int, why: Refusa
         answered = site.ask(sent)
 
     assert (status(answered), site.refused(why), app.asked) == (code, 1, [])
-    assert set(json.loads(answered.partition(b"\r\n\r\n")[2])) == {"error"}
+    assert set(json.loads(answered.partition(b"\r\n\r\n")[2])) == {"type", "title", "status", "detail"}
 
 
 @pytest.mark.parametrize(

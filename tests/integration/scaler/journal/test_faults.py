@@ -81,7 +81,7 @@ def held(world: World) -> list[Cause]:
 def told(world: World) -> dict[str, Any]:
     limits = world.reconciler._policy  # noqa: SLF001
     view, now = world.reconciler.view, world.clock.now()
-    return status(view, limits, world.journal, cluster="test", provider="fake", now=now)
+    return dict(status(view, limits, world.journal, cluster="test", provider="fake", now=now))
 
 
 def test_on_a_full_disk_nothing_is_done_and_it_is_said(world: World, path: Path) -> None:

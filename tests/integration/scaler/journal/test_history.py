@@ -6,14 +6,16 @@ import sqlite3
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from pydantic import ValidationError
 
 from scaler.journal import migrations
-from scaler.journal.history import MAX_ENTRIES, MAX_SAMPLES, Question, question, read_file
+from scaler.journal.history import MAX_ENTRIES, MAX_SAMPLES, Question, read_file
 from scaler.journal.journal import DONE, FAILED, Journal
 from scaler.journal.samples import Sampler
 from scaler.model.decision import Action, Cause, Held, Infeasible, Observation, Plan
 from scaler.model.errors import JournalError
 from scaler.model.workers import ActionKind
+from scaler.web.api.questions import HistoryQuery, mistake
 from support.builders import NOW, demand, observation, worker, worker_name
 
 if TYPE_CHECKING:
@@ -115,12 +117,16 @@ def test_a_file_that_is_no_journal_is_told_by_name(tmp_path: Path, content: byte
     ],
 )
 def test_a_question_that_cannot_be_is_refused(asked: dict[str, str], told: str) -> None:
-    with pytest.raises(ValueError, match=told):
-        question(asked, NOW)
+    with pytest.raises(ValidationError) as refused:
+        HistoryQuery.model_validate(asked)
+
+    assert mistake(refused.value).startswith(f"{told}: got {next(iter(asked.values()))!r}, wanted ")
 
 
 def test_by_default_the_last_hour_is_asked_for() -> None:
-    assert question({"action": "", "worker": "worker-1"}, NOW) == Question(NOW - 3600, 100, worker="worker-1")
+    asked = HistoryQuery.model_validate({"action": "", "worker": "worker-1"})
+
+    assert asked.question(NOW) == Question(NOW - 3600, 100, worker="worker-1")
 
 
 # --- samples -----------------------------------------------------------------------------------------

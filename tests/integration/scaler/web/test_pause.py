@@ -84,7 +84,7 @@ def test_what_is_not_paused_is_not_resumed(site: Site) -> None:
 def test_what_is_no_pause_is_refused_with_the_place_of_the_mistake(site: Site, asked: Any, says: str) -> None:
     reply = site.client.post("/api/v1/pause", json=asked)
 
-    assert (reply.status_code, reply.json["error"].startswith(f"{says}: ")) == (400, True)
+    assert (reply.status_code, reply.json["detail"].startswith(f"{says}: ")) == (400, True)
     assert site.journal.pauses(NOW) == {}
 
 

@@ -73,9 +73,11 @@ def test_browsers_neither_guess_nor_frame_nor_keep_what_they_get(path: str, code
 @pytest.mark.parametrize(
     ("method", "path", "code"), [("GET", "/nowhere", 404), ("POST", "/state", 405), ("GET", "/fault", 500)]
 )
-def test_errors_are_json_and_show_nothing_of_the_inside(method: str, path: str, code: int) -> None:
+def test_errors_are_problem_documents_and_show_nothing_of_the_inside(method: str, path: str, code: int) -> None:
     answer = application(()).test_client().open(path, method=method)
 
-    assert (answer.status_code, set(answer.json or ())) == (code, {"error"})
+    assert (answer.status_code, answer.content_type) == (code, "application/problem+json")
+    assert (answer.json or {}).keys() == {"type", "title", "status", "detail"}
+    assert (answer.json or {})["status"] == code
     assert "division" not in answer.text
     assert ("Allow" in answer.headers) is (code == 405)

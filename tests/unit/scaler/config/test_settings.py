@@ -129,6 +129,23 @@ def test_alertmanagers_are_one_or_several(value: str, urls: tuple[str, ...], mon
     assert load(ScalerSettings).alertmanager_urls == urls
 
 
+def test_links_have_a_name_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WATCHER_LINKS", "Prometheus=http://p:9090, Ray dashboard=http://h:8265/?a=b")
+
+    assert load(ScalerSettings).named_links == (
+        ("Prometheus", "http://p:9090"),
+        ("Ray dashboard", "http://h:8265/?a=b"),
+    )
+
+
+@pytest.mark.parametrize("value", ["http://p:9090", "=http://p", "x=p:9090", "x=javascript:alert(1)", "x=http://p,"])
+def test_a_link_that_cannot_be_is_refused(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WATCHER_LINKS", value)
+
+    with pytest.raises(SettingsError, match="WATCHER_LINKS: got"):
+        load(ScalerSettings)
+
+
 def test_a_password_is_not_in_the_message(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALERTMANAGER_URL", "http://am:hunter2@one:99999,ftp://am:hunter2@other")
 

@@ -33,7 +33,8 @@ def test_every_cause_of_the_closed_set_has_a_case() -> None:
     assert set(Cause) - met == {
         Cause.NO_WORKER_TYPE_FITS,
         Cause.CUSTOM_PLANNER_FAILED,
-    }  # below, and test_scaler_planner
+        Cause.OPERATOR,
+    }  # below, in test_custom_planner, and in test_by_hand
 
 
 def test_causes_are_listed_by_what_they_explain() -> None:
