@@ -13,6 +13,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from support import leftovers
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -44,8 +46,10 @@ def own_ports(count: int) -> list[int]:
 
 
 def own_name(beginning: str) -> str:
-    """A name that no other test has, nor this one at another time."""
-    return f"{beginning}-{secrets.token_hex(3)}"
+    """A name that no other test has, nor this one at another time; what bears it does not outlive the run."""
+    name = f"{beginning}-{secrets.token_hex(3)}"
+    leftovers.record(name)
+    return name
 
 
 def own_environment(cluster: str, directory: Path, provider: str = "process", **more: str) -> dict[str, str]:
