@@ -1,8 +1,9 @@
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-all test-fast test-versions check chaos fuzz golden preview docs images ray-image env bench bench-smoke release lock
 VENV := .venv/bin
-# Each end-to-end test waits most of its time and has a cluster of its own, so two processes share two cores.
-TESTS = $(VENV)/pytest --numprocesses 2 --dist loadgroup
+# On two cores: two processes for end-to-end tests, which wait much, and one that computes (tests/support/lanes.py).
+TESTS = $(VENV)/pytest --numprocesses 3
+SEARCHING = --hypothesis-profile searching
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -14,19 +15,19 @@ demo: ## the whole loop on this machine, in under two minutes (ARGS="--provider 
 	@scripts/setup $(if $(findstring docker,$(ARGS)),docker,demo)
 	@$(VENV)/ray-watcher demo $(ARGS)
 
-test: ## lint, types, imports, and all tests but the longest repetitions (ARGS="tests/unit -k plan" for some)
+test: ## lint, types, imports, and all tests but repetitions (ARGS="tests/unit -k plan" for some)
 	@scripts/setup test
 	@$(MAKE) --no-print-directory check
 	$(if $(ARGS),$(VENV)/pytest $(ARGS),$(TESTS) -m "not full")
 
-test-all: ## the longest repetitions too: Serve with processes, a kill at every single step, the guide's own cluster
+test-all: ## repetitions too: the other provider, a kill at every single step, more examples
 	@scripts/setup test
 	@$(MAKE) --no-print-directory check
-	$(TESTS)
+	$(TESTS) $(SEARCHING)
 
 test-fast: ## the quick tests, in under two minutes (ARGS="-k plan" for some)
 	@scripts/setup
-	$(VENV)/pytest tests/unit tests/integration -m "not e2e" --numprocesses auto --maxprocesses 4 --dist loadgroup $(ARGS)
+	$(VENV)/pytest tests/unit tests/integration -m "not e2e" --numprocesses auto --maxprocesses 4 $(ARGS)
 
 test-versions: ## quick tests with other Pythons, the loop with newer Prometheus, Alertmanager, Docker (ARGS="docker")
 	@scripts/setup test
@@ -44,7 +45,7 @@ chaos: ## break the running programs on purpose and check what must hold (ARGS="
 
 fuzz: ## a hundred thousand inputs for webhook, /state, policy and the command line's files (some 20 minutes)
 	@scripts/setup test
-	FUZZ_EXAMPLES=15000 $(VENV)/pytest tests/fuzz --timeout 0 $(ARGS)
+	FUZZ_EXAMPLES=15000 $(VENV)/pytest $(SEARCHING) tests/fuzz --timeout 0 $(ARGS)
 
 golden: ## regenerate the golden files and generated code
 	PYTHONPATH=tests:. $(VENV)/python -m support.regenerate

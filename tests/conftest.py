@@ -2,25 +2,39 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
 
-from support import guard
+from support import guard, lanes, leftovers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# How long an example takes says nothing on a busy machine.
-settings.register_profile("project", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    from xdist.remote import Producer
+
+# How long an example takes says nothing on a busy machine. `make test` tries the same examples each time, so that it
+# fails by what was changed; `make test-all` and `make fuzz` look for new ones.
+settings.register_profile("project", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
+settings.register_profile("searching", settings.get_profile("project"), derandomize=False, max_examples=300)
 settings.load_profile("project")
 
 
-def pytest_configure() -> None:
-    """Tests touch only what they made."""
+def pytest_configure(config: pytest.Config) -> None:
+    """Tests touch only what they made, and leave none of it."""
     guard.install(os.environ)
+    run = contextlib.ExitStack()
+    left = run.enter_context(leftovers.run(os.environ))
+
+    def end() -> None:
+        run.close()
+        sys.stderr.writelines(f"left by the tests, and ended now: {what}\n" for what in left)
+
+    config.add_cleanup(end)
 
 
 @pytest.fixture(autouse=True)
@@ -32,14 +46,14 @@ def only_our_own() -> Iterator[None]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Several processes take the tests in this order: the longest first, and the quick ones fill the gaps.
-
-    The quick tests of a file stay together and share its fixtures; each end-to-end test is on its own.
-    """
+    """The longest first, so that none is left for the end."""
     items.sort(key=_patience, reverse=True)
-    for item in items:
-        if not _patience(item):
-            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
+
+
+@pytest.hookimpl(optionalhook=True)  # with `-p no:xdist` there is none
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> lanes.Lanes:
+    """How several processes share the tests."""
+    return lanes.Lanes(config, log)
 
 
 def _patience(item: pytest.Item) -> float:

@@ -6,10 +6,14 @@ import pytest
 
 from benchmarks.__main__ import BENCHMARKS, measured
 
+WITH_HEADS = {"demand_to_work", "exporter_tasks", "idle"}  # several Ray heads come and go in each
+
 
 @pytest.mark.e2e
-@pytest.mark.timeout(600)  # several Ray heads come and go
-@pytest.mark.parametrize("name", BENCHMARKS)
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.full if name in WITH_HEADS else ()) for name in BENCHMARKS]
+)
 def test_a_benchmark_runs_and_reports(name: str) -> None:
     report = measured(name, smoke=True)
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from support.operating import Operator
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(450)]
 MISSING = 5  # exit code
 NOT_OURS_TO_INSTALL = ("benchmarks", "grafana", "tests", "tools")
 
@@ -81,6 +81,7 @@ def test_a_plain_installation_works_and_names_what_workers_need(artefacts: tuple
         assert f"ray-watcher[{extra}] @ {artefacts[0].as_uri()}" in refused.stderr
 
 
+@pytest.mark.full  # the same program as in test_demo.py, with what the next test shows to be installed
 def test_the_demo_runs_the_whole_loop(complete: Operator) -> None:
     shown = complete.says("demo")
 

@@ -15,7 +15,7 @@ from faults.faults import BY_PROVIDER, PROCESS
 from faults.schedule import GAP_SECONDS, schedule
 
 HERE = Path(__file__).parent
-SECONDS, SEED = 40, 1
+SECONDS, SEED = 25, 1
 
 
 def test_a_seed_gives_the_same_schedule_and_another_one_another() -> None:

@@ -36,9 +36,10 @@ def place(tmp_path: Path) -> Iterator[ProcessPlace]:
 @pytest.mark.parametrize(
     ("provider", "every"),
     [
+        ("process", 10),
+        pytest.param("docker", 20, marks=pytest.mark.docker),
         pytest.param("process", 1, marks=pytest.mark.full),
-        ("process", 4),
-        pytest.param("docker", 6, marks=pytest.mark.docker),
+        pytest.param("docker", 6, marks=[pytest.mark.docker, pytest.mark.full]),
     ],
 )
 def test_no_step_is_a_bad_one_to_be_killed_at(scenario: str, provider: str, every: int) -> None:
