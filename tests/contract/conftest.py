@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import uuid
 from typing import TYPE_CHECKING
 
 import pytest
 
 from scaler.providers.engine import Engine, docker_answers
 from support.images import tiny_image
+from support.own import own_name
 from support.provider_worlds import DockerWorld
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def engine() -> Iterator[Engine]:
 
 @pytest.fixture(scope="session")
 def network(engine: Engine) -> Iterator[str]:
-    name = f"ray-watcher-test-{uuid.uuid4().hex[:8]}"
+    name = own_name("contract")
     engine.ensure_network(name, {TEST_LABEL: "test"})
     yield name
     engine.remove_network(name, f"{TEST_LABEL}=test")

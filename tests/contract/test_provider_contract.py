@@ -10,7 +10,8 @@ import pytest
 
 from scaler.model.cluster import InstanceStatus
 from scaler.model.errors import IndexTakenError, LaunchFailedError, ProviderError
-from support.provider_worlds import EXITS, NO_PROGRAM, STUBBORN, WAITS, FakeWorld, ProcessWorld, eventually, request
+from support.provider_worlds import EXITS, NO_PROGRAM, STUBBORN, WAITS, FakeWorld, ProcessWorld, request
+from support.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

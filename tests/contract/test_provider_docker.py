@@ -14,7 +14,9 @@ from scaler.model.errors import LaunchFailedError, ProviderUnavailableError
 from scaler.providers.container import ContainerSpec
 from scaler.providers.docker import CLUSTER_LABEL, INDEX_LABEL, PROGRAM_PATH, DockerProvider
 from scaler.providers.engine import Engine
-from support.provider_worlds import MISSING_IMAGE, NO_PROGRAM, SLEEPS, TYPE, eventually, request
+from support.own import own_name
+from support.provider_worlds import MISSING_IMAGE, NO_PROGRAM, SLEEPS, TYPE, request
+from support.waiting import eventually
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -134,7 +136,7 @@ def test_an_engine_that_comes_back_is_used_again(monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_network_of_ours_goes_when_nothing_uses_it(docker_world: DockerWorld) -> None:
-    engine, name = docker_world.engine, f"ray-watcher-{docker_world.suffix}"
+    engine, name = docker_world.engine, own_name("network")
     engine.ensure_network(name, {"ray-watcher.cluster": "one"})
     engine.ensure_network(name, {"ray-watcher.cluster": "one"})
     docker_world.network = name
@@ -184,7 +186,7 @@ def test_a_worker_is_confined_unless_the_settings_loosen_it(docker_world: Docker
 def test_an_image_that_is_not_rays_own_runs_the_workers_command_and_reads_its_files(
     docker_world: DockerWorld, tmp_path: Path, change: str
 ) -> None:
-    image = f"ray-watcher/foreign-{docker_world.suffix}:test"
+    image = f"ray-watcher/{own_name('foreign')}:test"
     (tmp_path / "passwd").write_text("root:x:0:0::/:/bin/sh\napp:x:10001:10001::/:/bin/sh\n")
     (tmp_path / "Dockerfile").write_text(f"FROM {docker_world.image}\nCOPY passwd /etc/passwd\n{change}\n")
     list(docker_world.engine.build(tmp_path, image, arguments={}, labels={}))

@@ -13,7 +13,8 @@ from ray_watcher.output.cluster_status import cluster_document
 from ray_watcher_common.ray_auth import RayToken
 from scaler.providers.docker import TOKEN_PATH, DockerProvider
 from scaler.providers.process import ProcessProvider
-from support.provider_worlds import TYPE, DockerWorld, eventually, request
+from support.provider_worlds import TYPE, DockerWorld, request
+from support.waiting import eventually
 
 if TYPE_CHECKING:
     from pathlib import Path

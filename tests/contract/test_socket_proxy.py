@@ -5,53 +5,49 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import subprocess
 import sys
-import time
-import uuid
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
 
-from ray_watcher_common.host.processes import accepts, free_ports
+from ray_watcher_common.host.processes import accepts
 from scaler.model.cluster import InstanceStatus, LaunchRequest, WorkerType
 from scaler.providers.docker import DockerProvider
 from scaler.providers.engine import Engine
+from support.images import TINY_IMAGE, tiny_image
+from support.own import own_name, own_ports
+from support.programs import running
+from support.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 pytestmark = pytest.mark.docker
 
-STARTED_SECONDS = 20.0
-TINY_IMAGE = "ray-watcher/base:test"  # as in conftest.py
 PROOF = "only the host knows this"
 
 
 @pytest.fixture(scope="module")
 def cluster() -> str:
-    return f"proxy-{uuid.uuid4().hex[:6]}"
+    return own_name("proxy")
 
 
 @pytest.fixture(scope="module")
-def proxy(engine: Engine, network: str, cluster: str) -> Iterator[str]:
+def proxy(engine: Engine, network: str, cluster: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a proxy for `cluster`."""
-    del engine
-    port = free_ports(1)[0]
+    (port,) = own_ports(1)
     environment = {
         **os.environ,
         "WATCHER_SOCKET_PROXY_LISTEN": f"127.0.0.1:{port}",
         "WATCHER_CLUSTER": cluster,
         "WATCHER_NETWORK": network,
-        "RAY_IMAGE": TINY_IMAGE,
+        "RAY_IMAGE": tiny_image(engine),
     }
-    with subprocess.Popen([sys.executable, "-m", "scaler.socket_proxy"], env=environment) as process:
-        deadline = time.monotonic() + STARTED_SECONDS
-        while not accepts("127.0.0.1", port) and time.monotonic() < deadline:
-            time.sleep(0.05)
+    log = tmp_path_factory.mktemp("proxy") / "log"
+    with running([sys.executable, "-m", "scaler.socket_proxy"], log, environment):
+        eventually(lambda: accepts("127.0.0.1", port), "the proxy listens")
         yield f"127.0.0.1:{port}"
-        process.terminate()
 
 
 @pytest.fixture
@@ -75,7 +71,7 @@ def provider(proxy: str, network: str, cluster: str, monkeypatch: pytest.MonkeyP
 @pytest.fixture
 def other(engine: Engine) -> Iterator[str]:
     """A container of somebody else's, with a label as the watcher's programs have it."""
-    name = f"other-{uuid.uuid4().hex[:6]}"
+    name = own_name("other")
     api = engine._api  # noqa: SLF001  # what no provider does
     api.create_container(
         TINY_IMAGE, ["sh", "-c", "echo private; sleep 60"], name=name, labels={"ray-watcher.cluster": "x"}
@@ -93,9 +89,7 @@ def test_a_worker_lives_its_life_behind_the_proxy(provider: DockerProvider, engi
     launched = provider.launch(REQUEST)
 
     assert (launched.worker_id, launched.status) == (REQUEST.worker_id, InstanceStatus.RUNNING)
-    deadline = time.monotonic() + STARTED_SECONDS
-    while not (lines := list(provider.logs(REQUEST.worker_id, tail=5, follow=False))) and time.monotonic() < deadline:
-        time.sleep(0.05)
+    lines = eventually(lambda: list(provider.logs(REQUEST.worker_id, tail=5, follow=False)), "it prints its token")
     assert lines == ["the token"]
     host = engine._api.inspect_container(launched.detail)["HostConfig"]  # noqa: SLF001  # what the engine made of it
     assert (host["CapDrop"], host["SecurityOpt"]) == (["ALL"], ["no-new-privileges:true"])
@@ -120,7 +114,7 @@ def test_no_spelling_of_a_mount_reaches_the_engine(
         f"http://{proxy}/v1.41/containers/create?name=ray-{cluster}-worker-7",
         data=json.dumps(body, ensure_ascii=False).encode(),
         headers={"Content-Type": "application/json"},
-        timeout=10,
+        timeout=30,
     )
 
     assert reply.status_code == 403
@@ -165,13 +159,13 @@ def test_an_old_start_cannot_bring_mounts_along(
 def test_containers_of_others_do_not_exist(method: str, path: str, proxy: str, other: str, cluster: str) -> None:
     url = f"http://{proxy}/v1.41/containers/{other}/{path.replace('CLUSTER', cluster)}".rstrip("/")
 
-    reply = requests.request(method, url, timeout=10)
+    reply = requests.request(method, url, timeout=30)
 
     assert reply.status_code in {403, 404}
     assert "private" not in reply.text
 
 
 def test_a_list_shows_no_container_of_others(proxy: str, other: str) -> None:
-    listed = requests.get(f"http://{proxy}/v1.41/containers/json?all=1", timeout=10).json()
+    listed = requests.get(f"http://{proxy}/v1.41/containers/json?all=1", timeout=30).json()
 
     assert other not in json.dumps(listed)

@@ -19,9 +19,10 @@ from support.compose import compose_program
 from support.images import ray_image
 from support.operating import Operator
 from support.own import own_environment, own_name, own_ports
+from support.waiting import eventually_shown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
 pytestmark = [pytest.mark.e2e, pytest.mark.docker, pytest.mark.timeout(900)]
 ROOT = Path(__file__).resolve().parents[2]
@@ -34,7 +35,6 @@ PORTS = (
 )
 ADDRESS = f"127.77.{secrets.randbelow(255)}.{1 + secrets.randbelow(254)}"
 WEBHOOK_TOKEN = "/run/ray-watcher/scaler/webhook-token"  # noqa: S105  # its place
-DEADLINE_SECONDS = 90.0
 
 
 @dataclass
@@ -110,15 +110,6 @@ class Stack:
         driver = (ROOT / "ray_watcher" / "workload" / "driver.py").read_text(encoding="utf-8")
         command = ["docker", "exec", f"{NAME}-head", "python", "-c", driver, str(tasks), "1", "0", str(seconds)]
         return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-
-
-def eventually(look: Callable[[], Any], what: str) -> Any:
-    """Wait until `look` gives something true; at most a while."""
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    while not (seen := look()):
-        assert time.monotonic() < deadline, f"not within {DEADLINE_SECONDS:g} s: {what}"
-        time.sleep(0.5)
-    return seen
 
 
 def finished(load: subprocess.Popen[str], tasks: int) -> bool:
@@ -214,21 +205,21 @@ def only_the_proxy_reaches_docker(stack: Stack) -> None:
 
 
 def the_webhook_wants_its_token(stack: Stack) -> None:
-    assert requests.post(f"{stack.url('scaler')}/alerts", json={}, timeout=5).status_code == 401
+    assert requests.post(f"{stack.url('scaler')}/alerts", json={}, timeout=20).status_code == 401
 
     token = stack.compose("exec", "-T", "scaler", "python3", "-c", f"print(open('{WEBHOOK_TOKEN}').read())").strip()
     header = {"Authorization": f"Bearer {token}"}
-    assert requests.post(f"{stack.url('scaler')}/alerts", json={}, headers=header, timeout=5).status_code == 400
+    assert requests.post(f"{stack.url('scaler')}/alerts", json={}, headers=header, timeout=20).status_code == 400
     stack.secrets.add(token)
 
 
 def ray_wants_its_token(stack: Stack) -> None:
     dashboard = f"http://{ADDRESS}:{stack.environment['RAY_DASHBOARD_PORT']}/api/cluster_status"
-    assert requests.get(dashboard, timeout=5).status_code == 401
+    assert requests.get(dashboard, timeout=20).status_code == 401
 
     token = stack.docker("exec", f"{NAME}-head", "cat", "/run/ray-watcher/ray/ray-token").strip()
     header = {"Authorization": f"Bearer {token}"}
-    assert requests.get(dashboard, headers=header, timeout=5).status_code == 200
+    assert requests.get(dashboard, headers=header, timeout=20).status_code == 200
     stack.secrets.add(token)
 
 
@@ -240,11 +231,11 @@ def no_program_can_read_what_is_for_another(stack: Stack) -> None:
 
 def load_brings_workers_and_they_go_when_idle(stack: Stack) -> None:
     load = stack.load(tasks=4, seconds=3)
-    eventually(stack.workers, "workers are launched")
+    eventually_shown(stack.workers, "workers are launched")
     assert "worker" in stack.compose("ps", "--all", "--format", "{{.Service}}").split()
 
     assert finished(load, tasks=4)
-    eventually(lambda: not stack.workers(), "idle workers go")
+    eventually_shown(lambda: not stack.workers(), "idle workers go")
 
 
 def a_script_can_be_run_inside(stack: Stack) -> None:
@@ -252,7 +243,7 @@ def a_script_can_be_run_inside(stack: Stack) -> None:
 
 
 def the_scaler_serves_the_runbooks(stack: Stack) -> None:
-    assert "<h1>RayNoLeader</h1>" in requests.get(f"{stack.url('scaler')}/runbooks/RayNoLeader", timeout=5).text
+    assert "<h1>RayNoLeader</h1>" in requests.get(f"{stack.url('scaler')}/runbooks/RayNoLeader", timeout=20).text
 
 
 def the_command_line_sees_it(stack: Stack) -> None:
@@ -282,7 +273,7 @@ def a_restarted_head_is_a_new_cluster_that_scales_as_well(stack: Stack) -> None:
     stack.compose("up", "--detach", "--wait")
 
     load = stack.load(tasks=4, seconds=3)
-    eventually(stack.workers, "workers are launched")
+    eventually_shown(stack.workers, "workers are launched")
     assert finished(load, tasks=4)
 
 
@@ -312,7 +303,7 @@ def no_secret_is_shown_anywhere(stack: Stack) -> None:
     shown = [json.dumps(stack.containers()), stack.compose("logs", "--no-color")]
     shown += [stack.docker("logs", name) for name in stack.containers()]
     for page in ("metrics", "state", "api/v1/status", "api/v1/history", ""):
-        shown += [requests.get(f"{stack.url(p)}/{page}", timeout=5).text for p in ("exporter", "scaler")]
+        shown += [requests.get(f"{stack.url(p)}/{page}", timeout=20).text for p in ("exporter", "scaler")]
 
     assert stack.secrets
     assert not [secret for secret in stack.secrets for text in shown if secret in text]
@@ -328,12 +319,12 @@ def the_command_line_stops_the_watcher_and_compose_starts_it_again(stack: Stack)
 
 def down_takes_the_workers_with_it(stack: Stack) -> None:
     load = stack.load(tasks=3, seconds=60)
-    eventually(stack.workers, "workers are launched")
+    eventually_shown(stack.workers, "workers are launched")
     no_secret_is_shown_anywhere(stack)
 
     stack.follow("docker compose down --remove-orphans")
 
-    load.communicate(timeout=30)
+    load.communicate(timeout=60)
     assert load.returncode != 0  # its head is gone
     assert stack.containers() == {}
     assert not stack.docker("network", "ls", "-q", "--filter", f"name={NAME}").split()

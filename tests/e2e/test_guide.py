@@ -8,7 +8,7 @@ import signal
 import socket
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import psutil
 import pytest
@@ -17,24 +17,12 @@ from grafana.panel_data import Prometheus
 from support import panel_rows
 from support.command_blocks import block, follow
 from support.operating import Operator, processes_below
+from support.waiting import eventually_shown
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(500)]
 SETUP = block("README.md", "scripts/setup demo")
 START_RAY, START_WATCHER, LOAD, LOOK, END = block("README.md", ".venv/bin/ray-watcher start-ray").splitlines()
 PROGRAMS = ("exporter", "prometheus", "alertmanager", "scaler")
-DEADLINE_SECONDS = 60.0
-
-
-def eventually(look: Callable[[], Any], what: str) -> Any:
-    """Wait until `look` gives something true; at most a minute."""
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    while not (seen := look()):
-        assert time.monotonic() < deadline, f"not within {DEADLINE_SECONDS:g} s: {what}"
-        time.sleep(0.3)
-    return seen
 
 
 def status(operator: Operator) -> dict[str, Any]:
@@ -86,7 +74,7 @@ def the_watcher_runs_its_four_programs(session: Operator) -> None:
 
 def prometheus_sees_the_scaler_before_anything_happens(session: Operator) -> None:
     look = Prometheus(f"http://{session.environment['WATCHER_PROMETHEUS_LISTEN']}")
-    eventually(lambda: look.latest("rayscaler_actions_total"), "Prometheus scrapes the scaler")
+    eventually_shown(lambda: look.latest("rayscaler_actions_total"), "Prometheus scrapes the scaler")
 
 
 def load_makes_the_pool_grow_to_its_limit_and_all_tasks_finish(session: Operator) -> None:
@@ -95,12 +83,12 @@ def load_makes_the_pool_grow_to_its_limit_and_all_tasks_finish(session: Operator
     assert (done["event"], done["finished"], done["failed"]) == ("done", 12, 0)
     assert "Last decisions" in follow(LOOK, session.environment)
     launches = [a for a in status(session)["scaler"]["actions"] if a["action"] == "launch"]
-    assert 2 <= len(launches) <= 4  # the first two may have been idle for long enough to go
+    assert len(launches) >= 2  # the first two may have been idle for long enough to go, and have been replaced
     assert all(a["cause"] == "pending_demand" and a["outcome"] == "done" and a["joined_at"] for a in launches)
 
 
 def idle_workers_go_by_themselves(session: Operator) -> None:
-    eventually(lambda: not ray_workers(session), "the pool shrinks")
+    eventually_shown(lambda: not ray_workers(session), "the pool shrinks")
 
     actions = status(session)["scaler"]["actions"]
     assert {a["cause"] for a in actions if a["action"] == "remove"} == {"drained"}
@@ -113,7 +101,7 @@ def every_panel_of_the_dashboards_has_data(session: Operator) -> None:
     def found(cluster: str = session.environment["WATCHER_CLUSTER"]) -> dict[str, int]:
         return panel_rows.rows(f"http://{session.environment['WATCHER_PROMETHEUS_LISTEN']}", cluster)
 
-    eventually(lambda: not unexplained(), "the last events are scraped")
+    eventually_shown(lambda: not unexplained(), "the last events are scraped")
     print(panel_rows.as_table(found()))  # noqa: T201  # shown on failure and by `pytest -s`
     assert {query for query, count in found("another cluster").items() if count} == {panel_rows.ALERTMANAGER}
 
@@ -139,7 +127,7 @@ def the_guides_own_test_finds_this_cluster(session: Operator) -> None:
 def a_worker_is_added_and_removed_by_hand(session: Operator) -> None:
     session.run("pause", "down", "--reason", "a worker by hand")  # or the watcher drains it first, when it is idle
     worker_id = session.says("add-worker").split()[0]
-    eventually(
+    eventually_shown(
         lambda: [w for w in ray_workers(session) if (w["worker_id"], w["state"]) == (worker_id, "RUNNING")],
         "the worker joins",
     )
@@ -168,7 +156,7 @@ def a_killed_scaler_comes_back_and_knows_what_was(session: Operator) -> None:
         scaler = status(session)["scaler"]
         return bool(scaler and scaler.get("actions"))
 
-    eventually(back, "supervisord restarts the scaler")
+    eventually_shown(back, "supervisord restarts the scaler")
     assert [a["action_id"] for a in status(session)["scaler"]["actions"]][-len(before) :] == [
         a["action_id"] for a in before
     ]
@@ -178,11 +166,11 @@ def a_frozen_exporter_is_told_and_nothing_is_removed(session: Operator) -> None:
     pid = program_pid(session, "exporter")
     os.kill(pid, signal.SIGSTOP)
     try:
-        eventually(lambda: not status(session)["scaler"]["snapshot"]["usable"], "the scaler has no snapshot")
+        eventually_shown(lambda: not status(session)["scaler"]["snapshot"]["usable"], "the scaler has no snapshot")
         assert status(session)["scaler"]["snapshot"]["problem"]
     finally:
         os.kill(pid, signal.SIGCONT)
-    eventually(lambda: status(session)["scaler"]["snapshot"]["usable"], "the exporter answers again")
+    eventually_shown(lambda: status(session)["scaler"]["snapshot"]["usable"], "the exporter answers again")
 
 
 def warm(operator: Operator) -> set[str]:
@@ -193,13 +181,13 @@ def warm(operator: Operator) -> set[str]:
 def a_warm_worker_joins_and_is_replaced(session: Operator) -> None:
     session.run("stop-watcher")
     session.run("start-watcher", "--warm-workers", "1", "--max-workers", "3", "--cooldown", "5")
-    [prepared] = eventually(lambda: warm(session), "a worker is prepared")
+    [prepared] = eventually_shown(lambda: warm(session), "a worker is prepared")
 
     session.run("load", "--num-tasks", "3", "--seconds", "2")
 
     actions = status(session)["scaler"]["actions"]
     assert prepared in {a["worker_id"] for a in actions if a["action"] == "launch" and a["joined_at"]}
-    eventually(lambda: warm(session) - {prepared}, "the next one is prepared")
+    eventually_shown(lambda: warm(session) - {prepared}, "the next one is prepared")
 
 
 def stopping_leaves_nothing_and_can_be_repeated(session: Operator) -> None:
@@ -231,11 +219,18 @@ STORY = (
     a_warm_worker_joins_and_is_replaced,
     stopping_leaves_nothing_and_can_be_repeated,
 )
-ONCE = {  # what is the same with the other provider, or done there by other means
+ONCE = {  # what is the same with the other provider
     the_dashboards_can_be_drawn: "process",
     the_guides_own_test_finds_this_cluster: "process",
-    a_worker_is_added_and_removed_by_hand: "docker",
 }
+
+
+@pytest.fixture(
+    scope="module", params=["process", pytest.param("docker", marks=[pytest.mark.docker, pytest.mark.full])]
+)
+def provider(request: pytest.FixtureRequest) -> str:
+    """Where head and workers run; that Docker can do it all is shown by the other tests here, with less of it each."""
+    return str(request.param)
 
 
 def test_the_guides_session(operator: Operator, provider: str) -> None:

@@ -66,10 +66,10 @@ def frozen() -> Iterator[int]:
 
 @contextlib.contextmanager
 def dead() -> Iterator[int]:
-    """A port on which nothing listens."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    yield port
+    """A port that refuses connections: it is taken, so that nobody else comes to listen there."""
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        yield holder.getsockname()[1]
 
 
 @contextlib.contextmanager

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-import uuid
 from typing import TYPE_CHECKING, Protocol
 
 from ray_watcher_common.host import processes
@@ -13,9 +11,9 @@ from scaler.model.errors import LaunchFailedError
 from scaler.providers.docker import CLUSTER_LABEL, DockerProvider
 from scaler.providers.process import ProcessProvider
 from support.fake_provider import FakeEngine, FakeProvider
+from support.own import own_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from scaler.model.ports import WorkerProvider
@@ -29,20 +27,11 @@ WAITS = 'echo waiting; until [ -e "$RAY_WATCHER_JOIN_FILE" ]; do sleep 0.05; don
 MISSING_IMAGE = "ray-watcher/missing:test"
 NO_PROGRAM = "/no/such/program"
 TYPE = WorkerType("default", num_cpus=1, object_store_memory=80_000_000)
-EVENTUALLY_SECONDS = 20.0
 
 
 def request(index: int = 1, suffix: str = "abc123") -> LaunchRequest:
     """A worker of the default type."""
     return LaunchRequest(f"worker-{index}-{suffix}", index, TYPE)
-
-
-def eventually(holds: Callable[[], object]) -> None:
-    """Wait until `holds()` is true; fails after `EVENTUALLY_SECONDS`."""
-    deadline = time.monotonic() + EVENTUALLY_SECONDS
-    while not holds():
-        assert time.monotonic() < deadline, "did not happen in time"
-        time.sleep(0.02)
 
 
 class World(Protocol):
@@ -104,11 +93,11 @@ class DockerWorld:
 
     def __init__(self, engine: Engine, image: str, network: str) -> None:
         self.engine, self.image, self.network = engine, image, network
-        self.suffix = uuid.uuid4().hex[:8]
+        self._own = {name: own_name(name) for name in ("one", "two")}
 
     def cluster(self, name: str) -> str:
         """The name on the engine."""
-        return f"{name}-{self.suffix}"
+        return self._own[name]
 
     def provider(self, script: str = SLEEPS, cluster: str = "one") -> DockerProvider:
         """The Docker provider with a script instead of Ray.
@@ -135,5 +124,4 @@ class DockerWorld:
             self.engine.remove(container.id, 0)
 
     def _all(self) -> list[Container]:
-        clusters = [self.cluster("one"), self.cluster("two")]
-        return [found for name in clusters for found in self.engine.containers([f"{CLUSTER_LABEL}={name}"])]
+        return [found for name in self._own.values() for found in self.engine.containers([f"{CLUSTER_LABEL}={name}"])]

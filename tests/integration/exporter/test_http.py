@@ -21,7 +21,8 @@ from exporter.web.pages import application
 from ray_watcher_common.state import from_document
 from support import exporter_fakes as fakes
 from support.exporter_golden import DOWN, GOLDEN, NOW, PROBLEMS, THRESHOLDS, UP
-from support.own import own_environment, own_name
+from support.own import own_environment, own_name, own_ports
+from support.waiting import PATIENCE_SECONDS, eventually
 
 if TYPE_CHECKING:
     from flask.testing import FlaskClient
@@ -114,18 +115,19 @@ def start(**environment: str) -> subprocess.Popen[str]:
     )
 
 
-def fetch(url: str, within_seconds: float = 15) -> bytes:
+def fetch(url: str) -> bytes:
     """The body, asking again while nothing listens yet."""
-    deadline = time.monotonic() + within_seconds
-    while True:
+
+    def body() -> bytes | None:
         try:
-            with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310  our own http URL
-                body: bytes = answer.read()
-                return body
-        except OSError as error:  # noqa: PERF203  asking again is what this loop is for
-            if isinstance(error, urllib.error.HTTPError) or time.monotonic() > deadline:
-                raise
-            time.sleep(0.05)
+            with urllib.request.urlopen(url, timeout=PATIENCE_SECONDS) as answer:  # noqa: S310  our own http URL
+                return bytes(answer.read())
+        except urllib.error.HTTPError:
+            raise
+        except OSError:
+            return None
+
+    return eventually(body, f"{url} answers", every=0.05) or b""
 
 
 @pytest.mark.parametrize(
@@ -133,7 +135,7 @@ def fetch(url: str, within_seconds: float = 15) -> bytes:
 )
 def test_bad_settings_end_the_program_with_one_clear_line(variable: str, value: str) -> None:
     program = start(**{variable: value})
-    _, said = program.communicate(timeout=30)
+    _, said = program.communicate(timeout=PATIENCE_SECONDS)
 
     assert program.returncode == 2
     assert said.startswith(f"error: {variable}: got '{value}', wanted ")
@@ -144,14 +146,15 @@ def test_a_taken_address_ends_the_program_with_one_clear_line() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         program = start(WATCHER_EXPORTER_LISTEN=address)
-        _, said = program.communicate(timeout=30)
+        _, said = program.communicate(timeout=PATIENCE_SECONDS)
 
     assert program.returncode == 2
     assert said == f"error: cannot listen on {address}: Address already in use\n"
 
 
 def test_the_program_serves_what_the_gcs_says_without_importing_ray_and_ends_on_sigterm() -> None:
-    with fakes.gcs() as gcs_port, fakes.dead() as port:
+    (port,) = own_ports(1)
+    with fakes.gcs() as gcs_port:
         program = start(WATCHER_EXPORTER_LISTEN=f"127.0.0.1:{port}", RAY_GCS_ADDRESS=f"127.0.0.1:{gcs_port}")
         try:
             state = from_document(json.loads(fetch(f"http://127.0.0.1:{port}/state")))
@@ -159,7 +162,7 @@ def test_the_program_serves_what_the_gcs_says_without_importing_ray_and_ends_on_
                 loaded = maps.read()
         finally:
             program.send_signal(signal.SIGTERM)
-            program.communicate(timeout=10)
+            program.communicate(timeout=PATIENCE_SECONDS)
 
     assert (state.pending, len(state.constraints)) == (124, 3)
     assert "_raylet" not in loaded
@@ -167,7 +170,8 @@ def test_the_program_serves_what_the_gcs_says_without_importing_ray_and_ends_on_
 
 
 def test_a_frozen_gcs_hangs_neither_a_scrape_nor_the_end() -> None:
-    with fakes.frozen() as stopped, fakes.dead() as port:
+    (port,) = own_ports(1)
+    with fakes.frozen() as stopped:
         program = start(
             WATCHER_EXPORTER_LISTEN=f"127.0.0.1:{port}",
             RAY_GCS_ADDRESS=f"127.0.0.1:{stopped}",
@@ -180,8 +184,8 @@ def test_a_frozen_gcs_hangs_neither_a_scrape_nor_the_end() -> None:
             took = time.monotonic() - started
         finally:
             program.send_signal(signal.SIGTERM)
-            program.communicate(timeout=10)
+            program.communicate(timeout=PATIENCE_SECONDS)
 
     assert "raycluster_up 0.0" in metrics
-    assert took < 2
+    assert took < PATIENCE_SECONDS / 2
     assert program.returncode == 0

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import queue
-import subprocess
 import threading
 import time
 from datetime import datetime, timedelta, timezone
@@ -24,14 +23,15 @@ from scaler.journal.journal import Journal
 from scaler.telemetry.metrics import ScalerMetrics
 from support.fakes import FakeClock
 from support.own import own_ports
+from support.programs import running
+from support.waiting import PATIENCE_SECONDS, eventually
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
 pytestmark = pytest.mark.e2e
 
-EVENTUALLY_SECONDS = 30.0
 LABELS = {"alertname": "Mine", "ray_scale": "up", "cluster": "blue"}
 INHIBIT_RULES = """
 inhibit_rules:
@@ -39,13 +39,6 @@ inhibit_rules:
     target_matchers: ['severity=~"warning|info"']
     equal: [cluster]
 """
-
-
-def eventually(holds: Callable[[], object]) -> None:
-    deadline = time.monotonic() + EVENTUALLY_SECONDS
-    while not holds():
-        assert time.monotonic() < deadline, "did not happen in time"
-        time.sleep(0.05)
 
 
 class Pair:
@@ -63,11 +56,11 @@ class Pair:
         now = datetime.now(timezone.utc)
         ends = (now + timedelta(seconds=ends_in)).isoformat()
         alert = {"labels": {**LABELS, **labels}, "startsAt": (now - timedelta(seconds=9)).isoformat(), "endsAt": ends}
-        requests.post(f"{self.urls[to]}/api/v2/alerts", json=[alert], timeout=5).raise_for_status()
+        requests.post(f"{self.urls[to]}/api/v2/alerts", json=[alert], timeout=20).raise_for_status()
 
     def listed(self) -> list[dict[str, Any]]:
         """The alerts of the first one."""
-        alerts: list[dict[str, Any]] = requests.get(f"{self.urls[0]}/api/v2/alerts", timeout=5).json()
+        alerts: list[dict[str, Any]] = requests.get(f"{self.urls[0]}/api/v2/alerts", timeout=20).json()
         return alerts
 
     def suppressed(self) -> float | None:
@@ -83,7 +76,7 @@ class Pair:
             "createdBy": "anna",
             "comment": "benchmark",
         }
-        reply = requests.post(f"{self.urls[0]}/api/v2/silences", json=wanted, timeout=5)
+        reply = requests.post(f"{self.urls[0]}/api/v2/silences", json=wanted, timeout=20)
         return str(reply.json()["silenceID"])
 
     def firing(self) -> list[str]:
@@ -118,7 +111,7 @@ def pair(tmp_path: Path) -> Iterator[Pair]:
             command = alertmanager_command(tmp_path, addresses, tmp_path / f"{port}", "error")
             command.remove("--cluster.listen-address=")
             command += [f"--cluster.listen-address=127.0.0.1:{own}", f"--cluster.peer=127.0.0.1:{other}"]
-            started.enter_context(_running(command, tmp_path / f"{port}.log"))
+            started.enter_context(running(command, tmp_path / f"{port}.log"))
         made = Pair([f"http://127.0.0.1:{port}" for port in (first, second)], heard)
         eventually(lambda: all(_answers(url) for url in made.urls))
         yield made
@@ -127,18 +120,9 @@ def pair(tmp_path: Path) -> Iterator[Pair]:
         thread.join()
 
 
-@contextlib.contextmanager
-def _running(command: list[str], log: Path) -> Iterator[None]:
-    with log.open("w") as output, subprocess.Popen(command, stdout=output, stderr=output) as process:
-        try:
-            yield
-        finally:
-            process.kill()
-
-
 def _answers(url: str) -> bool:
     try:
-        return requests.get(f"{url}/-/ready", timeout=1).ok
+        return requests.get(f"{url}/-/ready", timeout=5).ok
     except requests.RequestException:
         return False
 
@@ -146,7 +130,7 @@ def _answers(url: str) -> bool:
 def test_webhook_and_list_of_both_speak_of_one_alert_and_a_silence_ends_it(pair: Pair) -> None:
     pair.fire(0)
     pair.fire(1)
-    body: dict[str, Any] = json.loads(told := pair.webhooks.get(timeout=EVENTUALLY_SECONDS))
+    body: dict[str, Any] = json.loads(told := pair.webhooks.get(timeout=PATIENCE_SECONDS))
     assert body["receiver"] == "ray-watcher"
     assert pair.resync.last.problems == ()
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import time
 from typing import TYPE_CHECKING
 
 import psutil
@@ -12,7 +11,7 @@ import pytest
 
 from ray_watcher_common.host import detached
 from ray_watcher_common.host.detached import Detached
-from support.provider_worlds import eventually
+from support.waiting import eventually
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -66,9 +65,7 @@ def test_it_runs_from_the_moment_start_returns(tmp_path: Path) -> None:
 def test_how_it_ended_is_known(tmp_path: Path) -> None:
     process = Detached(tmp_path / "made")
     process.start(["sh", "-c", "echo last words; exit 7"], os.environ)
-    deadline = time.monotonic() + 10
-    while process.state().running and time.monotonic() < deadline:
-        os.sched_yield()
+    eventually(lambda: not process.state().running, every=0)
 
     assert (process.state().exit_code, process.last_line()) == (7, "last words")
     process.stop(0)

@@ -8,7 +8,6 @@ import os
 import signal
 import socket
 import sys
-import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -25,6 +24,7 @@ from ray_watcher_common.host.locks import exclusive
 from ray_watcher_common.program.settings import load
 from support.own import own_ports
 from support.paths import TESTS
+from support.waiting import eventually
 from support.watcher_fakes import World
 
 if TYPE_CHECKING:
@@ -303,10 +303,7 @@ def test_a_program_that_is_killed_comes_back(stack: Stack, world: World) -> None
     victim = next(p for p in stack.supervisor.members() if stack.addresses.scaler in p.cmdline())
     victim.send_signal(signal.SIGKILL)
     psutil.wait_procs([victim], timeout=5)
-    deadline = time.monotonic() + 10
-    while not answers(f"{stack.url('scaler')}/-/healthy"):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    eventually(lambda: answers(f"{stack.url('scaler')}/-/healthy"))
 
 
 def test_status_where_nothing_runs_is_not_running(stack: Stack) -> None:

@@ -8,7 +8,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import psutil
 import pytest
@@ -16,6 +16,7 @@ import pytest
 from ray_watcher_common.web.limits import KIB, MIB, Limits
 from ray_watcher_common.web.usage import Refusal
 from support.served import ANSWER_SECONDS, Served, answer, served, status
+from support.waiting import eventually
 
 if TYPE_CHECKING:
     import socket
@@ -141,7 +142,7 @@ def test_what_a_refused_client_goes_on_to_send_has_its_limit(limits: Limits) -> 
         connection.sendall(TRUSTED + b"Content-Length: 999999999\r\n\r\n")
         with pytest.raises(ConnectionError):
             send_without_end(connection)
-        until(lambda: site.usage.connections == 0)
+        eventually(lambda: site.usage.connections == 0)
 
 
 @pytest.mark.parametrize(
@@ -174,12 +175,12 @@ SLOW = [
 def test_a_slow_client_is_closed_in_its_time(sends: bytes, why: Refusal) -> None:
     with serving() as (site, _app), clients(site, 4, sends) as slow:
         if why is Refusal.ANSWER_NOT_TAKEN:
-            until(lambda: site.refused(why) == 4)
+            eventually(lambda: site.refused(why) == 4)
         else:
             assert [answer(one) for one in slow] == [b""] * 4
 
         assert site.refused(why) == 4
-        until(lambda: site.get("/-/healthy") == 200)
+        eventually(lambda: site.get("/-/healthy") == 200)
 
 
 def test_a_client_that_dribbles_gets_no_more_time_than_one_that_stops() -> None:
@@ -235,7 +236,7 @@ def test_those_who_never_asked_for_anything_give_way_before_those_who_did() -> N
     with serving(PATIENT) as (site, _app), site.connect() as known:
         assert asked(known) == 200
         with clients(site, 3 * PATIENT.connections, b"GET"):
-            until(lambda: site.refused(Refusal.TOO_MANY_CONNECTIONS) > 2 * PATIENT.connections)
+            eventually(lambda: site.refused(Refusal.TOO_MANY_CONNECTIONS) > 2 * PATIENT.connections)
 
             assert asked(known) == 200
 
@@ -244,9 +245,9 @@ def test_health_and_scrapes_go_before_what_is_queued() -> None:
     with serving(PATIENT) as (site, app), clients(site, 8, b"GET /held HTTP/1.1\r\n\r\n"):
         for _ in range(PATIENT.threads):
             assert app.held.acquire(timeout=ANSWER_SECONDS)
-        until(lambda: site.usage.connections == 8)
+        eventually(lambda: site.usage.connections == 8)
         with clients(site, 2, b"GET /metrics HTTP/1.1\r\n\r\n") as scrapes:
-            until(lambda: site.usage.connections == 10)
+            eventually(lambda: site.usage.connections == 10)
             app.go.set()
 
             assert [status(one.recv(65536)) for one in scrapes] == [200, 200]
@@ -256,7 +257,7 @@ def test_health_and_scrapes_go_before_what_is_queued() -> None:
 def test_large_bodies_together_have_a_limit_and_who_comes_later_is_asked_to_come_again() -> None:
     large = TRUSTED + b"Content-Length: 262144\r\n\r\n"
     with serving(PATIENT) as (site, _app), clients(site, 2, large + b"x" * 262000):
-        until(lambda: site.usage.connections == 2)
+        eventually(lambda: site.usage.connections == 2)
         late = site.ask(large)
         small = site.ask(HEAD + b"Content-Length: 3\r\n\r\nabc")
 
@@ -266,7 +267,7 @@ def test_large_bodies_together_have_a_limit_and_who_comes_later_is_asked_to_come
 def test_answers_that_are_not_taken_are_not_piled_up() -> None:
     limits = replace(PATIENT, head_seconds=0.3)  # how often it looks
     with serving(limits) as (site, _app), clients(site, 8, b"GET /large HTTP/1.1\r\n\r\n"):
-        until(lambda: site.refused(Refusal.ANSWER_NOT_TAKEN) >= 5)
+        eventually(lambda: site.refused(Refusal.ANSWER_NOT_TAKEN) >= 5)
 
         assert site.get("/-/healthy") == 200
 
@@ -295,7 +296,7 @@ def test_memory_stays_bounded_however_often_it_is_tried(sends: bytes) -> None:
 
 def test_the_loop_does_not_spin_on_an_answer_that_another_thread_is_about_to_send() -> None:
     with serving(PATIENT) as (site, _app), clients(site, 1, b"GET"):
-        until(lambda: site.usage.connections == 1)
+        eventually(lambda: site.usage.connections == 1)
         (channel,) = site.channels()
         channel.total_outbufs_len = 1
         with channel.outbuf_lock:
@@ -323,11 +324,3 @@ def asked(connection: socket.socket) -> int:
         assert part, "closed before its answer"
         answered += part
     return status(answered)
-
-
-def until(holds: Any) -> None:
-    """Wait until `holds()` is true."""
-    deadline = time.monotonic() + ANSWER_SECONDS
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)

@@ -14,7 +14,8 @@ import pytest
 from scaler.model.cluster import InstanceStatus
 from scaler.model.errors import IndexTakenError, LaunchFailedError
 from scaler.providers.process import ProcessProvider
-from support.provider_worlds import NO_PROGRAM, SLEEPS, ProcessWorld, eventually, request
+from support.provider_worlds import NO_PROGRAM, SLEEPS, ProcessWorld, request
+from support.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

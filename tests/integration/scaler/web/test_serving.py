@@ -13,8 +13,9 @@ import pytest
 import requests
 
 from scaler.journal.journal import Journal
-from support.scaler_program import CLUSTER, Scaler, eventually
+from support.scaler_program import ANSWER_SECONDS, CLUSTER, Scaler
 from support.site import NOTIFICATION
+from support.waiting import PATIENCE_SECONDS, eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -37,7 +38,7 @@ def scaler(start: Callable[..., Scaler]) -> Scaler:  # the fixture
 @pytest.fixture
 def connection(scaler: Scaler) -> Iterator[socket.socket]:
     host, _, port = scaler.url.removeprefix("http://").partition(":")
-    with socket.create_connection((host, int(port)), timeout=10) as made:
+    with socket.create_connection((host, int(port)), timeout=ANSWER_SECONDS) as made:
         yield made
 
 
@@ -88,14 +89,14 @@ def test_a_notification_that_is_cut_short_counts_for_nothing_and_stops_nobody(
     connection.close()
 
     assert (stored(), "Traceback" in scaler.log()) == (0, False)
-    assert requests.post(f"{scaler.url}/alerts", json=NOTIFICATION, timeout=10).status_code == 200
+    assert requests.post(f"{scaler.url}/alerts", json=NOTIFICATION, timeout=ANSWER_SECONDS).status_code == 200
 
 
 def test_too_large_a_body_is_refused_whether_it_says_its_size_or_not(scaler: Scaler) -> None:
     large, headers = b"x" * (9 * 1024 * 1024), {"Content-Type": "application/json"}
 
     for body in (large, iter([large])):
-        refused = requests.post(f"{scaler.url}/alerts", data=body, headers=headers, timeout=10)
+        refused = requests.post(f"{scaler.url}/alerts", data=body, headers=headers, timeout=ANSWER_SECONDS)
         assert (refused.status_code, refused.json()["status"]) == (413, 413)
     assert 'rayscaler_http_refused_total{reason="body_too_large"} 2.0' in scaler.get("/metrics")[1]
 
@@ -104,7 +105,7 @@ def test_the_pages_answer_while_notifications_pour_in(scaler: Scaler, stored: Ca
     def pour(number: int) -> int:
         (told,) = NOTIFICATION["alerts"]
         own = {**NOTIFICATION, "alerts": [{**told, "fingerprint": f"f{number}"}]}
-        return requests.post(f"{scaler.url}/alerts", json=own, timeout=10).status_code
+        return requests.post(f"{scaler.url}/alerts", json=own, timeout=ANSWER_SECONDS).status_code
 
     with ThreadPoolExecutor(16) as clients:
         poured = [clients.submit(pour, number) for number in range(200)]
@@ -121,6 +122,6 @@ def test_it_ends_by_a_signal_whatever_connections_are_open(
     with closing(connection):
         scaler.process.send_signal(signum)
 
-        assert scaler.process.wait(10) == 0
+        assert scaler.process.wait(PATIENCE_SECONDS) == 0
     assert "scaler stopped" in scaler.log()
     assert "Traceback" not in scaler.log()

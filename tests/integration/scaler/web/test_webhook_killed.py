@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from scaler.journal.journal import Journal
-from support.scaler_program import CLUSTER, eventually
+from support.scaler_program import CLUSTER
 from support.site import NOTIFICATION
+from support.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -11,11 +10,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from scaler.web.group_commit import GroupCommit
+from support.waiting import PATIENCE_SECONDS, eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-
-EVENTUALLY_SECONDS = 20.0
 
 
 class Write:
@@ -30,7 +28,7 @@ class Write:
     def __call__(self, items: Sequence[int]) -> list[int]:
         self.groups.append(tuple(items))
         self.begun.set()
-        assert self.go.wait(EVENTUALLY_SECONDS)
+        assert self.go.wait(PATIENCE_SECONDS)
         if self.bad in items:
             raise OSError("disk is full")
         return [2 * item for item in items]
@@ -42,7 +40,7 @@ def threads_that_commit(write: Write) -> Iterator[list[Future[int]]]:
     commits = GroupCommit(write)
     with ThreadPoolExecutor(10) as threads:
         results = [threads.submit(commits.commit, 0)]
-        assert write.begun.wait(EVENTUALLY_SECONDS)
+        assert write.begun.wait(PATIENCE_SECONDS)
         for item in range(1, 10):
             results.append(threads.submit(commits.commit, item))
             until_waiting(commits, item)
@@ -51,16 +49,13 @@ def threads_that_commit(write: Write) -> Iterator[list[Future[int]]]:
 
 
 def until_waiting(commits: GroupCommit[int, int], number: int) -> None:
-    deadline = time.monotonic() + EVENTUALLY_SECONDS
-    while len(commits._next) < number:  # noqa: SLF001  # nothing else shows that a thread waits
-        assert time.monotonic() < deadline
-        time.sleep(0.001)
+    eventually(lambda: len(commits._next) >= number, every=0.001)  # noqa: SLF001  # nothing else shows that a thread waits
 
 
 def test_what_arrives_while_a_group_is_written_is_the_next_group_in_its_order() -> None:
     write = Write(held=True)
     with threads_that_commit(write) as results:
-        assert [one.result(EVENTUALLY_SECONDS) for one in results] == [2 * item for item in range(10)]
+        assert [one.result(PATIENCE_SECONDS) for one in results] == [2 * item for item in range(10)]
 
     assert write.groups == [(0,), tuple(range(1, 10))]
 
@@ -75,7 +70,7 @@ def test_what_arrives_while_a_group_is_written_is_the_next_group_in_its_order() 
 )
 def test_a_group_that_fails_fails_all_its_members_and_nobody_else(bad: int | None, failed: set[int]) -> None:
     with threads_that_commit(Write(bad, held=True)) as results:
-        errors = [one.exception(EVENTUALLY_SECONDS) for one in results]
+        errors = [one.exception(PATIENCE_SECONDS) for one in results]
 
     assert {item for item, error in enumerate(errors) if isinstance(error, OSError)} == failed
     assert [one.result() for item, one in enumerate(results) if item not in failed] == [
