@@ -19,7 +19,7 @@ from scaler.model.errors import IndexTakenError, ProviderError
 from scaler.model.workers import WORKER_ID
 from scaler.providers import ray_start
 from scaler.providers.container import ContainerSpec
-from scaler.providers.engine import CREATION_SECONDS, ConflictError, Engine, soon
+from scaler.providers.engine import CREATION_SECONDS, ConflictError, Engine, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -208,7 +208,7 @@ class DockerProvider:
 
         The engine takes a name some milliseconds before it lists the container that gets it.
         """
-        soon(lambda: self._engine.named(name) is not None, CREATION_SECONDS)
+        wait_until(lambda: self._engine.named(name) is not None, CREATION_SECONDS)
         holder = self._engine.named(name)
         if found := self._find(request.worker_id):
             return self._resumed(found)
