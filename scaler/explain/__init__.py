@@ -1,1 +1,1 @@
-"""Why demand is pending, why each worker stays, and what is out of the ordinary. Pure."""
+"""Why demand is pending, why each worker stays, and which anomalies there are. Pure."""
