@@ -116,7 +116,7 @@ def best(case: Case) -> Result | None:
 
 
 class _Place:
-    """A worker that is there, or one that may be launched (`kind`), and what is put on it."""
+    """A present worker, or one that may be launched (`kind`), and what is put on it."""
 
     def __init__(
         self, free: Mapping[str, float], labels: Mapping[str, str], kind: WorkerType | None, used: Any

@@ -1,7 +1,7 @@
 """A Ray cluster as a discrete-event simulation: tasks wait first in, first out by shape, workers join and leave.
 
 Pure. Tasks are entries of the trace's arrays, not objects: a shape's queue is two counters. Invariant between events:
-where a task waits, no worker has room for it.
+if a task is pending, no worker has room for it.
 """
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ class Cluster:
         heapq.heappush(self._events, (gone_at, GONE, index, 0))
 
     def begin_with(self, count: int) -> None:
-        """Workers that are there before the day begins; they are no launches."""
+        """Workers that exist before the day begins; they are not launches."""
         for _ in range(count):
             index = self._new_index()
             self.workers[index] = SimWorker(index, f"worker-{index}-ffff{index:02x}", 0.0, 0.0, self.cpus)

@@ -187,7 +187,7 @@ class RayWatcher:
 
 @dataclass
 class RayAutoscaler:
-    """Ray's own rule on Ray's own beat: pack what waits greedily, launch all of it at once, end what is idle too long.
+    """Ray's own rule at Ray's own interval: pack pending work, launch all of it at once, end what is idle too long.
 
     Its `ResourceDemandScheduler` takes seconds for each look at this size, so our equivalent of its greedy rule
     decides (`scaler.packing.heuristics.as_ray_orders` and `as_ray_scores`). No limit on launches in progress:

@@ -110,7 +110,7 @@ def notification(alerts: int, number: int = 0) -> dict[str, Any]:
 
 
 def measured(side: Side, case: Case, directory: Path) -> Measured:
-    """One run of wrk against `side`. Raises `OSError` where a notification was not accepted."""
+    """One run of wrk against `side`. Raises `OSError` if a notification was not accepted."""
     alerts, connections = case
     body = directory / f"{alerts}.json"
     body.write_text(json.dumps(notification(alerts), separators=(",", ":")), encoding="utf-8")

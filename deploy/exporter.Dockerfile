@@ -1,6 +1,6 @@
 # The exporter: Python and what exporter.lock names; no Ray, no Docker client.
 #   docker build -f deploy/exporter.Dockerfile -t ray-watcher/exporter:0.1.0 .
-# BASE needs python3, BUILD_BASE the same python3 and its venv module. `make images` makes both where no registry is.
+# BASE needs python3, BUILD_BASE the same python3 and its venv module. `make images` makes both without a registry.
 ARG BASE=python:3.11.13-slim-bookworm
 ARG BUILD_BASE=${BASE}
 

@@ -1,6 +1,6 @@
 # The scaler: Python and what scaler.lock names, Docker's client among it; no Ray.
 #   docker build -f deploy/scaler.Dockerfile -t ray-watcher/scaler:0.1.0 .
-# BASE needs python3, BUILD_BASE the same python3 and its venv module. `make images` makes both where no registry is.
+# BASE needs python3, BUILD_BASE the same python3 and its venv module. `make images` makes both without a registry.
 ARG BASE=python:3.11.13-slim-bookworm
 ARG BUILD_BASE=${BASE}
 

@@ -33,7 +33,7 @@ def shown_in_colour(text: str) -> str:
 
 
 def without_colour(text: str) -> str:
-    """The same for a pipe or a file, where a colour is only in the way of `grep`."""
+    """The same for a pipe or a file, in which colours would disturb `grep`."""
     return shown(COLOUR.sub("", text.expandtabs()))
 
 

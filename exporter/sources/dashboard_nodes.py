@@ -1,6 +1,6 @@
 """The nodes in the dashboard's `/nodes?view=summary`: their identity, and the CPU use of their hosts.
 
-Pure. Logical usage is there only as text for people, without its time, and is not read.
+Pure. Logical usage is given only as text for people, without its time, and is not read.
 """
 
 from __future__ import annotations

@@ -51,7 +51,7 @@ def workers() -> list[Builder[Panel]]:
             About(
                 "Workers by state",
                 "The scaler's account: from REQUESTED over ALLOCATED (up) and RUNNING (joined Ray) to gone; WARM: "
-                "prepared beforehand. Dashed: WATCHER_MAX_WORKERS.",
+                "prepared in advance. Dashed: WATCHER_MAX_WORKERS.",
                 "RayLaunchesFailing",
             ),
             Query(

@@ -1,7 +1,7 @@
 """YAML texts changed in single places: all else stays as it is written, comments, quotes and anchors included. Pure.
 
 Reading and rewriting a file would change it: YAML 1.1 reads `22:00` as a number and `no` as a boolean, and
-other programs do not. So a value is replaced where it stands in the text, and nothing is interpreted.
+other programs do not. So a value is replaced at its place in the text, and nothing is interpreted.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ PLAIN = re.compile(r"[\w.+/<][\w.+/:-]*(?<!:)")  # surely needs no quotes
 
 
 class _Alias(yaml.ScalarNode):
-    """`*name`: it is replaced where it stands; what it stands for (`target`) has other users."""
+    """`*name`: it is replaced at its place, because its `target` has other users."""
 
     def __init__(self, event: Any, target: Any) -> None:
         super().__init__("tag:yaml.org,2002:str", "", event.start_mark, event.end_mark)

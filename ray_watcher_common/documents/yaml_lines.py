@@ -102,7 +102,7 @@ def _checked(text: str, name: str) -> str:
 
 
 def _children(node: yaml.Node) -> Iterator[tuple[str, yaml.Node, yaml.Node]]:
-    """Key, where it stands, and what it holds; after merging, a key's last mention is the one that counts."""
+    """Key, its place, and its value; after merging, a key's last mention counts."""
     if isinstance(node, yaml.MappingNode):
         yield from ((str(key.value), key, value) for key, value in node.value)
     elif isinstance(node, yaml.SequenceNode):

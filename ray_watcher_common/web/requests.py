@@ -33,7 +33,7 @@ class RequestError(Error):
 
     def to_response(self, ident: str | None = None) -> tuple[str, list[tuple[str, str]], bytes]:
         """Status line, headers, body."""
-        del ident  # the server's name is nobody's business
+        del ident  # clients need not know the server's name
         body = json.dumps(problem(self.code, self.body)).encode()
         return f"{self.code} {self.reason}", [("Content-Type", PROBLEM_TYPE)], body
 

@@ -22,7 +22,7 @@ class AddressInUseError(OSError):
 
 @contextlib.contextmanager
 def until_signalled() -> Iterator[None]:
-    """Do what is within until SIGTERM or SIGINT comes."""
+    """Run the body until SIGTERM or SIGINT."""
 
     def stop(_signum: int, _frame: FrameType | None) -> None:
         raise SystemExit(0)
@@ -36,7 +36,7 @@ def until_signalled() -> Iterator[None]:
 def bind(listen: str) -> socket.socket:
     """A socket that holds the address `listen` (`HOST:PORT`): take it before doing what only one may do.
 
-    Raises `AddressInUseError` where the address cannot be had.
+    Raises `AddressInUseError` if the address is not available.
     """
     host, port = split_host_port(listen)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET

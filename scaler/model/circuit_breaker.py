@@ -54,7 +54,7 @@ class LaunchHealth:
         return len(self.failed_rounds)
 
     def wait(self, now: float) -> float:
-        """Seconds until the next launch may be tried, 0.0 where it may now.
+        """Seconds until the next launch may be tried, 0.0 if it may now.
 
         A failure further in the future than the back-off is a clock that was set back; it does not count.
         """

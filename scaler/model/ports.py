@@ -22,7 +22,7 @@ class ClusterReader(Protocol):
     """Where the cluster's state comes from."""
 
     def read(self) -> ClusterState:
-        """The present snapshot. Raises `SnapshotUnavailableError` where it is missing or stale."""
+        """The current snapshot. Raises `SnapshotUnavailableError` if it is missing or stale."""
 
 
 class Drainer(Protocol):
@@ -31,7 +31,7 @@ class Drainer(Protocol):
     def drain_idle(self, node_id: str, reason: str) -> DrainReply:
         """Drain `node_id` if it is idle by Ray's own account, atomically; refused otherwise.
 
-        Raises `DrainFailedError` where Ray does not answer.
+        Raises `DrainFailedError` if Ray does not answer.
         """
 
 
@@ -46,7 +46,7 @@ class WorkerProvider(Protocol):
         """Every worker of this cluster, exited ones too. Raises `ProviderUnavailableError`."""
 
     def prepare(self, request: LaunchRequest) -> Instance:
-        """Start a warm worker: it does all that can be done beforehand, and joins when `launch` gets the same request.
+        """Start a warm worker: it prepares everything, and joins when `launch` gets the same request.
 
         Raises as `launch`.
         """

@@ -29,7 +29,7 @@ WORKER_ID = re.compile(r"^worker-(\d+)-[0-9a-f]{6}$")
 
 
 class WorkerState(str, Enum):
-    """Where a worker is in its life."""
+    """The lifecycle state of a worker."""
 
     WARM = "WARM"
     REQUESTED = "REQUESTED"

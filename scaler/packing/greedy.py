@@ -27,7 +27,7 @@ RESCORED_GROUPS = 50  # so many different workers are compared for each step; mo
 
 @dataclass(frozen=True)
 class Outcome:
-    """Where one greedy way ended."""
+    """The result of one greedy way."""
 
     workers: list[Slots]
     demands_left: tuple[Demand, ...]

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 SETTLE_ROUNDS = 3  # each makes the outcome better; more than one is rare
 POOLED_GANGS = 5  # so many gangs or more are first packed as if their bundles were single requests
 # If a limit leaves something unserved, every mix of as many workers as have room is packed, up to so many mixes of so
-# many different requests: small pools, where one worker more or less of a type matters most.
+# many different requests: one worker more or less of a type matters most in small pools.
 MIXES, MIXED_REQUESTS = 40, 20
 
 

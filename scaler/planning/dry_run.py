@@ -26,7 +26,7 @@ SETTLED_SECONDS = 3600.0  # what a saved state shows has shown for long: no burs
 
 
 def assumed(snapshot: ClusterState) -> Alert:
-    """The permission to scale up that is assumed where no alerts are given."""
+    """The permission to scale up that is assumed without alerts."""
     return Alert(
         key=ASSUMED_ALERT,
         name=ASSUMED_ALERT,

@@ -91,7 +91,7 @@ def archive(files: Mapping[str, str], user_id: int) -> bytes:
 
 
 def content(given: bytes) -> str | None:
-    """The first text file in an archive; None where it has none (a link, a directory)."""
+    """The first text file in an archive; None if it has none (a link, a directory)."""
     with tarfile.open(fileobj=io.BytesIO(given)) as found:
         for entry in found:
             if entry.isfile() and (file := found.extractfile(entry)):

@@ -51,7 +51,7 @@ RAYS_SHARE = 0.35  # of the host's memory: Ray takes 0.3 of it for objects by de
 
 
 def container_name(cluster: str, role: str) -> str:
-    """`ray-<role>`, with the cluster's name inside where it is not the default one."""
+    """`ray-<role>`, with the cluster's name inside if it is not the default one."""
     return f"ray-{role}" if cluster == "default" else f"ray-{cluster}-{role}"
 
 
@@ -145,7 +145,7 @@ class DockerProvider:
         return [self._instance(container) for container in self._engine.containers([self._ours, WORKER_ID_LABEL])]
 
     def prepare(self, request: LaunchRequest) -> Instance:
-        """Start a worker that waits for a file in its container before it joins, or return the one with this id."""
+        """Start a worker that joins once a file appears in its container, or return the one with this id."""
         return self._started(request, self._warm_spec(request), self._find(request.worker_id))
 
     def launch(self, request: LaunchRequest) -> Instance:

@@ -44,7 +44,7 @@ class LocalNode:
         return cls(tuple(free_ports(len(PORT_FLAGS), avoid)), _short_temp_dir())
 
     def prepare(self) -> None:
-        """Make the directory, for our eyes only. Raises `OSError`, also where it is there already."""
+        """Make the directory, readable by its owner only. Raises `OSError`, also if it exists."""
         Path(self.temp_dir).mkdir(mode=0o700)
 
     def flags(self) -> list[str]:
@@ -57,7 +57,7 @@ class LocalNode:
 
 
 def _short_temp_dir() -> str:
-    """In /tmp where the system's place for such directories has too long a path."""
+    """In /tmp if the path of the system's temporary directory is too long."""
     place, name = tempfile.gettempdir(), f"ray-{secrets.token_hex(4)}"
     fits = len(f"{place}/{name}") <= LONGEST_TEMP_DIR
-    return f"{place if fits else '/tmp'}/{name}"  # noqa: S108  # `prepare` takes no directory that is there
+    return f"{place if fits else '/tmp'}/{name}"  # noqa: S108  # `prepare` refuses an existing directory

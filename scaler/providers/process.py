@@ -105,7 +105,7 @@ class ProcessProvider:
         return [self._instance(record) for record in self._records() if record.cluster == self._cluster]
 
     def prepare(self, request: LaunchRequest) -> Instance:
-        """Start a worker that waits for a file in its directory before it joins, or return the one with this id."""
+        """Start a worker that joins once a file appears in its directory, or return the one with this id."""
         record, is_new = self._claimed(request, warm=True)
         return self._started(request, record) if is_new else self._instance(record)
 
@@ -232,7 +232,7 @@ class ProcessProvider:
         process = self._process(record.worker_id)
         process.end(grace_seconds)
         record.node.release()
-        process.forget()  # last: while its record is there, a removal that broke off can be repeated
+        process.forget()  # last: while its record exists, an interrupted removal can be repeated
 
     def _process(self, worker_id: str) -> Detached:
         return Detached(self._workers / worker_id)

@@ -45,7 +45,7 @@ def port_file(raylet: Sequence[str]) -> tuple[Path, str] | None:
     """The file in which a raylet of this command line awaits its agent's port, and the port.
 
     A raylet joins only once its dashboard agent, seconds later, has written down the port that it was given to
-    listen on. None where the port is the agent's to choose, or the command is another's.
+    listen on. None if the agent chooses the port, or for another command.
     """
     flags = dict(part[2:].split("=", 1) for part in raylet if part.startswith("--") and "=" in part)
     port = re.search(r"--listen-port=([1-9]\d*)", flags.get("dashboard_agent_command", ""))
@@ -111,13 +111,13 @@ def accepts(address: str) -> bool:
 
 
 def await_join(path: str) -> None:
-    """Wait until the file is there: a warm worker has done by then what can be done beforehand."""
+    """Wait until the file exists: a warm worker has prepared everything by then."""
     while not os.path.exists(path):  # noqa: PTH110  # forty times a second
         time.sleep(POLL_SECONDS)
 
 
 def main() -> None:
-    """`ray`, whose command is `start`; where RAY_WATCHER_JOIN_FILE names a file, not before that is there."""
+    """`ray start`; if RAY_WATCHER_JOIN_FILE names a file, once that exists."""
     del sys.path[0]  # Ray must not import this file's neighbours
     if find_spec("ray") is None:
         sys.exit(f"error: Ray is not installed for {sys.executable}; install ray[serve]")

@@ -26,7 +26,7 @@ PORT_FLAGS = (  # ports chosen in advance: a raylet waits for agents that choose
     "--dashboard-agent-listen-port",
     "--metrics-export-port",
 )
-JOIN_FILE_VARIABLE = "RAY_WATCHER_JOIN_FILE"  # a warm worker joins once the file that it names is there
+JOIN_FILE_VARIABLE = "RAY_WATCHER_JOIN_FILE"  # a warm worker joins once the file that it names exists
 JOIN_FLAGS = ("--block", "--disable-usage-stats")
 
 

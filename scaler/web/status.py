@@ -59,7 +59,7 @@ def status(  # noqa: PLR0913  # one argument for each part
 ) -> Status:
     """Everything an operator asks first; without a journal that can be read, what does not stand there.
 
-    `standby` names the process that acts where this one stands by; `reread` is how Alertmanager's list was read.
+    `standby` names the leader if this process is on standby; `reread` is how Alertmanager's list was read.
     """
     observation = view.observation
     explained = _explained(view, policy, planner)

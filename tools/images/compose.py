@@ -1,6 +1,6 @@
 """Images for docker-compose.yml on a machine without a registry: `make images`.
 
-Our own two are built as ever, on a base made from this machine's Debian packages. Ray comes from PyPI; Prometheus,
+Our own two are built as usual, on a base made from this machine's Debian packages. Ray comes from PyPI; Prometheus,
 Alertmanager and the socket proxy come from Debian. Grafana cannot be had that way.
 """
 

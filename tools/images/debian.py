@@ -26,7 +26,7 @@ MADE_BY_SCRIPTS = (  # by maintainer scripts, so in no package's list
     "/usr/bin/sh",
 )
 DIRECTORIES = {"proc": 0o755, "sys": 0o755, "dev": 0o755, "run": 0o755, "root": 0o700, "tmp": 0o1777, "etc": 0o755}
-ACCOUNTS = {  # of the image; the machine's own are nobody's business
+ACCOUNTS = {  # of the image; those of the machine stay out of it
     "etc/passwd": "root:x:0:0:root:/root:/bin/sh\nray:x:1000:1000::/home/ray:/bin/sh\n",
     "etc/group": "root:x:0:\nray:x:1000:\n",
 }
@@ -83,7 +83,7 @@ def _relations(value: str) -> Iterator[tuple[str, ...]]:
 def closure(packages: Mapping[str, Package], roots: Iterable[str], *, essential: bool = True) -> list[Package]:
     """`roots`, all they depend on, and, if `essential`, what Debian takes for granted; sorted by name.
 
-    Raises `MissingPackagesError` where a root is not installed. A dependency that is not installed was
+    Raises `MissingPackagesError` if a root is not installed. A dependency that is not installed was
     satisfied otherwise or forced away: this machine works without it.
     """
     providers = {virtual: package.name for package in packages.values() for virtual in package.provides}

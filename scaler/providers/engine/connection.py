@@ -84,7 +84,7 @@ def _connect(timeout_seconds: int) -> docker.APIClient:
 
 
 def _require_socket() -> None:
-    """A plain connection first: docker-py leaks its own where the socket is dead, and hides why it is."""
+    """A plain connection first: docker-py leaks its own if the socket is dead, and hides the reason."""
     scheme, separator, path = os.environ.get("DOCKER_HOST", f"unix://{DEFAULT_SOCKET}").partition("://")
     if separator and scheme not in SCHEMES:
         got = os.environ["DOCKER_HOST"]

@@ -119,7 +119,7 @@ class Containers(Connection):
         return NAMED_USER_ID
 
     def read(self, container_id: str, path: str) -> str | None:
-        """The text file `path` of a container; None where it has none."""
+        """The text file `path` of a container; None if it has none."""
         try:
             with translated("read from the container"):
                 chunks, _ = self._api.get_archive(container_id, path)
@@ -142,12 +142,12 @@ class Containers(Connection):
             self._api.rename(container_id, name)
 
     def stop(self, container_id: str, grace_seconds: float) -> None:
-        """Stop, forcibly after `grace_seconds`; fine where it has ended or is gone."""
+        """Stop, forcibly after `grace_seconds`; fine if it has ended or is gone."""
         with contextlib.suppress(GoneError), translated("stop the container"):
             self._api.stop(container_id, timeout=math.ceil(grace_seconds))
 
     def remove(self, container_id: str, grace_seconds: float) -> None:
-        """Stop, forcibly after `grace_seconds`, and remove with its volumes; fine where it is gone."""
+        """Stop, forcibly after `grace_seconds`, and remove with its volumes; fine if it is gone."""
         self.stop(container_id, grace_seconds)
         try:
             with contextlib.suppress(GoneError), translated("remove the container"):
