@@ -17,4 +17,4 @@ def work(number: int) -> int:
 
 ray.init(address="auto")
 done = ray.get([work.remote(number) for number in range(6)])
-print(f"{len(done)} tasks finished on {len(ray.nodes())} nodes")  # noqa: T201  # for whoever runs it
+print(f"{len(done)} tasks finished on {len(ray.nodes())} nodes")  # noqa: T201  # for a person

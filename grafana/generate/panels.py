@@ -153,7 +153,7 @@ def _column_look(look: Look) -> list[DynamicConfigValue]:
 
 
 def _legend(span: int) -> common.VizLegendOptions:
-    """Names below the panel; beside a wide one, with the latest and the highest value."""
+    """Names below the panel; next to a wide one, with the latest and the highest value."""
     legend = common.VizLegendOptions().show_legend(show_legend=True)
     if span < WIDE:
         return legend.display_mode(how.LegendDisplayMode.LIST).placement(how.LegendPlacement.BOTTOM)

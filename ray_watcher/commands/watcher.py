@@ -76,7 +76,7 @@ def start_watcher(host: Host, /, *, forget: bool, **given: Any) -> None:
 def restart_watcher(host: Host, /, *, forget: bool, **given: Any) -> None:
     """Stop the watcher and start it again.
 
-    Reads rules, policy and configuration anew. Options of the last start are kept; those that are given change them.
+    Reads rules, policy and configuration again. Options of the last start are kept; those that are given change them.
     Ray and its workers keep running. Containers of Docker Compose are restarted with their own settings.
 
     \b

@@ -42,7 +42,7 @@ def read(settings: OperatorSettings) -> dict[str, Any]:
 
 
 def loaded(given: Mapping[str, Any], *, forget: bool = False) -> tuple[OperatorSettings, dict[str, Any]]:
-    """The settings with what was `given` now and, unless told to `forget`, at the last start; and those options.
+    """The settings with what was `given` now and, unless `forget`, at the last start; and those options.
 
     Raises `SettingsError`.
     """

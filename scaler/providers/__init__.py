@@ -40,8 +40,7 @@ def require_docker_client() -> None:
 def docker_is_chosen(answers: Callable[[], bool] | None = None) -> bool:
     """What `auto` means: Docker if an engine answers now, else processes.
 
-    Raises `ProviderUnavailableError` if DOCKER_HOST names an engine that does not answer: whoever set it wants no
-    processes.
+    Raises `ProviderUnavailableError` if DOCKER_HOST names an engine that does not answer: its user wants no processes.
     """
     if (answers or docker_answers)():
         return True

@@ -12,7 +12,7 @@ SCRIPTS = ("live.js", "actions.js", "chart.js")
 
 @cache
 def version() -> str:
-    """Changes when a file of the page changes: a page that was left open loads itself anew then."""
+    """Changes when a file of the page changes: a page that was left open then reloads itself."""
     digest = hashlib.blake2s(digest_size=6)
     for path in sorted(STATIC.rglob("*")):
         if path.is_file():

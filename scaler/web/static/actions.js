@@ -53,7 +53,7 @@
       say(`Not done: the scaler does not answer (${error.message})`, true);
     }
     watcher.poll();
-    setTimeout(watcher.poll, 1200); // by then the loop has come round, and the parts are rendered anew
+    setTimeout(watcher.poll, 1200); // by then the loop has finished a round, and the parts are rendered again
   }
 
   const stated = (values) => ({ reason: values.reason, ...(values.by ? { by: values.by } : {}) });
