@@ -11,6 +11,7 @@ from ray_watcher_common.shown import shown
 from ray_watcher_common.urls import shown_url
 from ray_watcher_common.web.client import session, why
 
+POST_TIMEOUTS = (3.0, 15.0)  # what is asked of the loop waits for its next round
 TIMEOUTS = (1.0, 3.0)  # loopback answers in milliseconds or not at all
 
 
@@ -34,11 +35,16 @@ def post_json(url: str, document: dict[str, Any], token: str | None) -> tuple[in
     """HTTP status and JSON of the answer to `document`, sent with the bearer `token`. Raises `UnreachableError`."""
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     try:
-        reply = _session().post(url, json=document, headers=headers)
+        reply = _session().post(url, json=document, headers=headers, timeout=POST_TIMEOUTS)
         answer = reply.json()
     except requests.RequestException as error:
         raise UnreachableError(f"{shown_url(url)} is not responding: {_reason(error)}") from error
     return reply.status_code, answer if isinstance(answer, dict) else {}
+
+
+def refusal(status: int, answer: dict[str, Any]) -> str:
+    """Why a program of ours refused, in its own words."""
+    return shown(str(answer.get("detail") or f"HTTP {status}"))
 
 
 def answers(url: str) -> bool:
@@ -57,5 +63,15 @@ def _session() -> requests.Session:
 
 def _reason(error: requests.RequestException) -> str:
     """The reason, with the text of the response if there is one."""
-    text = shown(error.response.text.strip()[:200]) if error.response is not None else ""
+    text = _words(error.response) if error.response is not None else ""
     return f"{why(error)}: {text}" if text else why(error)
+
+
+def _words(response: requests.Response) -> str:
+    """What the program answered, of a problem document its detail."""
+    try:
+        document = response.json()
+    except (requests.RequestException, RecursionError):
+        document = None
+    detail = document.get("detail") if isinstance(document, dict) else None
+    return shown(str(detail or response.text.strip())[:200])

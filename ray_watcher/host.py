@@ -170,7 +170,9 @@ class Host:
         return settings.given_ray_token  # our own file is for our own cluster
 
     def scaler(self, settings: OperatorSettings) -> tuple[str, str | None]:
-        """Base URL and token of the scaler: a process, or a container of Docker Compose."""
+        """Base URL and token of the scaler: the one that is named, a process, or a container of Docker Compose."""
+        if settings.url:
+            return settings.url.rstrip("/"), settings.bearer_token()
         stack = stack_of(settings)
         if not stack.supervisor.state().running:
             for program in self.program_containers(settings.cluster):
@@ -184,6 +186,8 @@ class Host:
         Raises `WatcherError` if it belongs to another cluster.
         """
         url, _ = self.scaler(settings)
+        if settings.url:
+            return url
         with contextlib.suppress(UnreachableError):
             found = get_json(f"{url}/api/v1/status").get("cluster", settings.cluster)
             if found != settings.cluster:

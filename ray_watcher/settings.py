@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr
 
 from ray_watcher.cluster.base import HeadOptions
-from ray_watcher_common.program.settings import AbsolutePath, HostPort, split_host_port
+from ray_watcher_common.program.settings import AbsolutePath, HostPort, HttpUrl, split_host_port
 from scaler.config.settings import ScalerSettings
 
 if TYPE_CHECKING:
@@ -20,6 +20,12 @@ HTTP_PORT = 80  # of a dashboard URL without a port
 class OperatorSettings(ScalerSettings):
     """All variables that the command line reads."""
 
+    url: HttpUrl | None = Field(
+        None,
+        validation_alias="WATCHER_URL",
+        description="base URL of a scaler on another host, which is asked instead of this machine's; its token is "
+        "WATCHER_TOKEN or in WATCHER_TOKEN_FILE",
+    )
     exporter_listen: HostPort = Field(
         "127.0.0.1:9811", validation_alias="WATCHER_EXPORTER_LISTEN", description="address of the exporter"
     )

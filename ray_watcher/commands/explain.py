@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from ray_watcher.commands.options import json_option
-from ray_watcher.errors import NotRunningError, WatcherError
+from ray_watcher.commands import asking
+from ray_watcher.commands.options import chosen, json_option, url_option
+from ray_watcher.errors import WatcherError
 from ray_watcher.fetch import UnreachableError, get_json
 from ray_watcher.output import explain as output
 from ray_watcher.output import terminal
@@ -19,9 +20,10 @@ if TYPE_CHECKING:
 
 
 @click.command()
+@url_option
 @json_option
 @click.pass_obj
-def explain(host: Host, /, *, as_json: bool) -> None:
+def explain(host: Host, /, *, as_json: bool, **given: Any) -> None:
     """Explain pending work and worker state.
 
     Shows what is pending and why, why each worker stays, limits, cooldowns and alerts. The words in brackets are the
@@ -30,11 +32,11 @@ def explain(host: Host, /, *, as_json: bool) -> None:
     \b
     Example:  ray-watcher explain --json
     """  # noqa: D301  # \b is click's
-    settings = load(OperatorSettings)
+    settings = load(OperatorSettings, **chosen(given))
     try:
         status = get_json(f"{host.scaler_url(settings)}/api/v1/status")
     except UnreachableError as error:
-        raise NotRunningError(f"{error}; {host.advice(settings)}") from None
+        raise asking.not_running(host, settings, error) from None
     try:
         document = output.document(status)
     except KeyError as error:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ray_watcher.commands import completing
-from ray_watcher.commands.options import json_option
+from ray_watcher.commands.options import chosen, json_option, url_option
 from ray_watcher.errors import NotRunningError
 from ray_watcher.fetch import UnreachableError, get_json
 from ray_watcher.output import history as output
@@ -88,13 +88,14 @@ class WorkerName(click.ParamType[str]):
     metavar="N",
     help="Maximum number of rows.",
 )
+@url_option
 @json_option
 @click.option(
     "--plot/--no-plot", default=None, help="Plot workers and pending requests over time.  [default: on a terminal]"
 )
 @click.pass_obj
 def history(
-    host: Host, /, since: float, limit: int, *, as_json: bool, plot: bool | None, **filters: str | None
+    host: Host, /, since: float, limit: int, *, as_json: bool, plot: bool | None, url: str | None, **filters: str | None
 ) -> None:
     """Show past actions with their reasons.
 
@@ -104,7 +105,7 @@ def history(
     \b
     Example:  ray-watcher history --since 2h --action launch
     """  # noqa: D301  # \b is click's
-    settings, now = load(OperatorSettings), time.time()
+    settings, now = load(OperatorSettings, **chosen({"url": url})), time.time()
     question = Question(now - since, limit, filters["action"], filters["cause"], filters["worker"])
     found = _ask(host, settings, question, now)
     if as_json:
@@ -121,6 +122,8 @@ def _ask(host: Host, settings: OperatorSettings, question: Question, now: float)
     try:
         answer: dict[str, Any] = get_json(f"{host.scaler_url(settings)}/api/v1/history", asked)
     except UnreachableError as error:
+        if settings.url:
+            raise NotRunningError(str(error)) from None
         if not settings.journal_file.exists():
             raise NotRunningError(f"{error}, and there is no journal {settings.journal_file}") from None
         terminal.note(f"scaler not responding, reading {settings.journal_file}")

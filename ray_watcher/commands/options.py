@@ -54,6 +54,13 @@ def provider_option(command: Command) -> Command:
     )(command)
 
 
+def url_option(command: Command) -> Command:
+    """`--url`: a scaler on another host."""
+    return setting("url", "base URL of a scaler on another host; its token is WATCHER_TOKEN or in WATCHER_TOKEN_FILE")(
+        command
+    )
+
+
 def type_option(command: Command) -> Command:
     """`--type`: a worker type of the policy file."""
     return click.option(

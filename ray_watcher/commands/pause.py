@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import getpass
 import time
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from ray_watcher.commands import asking
 from ray_watcher.commands.history import Span
-from ray_watcher.commands.options import json_option
-from ray_watcher.errors import NotRunningError, WatcherError
-from ray_watcher.fetch import UnreachableError, post_json
+from ray_watcher.commands.options import chosen, json_option, url_option
 from ray_watcher.output import terminal
 from ray_watcher.settings import OperatorSettings
 from ray_watcher_common.program.settings import load
@@ -49,10 +47,19 @@ direction = click.argument("direction", type=click.Choice(WAYS), default="both")
 @click.option(
     "--until", type=Moment(MOMENTS), metavar="TIME", help="End in local time, for example 18:30 or 2026-01-02T18:30."
 )
+@url_option
 @json_option
 @click.pass_obj
-def pause(
-    host: Host, /, direction: str, reason: str, span: float | None, until: datetime | None, *, as_json: bool
+def pause(  # one for each option
+    host: Host,
+    /,
+    direction: str,
+    reason: str,
+    span: float | None,
+    until: datetime | None,
+    *,
+    as_json: bool,
+    **given: Any,
 ) -> None:
     """Pause scaling up, down, or both.
 
@@ -64,18 +71,20 @@ def pause(
     """  # noqa: D301  # \b is click's
     if span is not None and until is not None:
         raise click.UsageError("--for and --until cannot be used together")
-    asked: dict[str, Any] = {"direction": direction, "reason": reason, "by": _who()}
+    asked: dict[str, Any] = {"direction": direction, "reason": reason, "by": asking.who()}
     if until is not None:
         span = _seconds_until(until, datetime.now().astimezone())
-    answer = _post(host, "pause", asked | ({} if span is None else {"seconds": span}))
+    settings = load(OperatorSettings, **chosen(given))
+    answer = asking.post(host, settings, "pause", asked | ({} if span is None else {"seconds": span}))
     _show(answer, as_json=as_json)
 
 
 @click.command()
 @direction
+@url_option
 @json_option
 @click.pass_obj
-def resume(host: Host, /, direction: str, *, as_json: bool) -> None:
+def resume(host: Host, /, direction: str, *, as_json: bool, **given: Any) -> None:
     """Resume scaling up, down, or both.
 
     DIRECTION is up, down or both.
@@ -83,7 +92,7 @@ def resume(host: Host, /, direction: str, *, as_json: bool) -> None:
     \b
     Example:  ray-watcher resume
     """  # noqa: D301  # \b is click's
-    answer = _post(host, "resume", {"direction": direction})
+    answer = asking.post(host, load(OperatorSettings, **chosen(given)), "resume", {"direction": direction})
     if not as_json:
         ended = " and ".join(answer["resumed"])
         terminal.line(f"resumed: scaling {ended}" if ended else "not paused")
@@ -118,23 +127,3 @@ def _seconds_until(moment: datetime, now: datetime) -> float:
     if seconds <= 0:
         raise click.BadParameter(f"got {moment:%Y-%m-%d %H:%M}, which is in the past", param_hint="--until")
     return seconds
-
-
-def _who() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a user id without a name
-        return "the command line"
-
-
-def _post(host: Host, verb: str, asked: dict[str, Any]) -> dict[str, Any]:
-    """The scaler's answer. Raises `NotRunningError`, `WatcherError`."""
-    settings = load(OperatorSettings)
-    url, token = host.scaler_url(settings), host.scaler(settings)[1]
-    try:
-        code, answer = post_json(f"{url}/api/v1/{verb}", asked, token)
-    except UnreachableError as error:
-        raise NotRunningError(f"{error}; {host.advice(settings)}") from None
-    if code != 200:  # noqa: PLR2004  # HTTP's
-        raise WatcherError(f"the scaler refused to {verb}: {answer.get('error', f'HTTP {code}')}")
-    return answer

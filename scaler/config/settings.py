@@ -241,7 +241,8 @@ class ScalerSettings(_WithLimits):
     @property
     def named_links(self) -> tuple[tuple[str, str], ...]:
         """Names and addresses for the page."""
-        return links_of(self.links) if self.links else ()
+        named = links_of(self.links) if self.links else ()
+        return (*named, ("Grafana", self.grafana_url)) if "grafana_url" in self.model_fields_set else named
 
     @property
     def alertmanager_urls(self) -> tuple[str, ...]:

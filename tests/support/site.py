@@ -50,11 +50,13 @@ class LoopAtOnce(Wakeup):
 
 
 class Site:
-    """The application over an in-memory journal."""
+    """The application over an in-memory journal; `url` is where a test serves it, if it does."""
+
+    url = ""
 
     def __init__(self, token: str | None = None) -> None:
         self.clock, self.wakeup, self.metrics = FakeClock(NOW), LoopAtOnce(), ScalerMetrics()
-        self.metrics.info.labels("http://scaler.example").set(1)
+        self.metrics.info.labels("http://scaler.example", "http://grafana.example").set(1)
         self.journal, limits = Journal(None), policy()
         self.reader = FakeReader(snapshot(head(), node(worker_name(1), idle=5), demands=(demand(3),)))
         shared: dict[str, Any] = {

@@ -78,7 +78,7 @@ def test_the_answer_as_json(verb: tuple[str, ...], monkeypatch: pytest.MonkeyPat
 
 
 def test_a_refusal_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    with scaler(401, {"error": "wanted a token"}) as (address, _):
+    with scaler(401, {"detail": "wanted a token"}) as (address, _):
         monkeypatch.setenv("WATCHER_LISTEN", address)
         result = World().run("resume")
 

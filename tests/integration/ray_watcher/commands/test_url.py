@@ -1,0 +1,89 @@
+"""`--url`: the verbs over the API of a scaler on another host, the real application behind a real server."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+from werkzeug.serving import make_server
+
+from support.site import NOTIFICATION, Site
+from support.watcher_fakes import World
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+TOKEN = "secret"  # noqa: S105  # a test's own
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[Site]:
+    """A scaler with a worker and a token, at `site.url`."""
+    made = Site(token=TOKEN)
+    made.client.post("/alerts", json=NOTIFICATION, headers={"Authorization": f"Bearer {TOKEN}"})
+    for _ in range(2):  # the launches are workers in the second round
+        made.reconciler.reconcile("test")
+    server = make_server("127.0.0.1", 0, made.client.application, threaded=True)
+    made.url = f"http://127.0.0.1:{server.server_port}/"
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield made
+    server.shutdown()
+    thread.join()
+    server.server_close()
+    made.journal.close()
+
+
+@pytest.fixture(autouse=True)
+def token(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WATCHER_TOKEN", TOKEN)
+
+
+def test_explain_and_history_are_the_other_scalers(site: Site) -> None:
+    assert "Cluster 'test'" in World().run("explain", "--url", site.url).stdout
+    assert "pending_demand" in World().run("history", "--url", site.url, "--since", "99999d", "--no-plot").stdout
+
+
+def test_the_variable_is_the_same_as_the_option(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WATCHER_URL", site.url)
+
+    assert "Cluster 'test'" in World().run("explain").stdout
+
+
+def test_pause_holds_and_resume_lets_go(site: Site) -> None:
+    paused = World().run("pause", "up", "--reason", "benchmark", "--url", site.url)
+    refused = World().run("add-worker", "--url", site.url)
+    resumed = World().run("resume", "--url", site.url)
+    added = World().run("add-worker", "--reason", "a test", "--url", site.url)
+
+    assert (paused.exit_code, resumed.exit_code, added.exit_code) == (0, 0, 0)
+    assert (refused.exit_code, "[paused]" in refused.stderr) == (1, True)
+    assert "launching worker-" in added.stdout
+
+
+def test_a_worker_is_named_as_on_this_machine(site: Site) -> None:
+    unknown = World().run("remove-worker", "99", "--url", site.url)
+
+    assert (unknown.exit_code, "wanted one of: worker-1" in unknown.stderr) == (4, True)
+
+
+def test_a_wrong_token_is_refused_in_words(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WATCHER_TOKEN", "wrong")
+    result = World().run("pause", "--reason", "x", "--url", site.url)
+
+    assert (result.exit_code, "wanted the header" in result.stderr) == (1, True)
+
+
+def test_a_size_of_its_own_is_a_wrong_usage(site: Site) -> None:
+    result = World().run("add-worker", "--num-cpus", "2", "--url", site.url)
+
+    assert (result.exit_code, "cannot be used with --url" in result.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("verb", [["explain"], ["history"], ["resume"], ["add-worker"], ["remove-worker"]])
+def test_a_scaler_that_does_not_answer_is_named(verb: list[str]) -> None:
+    result = World().run(*verb, "--url", "http://127.0.0.1:9")
+
+    assert result.exit_code == 4
+    assert "127.0.0.1:9" in result.stderr
