@@ -30,6 +30,11 @@ def status(operator: Operator) -> dict[str, Any]:
     return dict(json.loads(operator.says("watcher-status", "--json")))
 
 
+def scaler(operator: Operator) -> dict[str, Any]:
+    """The scaler's part of it; empty while it does not answer."""
+    return dict(status(operator)["scaler"] or {})
+
+
 def ray_workers(operator: Operator) -> list[dict[str, Any]]:
     """Workers as `status-ray` lists them."""
     return list(json.loads(operator.says("status-ray", "--json"))["workers"])
@@ -58,7 +63,7 @@ def the_three_steps_bring_up_cluster_and_watcher(session: Operator) -> None:
     said = follow(f"{SETUP}{START_RAY}\n{START_WATCHER}", session.environment)
 
     assert "2 workers" in said
-    assert status(session)["scaler"]["limits"]["max_workers"] == 4
+    assert scaler(session)["limits"]["max_workers"] == 4
 
 
 def starting_twice_says_so(session: Operator) -> None:
@@ -82,7 +87,7 @@ def load_makes_the_pool_grow_to_its_limit_and_all_tasks_finish(session: Operator
 
     assert (done["event"], done["finished"], done["failed"]) == ("done", 12, 0)
     assert "Last decisions" in follow(LOOK, session.environment)
-    launches = [a for a in status(session)["scaler"]["actions"] if a["action"] == "launch"]
+    launches = [a for a in scaler(session)["actions"] if a["action"] == "launch"]
     assert len(launches) >= 2  # the first two may have been idle for long enough to go, and have been replaced
     assert all(a["cause"] == "pending_demand" and a["outcome"] == "done" and a["joined_at"] for a in launches)
 
@@ -90,7 +95,7 @@ def load_makes_the_pool_grow_to_its_limit_and_all_tasks_finish(session: Operator
 def idle_workers_go_by_themselves(session: Operator) -> None:
     eventually_shown(lambda: not ray_workers(session), "the pool shrinks")
 
-    actions = status(session)["scaler"]["actions"]
+    actions = scaler(session)["actions"]
     assert {a["cause"] for a in actions if a["action"] == "remove"} == {"drained"}
 
 
@@ -149,28 +154,28 @@ def what_is_not_there_is_told(session: Operator) -> None:
 
 
 def a_killed_scaler_comes_back_and_knows_what_was(session: Operator) -> None:
-    before = status(session)["scaler"]["actions"]
+    before = scaler(session)["actions"]
     os.kill(program_pid(session, "scaler"), signal.SIGKILL)
 
-    def back() -> bool:
-        scaler = status(session)["scaler"]
-        return bool(scaler and scaler.get("actions"))
+    eventually_shown(lambda: scaler(session).get("actions"), "supervisord restarts the scaler")
+    assert [a["action_id"] for a in scaler(session)["actions"]][-len(before) :] == [a["action_id"] for a in before]
 
-    eventually_shown(back, "supervisord restarts the scaler")
-    assert [a["action_id"] for a in status(session)["scaler"]["actions"]][-len(before) :] == [
-        a["action_id"] for a in before
-    ]
+
+def snapshot_usable(session: Operator) -> bool | None:
+    """None while the scaler does not answer."""
+    usable: bool | None = scaler(session).get("snapshot", {}).get("usable")
+    return usable
 
 
 def a_frozen_exporter_is_told_and_nothing_is_removed(session: Operator) -> None:
     pid = program_pid(session, "exporter")
     os.kill(pid, signal.SIGSTOP)
     try:
-        eventually_shown(lambda: not status(session)["scaler"]["snapshot"]["usable"], "the scaler has no snapshot")
-        assert status(session)["scaler"]["snapshot"]["problem"]
+        eventually_shown(lambda: snapshot_usable(session) is False, "the scaler has no snapshot")
+        assert scaler(session)["snapshot"]["problem"]
     finally:
         os.kill(pid, signal.SIGCONT)
-    eventually_shown(lambda: status(session)["scaler"]["snapshot"]["usable"], "the exporter answers again")
+    eventually_shown(lambda: snapshot_usable(session), "the exporter answers again")
 
 
 def warm(operator: Operator) -> set[str]:
@@ -185,7 +190,7 @@ def a_warm_worker_joins_and_is_replaced(session: Operator) -> None:
 
     session.run("load", "--num-tasks", "3", "--seconds", "2")
 
-    actions = status(session)["scaler"]["actions"]
+    actions = scaler(session)["actions"]
     assert prepared in {a["worker_id"] for a in actions if a["action"] == "launch" and a["joined_at"]}
     eventually_shown(lambda: warm(session) - {prepared}, "the next one is prepared")
 
