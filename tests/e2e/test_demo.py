@@ -51,6 +51,14 @@ def of_demos() -> set[str]:
         return found | {str(network["Name"]) for network in networks}
 
 
+@pytest.fixture(
+    scope="module", params=["process", pytest.param("docker", marks=[pytest.mark.docker, pytest.mark.full])]
+)
+def provider(request: pytest.FixtureRequest) -> str:
+    """Where head and workers run; test_serve.py has the loop with Docker, and test_compose.py with Compose."""
+    return str(request.param)
+
+
 def test_the_first_steps_have_the_demo_with_containers() -> None:
     assert f"`{COMMANDS['docker']}`" in (ROOT / "docs" / "first-steps.md").read_text(encoding="utf-8")
 
