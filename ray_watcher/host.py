@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from pydantic import ByteSize
+
 from ray_watcher.cluster.process import ProcessCluster
 from ray_watcher.errors import MissingError, NotRunningError, WatcherError
 from ray_watcher.fetch import UnreachableError, get_json
@@ -17,9 +19,11 @@ from ray_watcher.stack.launcher import Launcher, launcher
 from ray_watcher.stack.stack import Stack, programs_of, stack_of
 from ray_watcher_common.ray_auth import RayToken
 from ray_watcher_common.urls import shown_url
+from scaler.config.policy_file import policy_from
 from scaler.config.settings import LOOPBACK_HOSTS
+from scaler.config.sizes import RAY_ON_A_WORKER, RAY_ON_THE_HEAD, share_beside
 from scaler.model.errors import ProviderError
-from scaler.providers import docker_answers, docker_is_chosen, require_docker_client
+from scaler.providers import docker_answers, docker_is_chosen, host_capacity, require_docker_client
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -123,6 +127,7 @@ class Host:
     provide_image: Callable[[OperatorSettings, Callable[[str], None]], str] = provide_image
     programs: Callable[[Stack], Sequence[Program]] = programs_of
     program_containers: Callable[[str], Sequence[ProgramContainer]] = program_containers
+    capacity: Callable[[str], tuple[int, int] | None] = host_capacity
     launcher_of: Callable[[Sequence[ProgramContainer]], Launcher] = launcher
 
     def launcher(self, settings: OperatorSettings) -> Launcher:
@@ -143,6 +148,34 @@ class Host:
         if self.runs(settings):
             return f"the watcher is running, so it may be restarting; see its logs: {typed('logs-ray')}"
         return f"start it with: {self.launcher(settings).start}"
+
+    def sized(self, settings: OperatorSettings, cluster: RayCluster, at_least: int = 0) -> OperatorSettings:
+        """The settings with the memory of a new node, by the host and what is running, unless it is set.
+
+        For as many workers as the policy allows, and `at_least` so many.
+        """
+        capacity = self.capacity(cluster.provider.name)
+        if settings.node_memory is not None or capacity is None:
+            return settings
+        most = max(policy_from(settings).max_workers, at_least)
+        head, workers = self._promised(cluster)
+        if not head:
+            return settings.on_a_host_with(capacity[1], most)
+        beside = share_beside(capacity[1], most, head, workers)
+        return settings.model_copy(update={"node_memory": ByteSize(max(1, beside))})
+
+    def _promised(self, cluster: RayCluster) -> tuple[int, list[int]]:
+        """Bytes of the running head (0: none), and of each running worker: what they promise, and Ray itself."""
+        head = cluster.head()
+        if head is None or not head.running:
+            return 0, []
+        try:
+            alive = self.read_state(head).alive
+        except WatcherError:
+            return 0, []
+        promised = {node: int(node.total.get("memory", 0) + node.total.get("object_store_memory", 0)) for node in alive}
+        heads = [size + RAY_ON_THE_HEAD for node, size in promised.items() if node.is_head and size]
+        return sum(heads), [size + RAY_ON_A_WORKER for node, size in promised.items() if not node.is_head]
 
     def cluster_to_start(self, settings: OperatorSettings) -> RayCluster:
         """The provider of a new cluster: the chosen one; for `auto`, Docker if an engine answers."""

@@ -10,6 +10,7 @@ from pydantic import Field, SecretStr
 from ray_watcher.cluster.base import HeadOptions
 from ray_watcher_common.program.settings import AbsolutePath, HostPort, HttpUrl, split_host_port
 from scaler.config.settings import ScalerSettings
+from scaler.config.sizes import RAY_ON_THE_HEAD
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
@@ -73,10 +74,12 @@ def _text(value: object) -> str:
 def head_options(settings: OperatorSettings) -> HeadOptions:
     """The Ray head that the settings describe."""
     dashboard = urlsplit(settings.ray_dashboard_metric_api)
+    promised = settings.promised(None, None, RAY_ON_THE_HEAD)
     return HeadOptions(
         num_cpus=settings.num_cpus,
         num_gpus=settings.num_gpus,
-        object_store_memory=settings.object_store_memory,
+        object_store_memory=promised.object_store,
+        memory=promised.memory or None,
         gcs_port=split_host_port(settings.gcs_address)[1],
         dashboard_port=dashboard.port or HTTP_PORT,
         client_port=split_host_port(settings.ray_head_address)[1],

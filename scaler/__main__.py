@@ -26,6 +26,7 @@ from scaler.clients.exporter import StateReader
 from scaler.clients.gcs import GcsDrainer
 from scaler.config.policy_file import policy_from
 from scaler.config.settings import ScalerSettings
+from scaler.config.sizes import overbooked, oversold
 from scaler.control.actions import ActionRunner
 from scaler.control.custom_planner import load_planner
 from scaler.control.lease import Lease
@@ -34,7 +35,7 @@ from scaler.control.watchdog import Watchdog
 from scaler.journal.database import set_aside
 from scaler.journal.journal import Journal
 from scaler.model.errors import JournalCorruptError, ScalerError
-from scaler.providers import provider_from_settings
+from scaler.providers import host_capacity, provider_from_settings
 from scaler.reconciler import Reconciler
 from scaler.telemetry.metrics import MeteredProvider, ScalerMetrics
 from scaler.web.app import create_app
@@ -46,6 +47,7 @@ from scaler.web.webhook import Webhook
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from scaler.model.policy import Policy
     from scaler.model.ports import Clock
 
 log = structlog.get_logger()
@@ -72,9 +74,10 @@ def run(settings: ScalerSettings) -> None:
     listening = bind(settings.listen)  # first: without the address nothing may be changed
     lease = Lease(settings.journal_file.with_suffix(".lock"))
     lease.take()
-    clock, wakeup, metrics, policy = SystemClock(), Wakeup(), ScalerMetrics(), policy_from(settings)
+    clock, wakeup, metrics = SystemClock(), Wakeup(), ScalerMetrics()
     journal = _journal(settings.journal_file, lease, clock)
     provider = MeteredProvider(provider_from_settings(settings), metrics)
+    policy = _policy(settings, provider.name)
     executor = ThreadPoolExecutor(ACTIONS_AT_ONCE, thread_name_prefix="action")
     removals = ThreadPoolExecutor(ACTIONS_AT_ONCE, thread_name_prefix="removal")
     runner = ActionRunner(
@@ -154,6 +157,16 @@ def run(settings: ScalerSettings) -> None:
     wakeup.wake("stop")
     runner.wait(ENDING_SECONDS)
     log.info("scaler stopped, workers left running")
+
+
+def _policy(settings: ScalerSettings, provider: str) -> Policy:
+    """The policy, with sizes of workers by the host if none are set; logs what the host cannot keep."""
+    cpus, memory = host_capacity(provider) or (None, None)
+    policy = policy_from(settings.on_a_host_with(memory, policy_from(settings).max_workers))
+    if cpus and memory:
+        for problem in filter(None, (overbooked(policy, 0, cpus), oversold(policy, memory))):
+            log.warning("more promised than the host has", problem=problem)
+    return policy
 
 
 def _journal(path: Path, lease: Lease, clock: Clock) -> Journal:

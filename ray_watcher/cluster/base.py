@@ -18,6 +18,7 @@ class HeadOptions:
     num_cpus: float
     num_gpus: float = 0
     object_store_memory: int | None = None  # bytes
+    memory: int | None = None  # bytes for tasks and actors; None: Ray decides
     gcs_port: int = 6379
     dashboard_port: int = 8265
     client_port: int = 10001

@@ -15,6 +15,7 @@ from ray_watcher.cluster.base import HeadStatus
 from ray_watcher.errors import AlreadyRunningError, MissingError, NotRunningError, PortTakenError, WatcherError
 from ray_watcher.invocation import typed
 from ray_watcher_common.ray_auth import NO_TOKEN, RayToken
+from scaler.config.sizes import RAY_ON_THE_HEAD
 from scaler.model.errors import LaunchFailedError, ProviderError, ProviderUnavailableError
 from scaler.providers import ray_start
 from scaler.providers.container import ContainerSpec
@@ -221,6 +222,7 @@ class DockerCluster:
             environment={**ENVIRONMENT, **ray_start.authentication(TOKEN_PATH if files else None)},
             files=files,
             shm_size=shm_bytes(options.object_store_memory, self._engine.capacity[1]),
+            mem_limit=_memory_limit(options),
             gpus=int(options.num_gpus),
             ports={
                 GCS_PORT: options.gcs_port,
@@ -260,6 +262,13 @@ class DockerCluster:
             self._engine.remove(found.id, grace_seconds)
         self._token.forget()
         self._remove_network()
+
+
+def _memory_limit(options: HeadOptions) -> int | None:
+    """Memory of the container: what Ray was promised, and Ray itself."""
+    if options.memory is None:
+        return None
+    return options.memory + (options.object_store_memory or 0) + RAY_ON_THE_HEAD
 
 
 @contextlib.contextmanager

@@ -39,7 +39,7 @@ PORT_OPTIONS = {  # the setting for each port
 
 def arguments(options: HeadOptions) -> list[str]:
     """Arguments of `ray` for a head, without its ports."""
-    amounts = ray_start.amounts(options.num_cpus, options.num_gpus, None, options.object_store_memory)
+    amounts = ray_start.amounts(options.num_cpus, options.num_gpus, options.memory, options.object_store_memory)
     return ["start", "--head", *ray_start.JOIN_FLAGS, "--include-dashboard=true", *amounts]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,10 +15,13 @@ from ray_watcher.output import terminal
 from ray_watcher.settings import OperatorSettings
 from ray_watcher.stack.monitoring import SHIPPED_DIRECTORY
 from ray_watcher_common.documents.findings import Severity
-from ray_watcher_common.program.settings import load
+from ray_watcher_common.program.settings import SettingsError, load
+from scaler.config.policy_file import policy_from
+from scaler.config.sizes import overbooked, oversold
 
 if TYPE_CHECKING:
     from ray_watcher.checks.config import Report
+    from ray_watcher.host import Host
 
 A_PATH = click.Path(path_type=Path)
 
@@ -44,7 +48,10 @@ A_PATH = click.Path(path_type=Path)
     help="Prometheus configuration, for its external labels.  [default: prometheus.yml in WATCHER_PROMETHEUS_DIR]",
 )
 @json_option
+@click.pass_obj
 def check_config(
+    host: Host,
+    /,
     policy: Path | None,
     rules: tuple[Path, ...],
     alertmanager: Path | None,
@@ -75,8 +82,19 @@ def check_config(
         terminal.document(report.document())
     else:
         _show(report)
+    _tell_what_the_host_cannot_keep(host, settings.model_copy(update={"policy_file": files.policy}))
     if errors := report.count(Severity.ERROR):
         raise WatcherError(f"the configuration has {terminal.count(errors, 'error')}")
+
+
+def _tell_what_the_host_cannot_keep(host: Host, settings: OperatorSettings) -> None:
+    """CPUs and memory that the pool at its largest promises beyond what this host has; a sound policy only."""
+    provider = "docker" if settings.provider != "process" and host.engine_answers() else "process"
+    with contextlib.suppress(SettingsError):
+        policy = policy_from(settings)
+        if found := host.capacity(provider):
+            for problem in filter(None, (overbooked(policy, settings.num_cpus, found[0]), oversold(policy, found[1]))):
+                terminal.warn(problem)
 
 
 def _show(report: Report) -> None:

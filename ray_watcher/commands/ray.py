@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -52,9 +53,11 @@ def start_ray(host: Host, /, num_workers: int, type_name: str | None, **given: A
     Example:  ray-watcher start-ray --num-workers 2 --num-cpus 1
     """  # noqa: D301  # \b is click's
     settings = load(OperatorSettings, **chosen(given))
-    kind = worker_type_of(settings, type_name, given)
+    worker_type_of(settings, type_name, given)  # report a mistake before anything is started
     _require_loopback(settings)
     cluster = _with_image(host, settings, _cluster_to_start(host, settings))
+    settings = host.sized(settings, cluster, num_workers)
+    kind = worker_type_of(settings, type_name, given)
     terminal.note(f"starting Ray head and {terminal.count(num_workers, 'worker')} ({cluster.provider.name})")
     head = cluster.start_head(head_options(settings))  # if it fails, an existing head belongs to another command
     try:
@@ -73,10 +76,10 @@ def start_ray(host: Host, /, num_workers: int, type_name: str | None, **given: A
             ("dashboard", head.dashboard_url),
             ("GCS", head.gcs_address),
             ("Ray client", f"ray://{settings.ray_head_address}"),
-            *([("token file", str(settings.ray_token_file))] if head.token else []),
-            ("next", typed("start-watcher")),
         ]
     )
+    token = f"export RAY_AUTH_MODE=token RAY_AUTH_TOKEN_PATH={shlex.quote(str(settings.ray_token_file))}"
+    terminal.commands([*([("for clients", token)] if head.token else []), ("next", typed("start-watcher"))])
 
 
 @click.command()

@@ -18,6 +18,7 @@ from ray_watcher.stack.stack import stack_of
 from ray_watcher_common import secret_files
 from ray_watcher_common.program.settings import load
 from scaler.config.policy_file import policy_from
+from scaler.config.sizes import overbooked, oversold
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -213,7 +214,11 @@ def _stack(host: Host, settings: OperatorSettings) -> Stack:
         cluster = host.running_cluster(settings)
     except NotRunningError:
         terminal.warn(f"no Ray cluster is running; start one with: {host.launcher(settings).start_ray}")
-        return stack_of(settings, **_where(host, settings, host.cluster_to_start(settings)))
+        to_start = host.cluster_to_start(settings)
+        settings = _sized(host, settings, to_start)
+        return stack_of(settings, **_where(host, settings, to_start))
+    settings = _sized(host, settings, cluster)
+    _tell_who_goes(settings, len(cluster.provider.list()))
     where = _where(host, settings, cluster)
     if head := cluster.head():
         where[variable("ray_gcs_address")] = head.gcs_address
@@ -224,6 +229,27 @@ def _stack(host: Host, settings: OperatorSettings) -> Stack:
     else:
         terminal.warn(f"the cluster has no head; start one with: {host.launcher(settings).start_ray}")
     return stack_of(settings, **where)
+
+
+def _sized(host: Host, settings: OperatorSettings, cluster: RayCluster) -> OperatorSettings:
+    """The settings with the memory of new workers; says what the host cannot keep."""
+    sized, found = host.sized(settings, cluster), host.capacity(cluster.provider.name)
+    if found:
+        policy = policy_from(sized)
+        for problem in filter(None, (overbooked(policy, settings.num_cpus, found[0]), oversold(policy, found[1]))):
+            terminal.warn(problem)
+    return sized
+
+
+def _tell_who_goes(settings: OperatorSettings, running: int) -> None:
+    """Workers of start-ray are the watcher's from now on: those above the minimum go when they are idle."""
+    policy = policy_from(settings)
+    if running > policy.fewest:
+        idle = min(kind.idle_timeout for kind in policy.worker_types)
+        terminal.note(
+            f"{terminal.count(running, 'worker')} running: those that are idle for {idle:g} s are removed, down to "
+            f"{policy.fewest} (--min-workers keeps more)"
+        )
 
 
 def _token(settings: OperatorSettings, head: HeadStatus) -> dict[str, str]:

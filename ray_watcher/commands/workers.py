@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -16,11 +17,13 @@ from ray_watcher.commands.options import (
     url_option,
     worker_type_of,
 )
-from ray_watcher.errors import NotRunningError
+from ray_watcher.errors import NotRunningError, WatcherError
+from ray_watcher.fetch import UnreachableError, get_json
 from ray_watcher.operations import inventory, removal, workers
 from ray_watcher.output import terminal
 from ray_watcher.settings import OperatorSettings
 from ray_watcher_common.program.settings import load
+from scaler.config.policy_file import policy_from
 
 if TYPE_CHECKING:
     from ray_watcher.host import Host
@@ -66,6 +69,8 @@ def add_worker(host: Host, /, type_name: str | None, reason: str, **given: Any) 
     if head is None or not head.running:
         start = host.launcher(settings).start_ray
         raise NotRunningError(f"the Ray head is not running, so the worker cannot join; start it with: {start}")
+    _tell_if_above_the_limit(host, settings, len(cluster.provider.list()) + 1)
+    kind = worker_type_of(host.sized(settings, cluster), type_name, given)
     worker = workers.launch(cluster.provider, kind, 1)[0]
     try:
         terminal.note(f"starting {worker.worker_id} ({cluster.provider.name})")
@@ -74,6 +79,18 @@ def add_worker(host: Host, /, type_name: str | None, reason: str, **given: Any) 
         cluster.provider.remove(worker.worker_id, removal.DRAINED_GRACE_SECONDS)
         raise
     terminal.line(f"{worker.worker_id} joined Ray with {kind.num_cpus:g} CPU and {kind.num_gpus:g} GPU")
+
+
+def _tell_if_above_the_limit(host: Host, settings: OperatorSettings, number: int) -> None:
+    """The watcher's limit does not hold for a person, who should know it beforehand."""
+    most = policy_from(settings).max_workers
+    with contextlib.suppress(UnreachableError, WatcherError, KeyError):
+        most = get_json(f"{host.scaler_url(settings)}/api/v1/status")["limits"]["max_workers"]
+    if number > most:
+        terminal.warn(
+            f"this is worker number {number}, max_workers is {most}: the watcher launches none until there are fewer, "
+            "and removes this one when it is idle"
+        )
 
 
 @click.command()

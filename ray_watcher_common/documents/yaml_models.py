@@ -69,5 +69,7 @@ def _meaning(model: type[BaseModel], inside: Place) -> str:
 
 def _known(model: type[BaseModel], key: str) -> str:
     names = list(model.model_fields)
+    if key in (elsewhere := getattr(model, "KEYS_ELSEWHERE", {})):
+        return f"it belongs under {elsewhere[key]}"
     close = difflib.get_close_matches(key, names, n=1)
     return f"did you mean {close[0]}?" if close else f"known here: {', '.join(names)}"

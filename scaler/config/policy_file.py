@@ -109,7 +109,9 @@ def _worker_type(settings: ScalerSettings, policy: Policy, entry: Entry) -> Work
     inherited = {key: getattr(settings, field) for key, field in INHERITED_BY_TYPES.items()}
     given = entry.model_dump(exclude_none=True)
     resources, labels = bundle(given.pop("resources")), tuple(sorted(given.pop("labels").items()))
-    values = {**inherited, "max_workers": policy.max_workers, **given}
+    promised = settings.promised(given.get("memory"), given.get("object_store_memory"))
+    sizes = {"memory": promised.memory or None, "object_store_memory": promised.object_store}
+    values = {**inherited, "max_workers": policy.max_workers, **given, **sizes}
     values.update({key: float(values[key]) for key in ("num_cpus", "num_gpus", "idle_timeout")})
     return WorkerType(**values, custom_resources=resources, labels=labels)
 

@@ -6,7 +6,7 @@ docs/policy.md shows them; a test holds the two together.
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, BaseModel, ByteSize, ConfigDict, Field, ValidationInfo, create_model
 
@@ -97,6 +97,10 @@ WorkerTypeEntry: type[Entry] = create_model(
 class PolicyEntry(Entry):
     """The file; `limits` and `worker_types` are looked at part by part, so that no mistake hides another."""
 
+    KEYS_ELSEWHERE: ClassVar[dict[str, str]] = {
+        **dict.fromkeys(WorkerTypeEntry.model_fields, "an entry of `worker_types`"),
+        **dict.fromkeys(LimitsEntry.model_fields, "`limits`"),
+    }
     version: Literal[1] = Field(description="version of this format")
     limits: dict[str, object] | None = Field(default=None, description="limits and cooldowns of the whole pool")
     worker_types: list[object] = Field(min_length=1, description="types of workers that may be launched")

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import ByteSize, Field, create_model, model_validator
+from typing_extensions import Self
 
 from ray_watcher_common.program.settings import (
     AbsolutePath,
@@ -21,6 +22,7 @@ from ray_watcher_common.program.settings import (
 )
 from ray_watcher_common.ray_auth import NO_TOKEN, RayToken
 from scaler.config import keys
+from scaler.config.sizes import RAY_ON_A_WORKER, Promise, promise, share
 from scaler.model.cluster import SMALLEST_OBJECT_STORE, WorkerType
 from scaler.model.policy import Limits
 
@@ -65,13 +67,21 @@ class ScalerSettings(_WithLimits):
         None,
         validation_alias="WATCHER_MEMORY",
         gt=0,
-        description="memory per new worker, for example 4GB; unset: Ray decides",
+        description="memory per new worker for tasks and actors, for example 4GB; unset: "
+        "what WATCHER_NODE_MEMORY leaves",
+    )
+    node_memory: ByteSize | None = Field(
+        None,
+        validation_alias="WATCHER_NODE_MEMORY",
+        ge=0,
+        description="memory of a whole node (tasks, objects, Ray itself) whose memory is not set, for example 6GB; "
+        "0: Ray decides, and promises the whole host; unset: the host's, divided among head and WATCHER_MAX_WORKERS",
     )
     object_store_memory: ByteSize = Field(
         ByteSize(1_000_000_000),
         validation_alias="WATCHER_OBJECT_STORE_MEMORY",
         ge=SMALLEST_OBJECT_STORE,
-        description="object store memory per new worker, for example 1GB",
+        description="object store memory per new worker, for example 1GB; unset: less on nodes below 3.3GB",
     )
     policy_file: AbsolutePath | None = Field(
         None,
@@ -219,17 +229,32 @@ class ScalerSettings(_WithLimits):
     @property
     def worker_type(self) -> WorkerType:
         """The one worker type that the guide's variables describe."""
+        promised = self.promised(self.memory, None)
         return WorkerType(
             name=DEFAULT_WORKER_TYPE,
             num_cpus=self.num_cpus,
             num_gpus=self.num_gpus,
-            memory=self.memory,
-            object_store_memory=self.object_store_memory,
+            memory=promised.memory or None,
+            object_store_memory=promised.object_store,
             min_workers=self.limits.min_workers,
             max_workers=self.limits.max_workers,
             idle_timeout=self.idle_timeout,
             warm_workers=self.warm_workers,
         )
+
+    def promised(self, memory: int | None, object_store: int | None, ray_itself: int = RAY_ON_A_WORKER) -> Promise:
+        """What a node promises to Ray for which these are set, or not; memory 0: Ray decides."""
+        if object_store is None and "object_store_memory" in self.model_fields_set:
+            object_store = self.object_store_memory
+        if memory is None and self.node_memory:
+            return promise(self.node_memory, object_store, ray_itself)
+        return Promise(memory or 0, object_store or self.object_store_memory)
+
+    def on_a_host_with(self, host_memory: int | None, workers: int) -> Self:
+        """These settings on a host that has so many bytes, for at most so many workers; None: not known."""
+        if self.node_memory is not None or host_memory is None:
+            return self
+        return self.model_copy(update={"node_memory": ByteSize(share(host_memory, workers))})
 
     @property
     def base_url(self) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import TYPE_CHECKING
 
 from ray_watcher_common import installation
 from ray_watcher_common.urls import shown_url
-from scaler.model.errors import ProviderUnavailableError
+from scaler.model.errors import ProviderError, ProviderUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,6 +30,19 @@ def provider_from_settings(settings: ScalerSettings) -> WorkerProvider:
     from scaler.providers.process import ProcessProvider
 
     return ProcessProvider.from_settings(settings)
+
+
+def host_capacity(provider: str) -> tuple[int, int] | None:
+    """CPUs and bytes of memory of the host that runs the workers of `provider`; None if its engine does not answer."""
+    if provider != "docker":
+        from scaler.providers.local_node import capacity
+
+        return capacity()
+    from scaler.providers.engine import Engine
+
+    with contextlib.suppress(ProviderError):
+        return Engine().capacity
+    return None
 
 
 def require_docker_client() -> None:

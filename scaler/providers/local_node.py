@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import secrets
 import shutil
 import tempfile
@@ -9,12 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import psutil
+
 from ray_watcher_common.host.processes import free_ports
 from scaler.providers.ray_start import PORT_FLAGS, agent_ports
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+CGROUP_LIMITS = tuple(map(Path, ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")))
 LONGEST_TEMP_DIR = 24  # characters: Ray's socket paths below it take 80 more, and Unix ends them at 107
 PORTS_FROM_THE_SYSTEM = (
     "--node-manager-port=0",
@@ -61,3 +66,12 @@ def _short_temp_dir() -> str:
     place, name = tempfile.gettempdir(), f"ray-{secrets.token_hex(4)}"
     fits = len(f"{place}/{name}") <= LONGEST_TEMP_DIR
     return f"{place if fits else '/tmp'}/{name}"  # noqa: S108  # `prepare` refuses an existing directory
+
+
+def capacity() -> tuple[int, int]:
+    """CPUs and bytes of memory of this machine, or what the control group of a container leaves of it."""
+    limits = [psutil.virtual_memory().total]
+    for path in CGROUP_LIMITS:
+        with contextlib.suppress(OSError, ValueError):  # "max": no limit
+            limits.append(int(path.read_text(encoding="ascii")))
+    return len(os.sched_getaffinity(0)), min(limits)

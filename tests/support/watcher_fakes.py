@@ -90,6 +90,7 @@ class World:
     deaf: bool = False
     refusal: str = "the node is no longer idle"
     image: str = ""
+    capacity: tuple[int, int] | None = None
     compose: Sequence[ProgramContainer] = ()
     meanwhile: Callable[[], None] = lambda: None
     programs: Callable[[Stack], Sequence[Program]] = programs_of
@@ -104,6 +105,7 @@ class World:
             provide_image=lambda settings, _progress: self.image or settings.image,
             programs=self.programs,
             program_containers=lambda _cluster: self.compose,
+            capacity=lambda _provider: self.capacity,
         )
 
     def run(self, *arguments: str, given: str | None = None, env: dict[str, str] | None = None) -> Result:
