@@ -15,6 +15,7 @@ from ray_watcher.cluster.process import ProcessCluster
 from ray_watcher.errors import MissingError, NotRunningError, WatcherError
 from ray_watcher.fetch import UnreachableError, get_json
 from ray_watcher.invocation import typed
+from ray_watcher.stack import log_container
 from ray_watcher.stack.launcher import Launcher, launcher
 from ray_watcher.stack.stack import Stack, programs_of, stack_of
 from ray_watcher_common.ray_auth import RayToken
@@ -27,6 +28,7 @@ from scaler.providers import docker_answers, docker_is_chosen, host_capacity, re
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
 
     from ray_watcher.cluster.base import HeadStatus, RayCluster
     from ray_watcher.settings import OperatorSettings
@@ -128,6 +130,9 @@ class Host:
     programs: Callable[[Stack], Sequence[Program]] = programs_of
     program_containers: Callable[[str], Sequence[ProgramContainer]] = program_containers
     capacity: Callable[[str], tuple[int, int] | None] = host_capacity
+    show_log: Callable[[str, str, Path], None] = log_container.show
+    hide_log: Callable[[str], None] = log_container.hide
+    require_log_name: Callable[[str], None] = log_container.require_name
     launcher_of: Callable[[Sequence[ProgramContainer]], Launcher] = launcher
 
     def launcher(self, settings: OperatorSettings) -> Launcher:
@@ -173,9 +178,10 @@ class Host:
             alive = self.read_state(head).alive
         except WatcherError:
             return 0, []
-        promised = {node: int(node.total.get("memory", 0) + node.total.get("object_store_memory", 0)) for node in alive}
-        heads = [size + RAY_ON_THE_HEAD for node, size in promised.items() if node.is_head and size]
-        return sum(heads), [size + RAY_ON_A_WORKER for node, size in promised.items() if not node.is_head]
+        sizes = [int(node.total.get("memory", 0) + node.total.get("object_store_memory", 0)) for node in alive]
+        promised = list(zip(alive, sizes, strict=True))
+        heads = [size + RAY_ON_THE_HEAD for node, size in promised if node.is_head and size]
+        return sum(heads), [size + RAY_ON_A_WORKER for node, size in promised if not node.is_head]
 
     def cluster_to_start(self, settings: OperatorSettings) -> RayCluster:
         """The provider of a new cluster: the chosen one; for `auto`, Docker if an engine answers."""

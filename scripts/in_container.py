@@ -36,7 +36,7 @@ def is_main() -> bool:
 
 def run(arguments: list[str]) -> None:
     """Become the watcher. Exits with what to do if this container cannot run it."""
-    if sys.version_info < (3, 10):
+    if sys.version_info < (3, 10):  # noqa: UP036  # the image's Python may be any
         sys.exit(f"error: Python 3.10 or newer is wanted, this image has {sys.version.split()[0]}; use a newer image")
     _give_back(MOUNTED_LOGS)
     if not (HOME / "ready").exists():

@@ -10,13 +10,14 @@ import contextlib
 import signal
 import sys
 import threading
-import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from ray_watcher.commands.watcher import START_SETTINGS, stack_for
-from ray_watcher.errors import NotRunningError, WatcherError
+from ray_watcher.cluster.docker import HEAD_LABEL
+from ray_watcher.commands.watcher import stack_for
+from ray_watcher.errors import AlreadyRunningError, NotRunningError, WatcherError
 from ray_watcher.host import Host
 from ray_watcher.output import terminal
 from ray_watcher.settings import OperatorSettings, variable
@@ -25,8 +26,9 @@ from ray_watcher.tail import tail_file
 from ray_watcher_common import secret_files
 from ray_watcher_common.program.settings import SettingsError, load, split_host_port
 from scaler.config.settings import LOOPBACK_HOSTS
-from scaler.model.errors import ScalerError
-from scaler.providers.docker import GCS_PORT, container_name
+from scaler.model.errors import ProviderError, ScalerError
+from scaler.providers.docker import CLUSTER_LABEL, GCS_PORT, container_name
+from scaler.providers.engine import Engine
 
 if TYPE_CHECKING:
     from ray_watcher.stack.stack import Stack
@@ -49,25 +51,40 @@ def inside(settings: OperatorSettings) -> OperatorSettings:
     return settings.model_copy(update=seen)
 
 
+def _image_of_head(settings: OperatorSettings) -> OperatorSettings:
+    """Workers have the image of the head, unless RAY_IMAGE names another."""
+    if "image" in settings.model_fields_set:
+        return settings
+    with contextlib.suppress(ProviderError):
+        for found in Engine().containers([f"{CLUSTER_LABEL}={settings.cluster}", HEAD_LABEL]):
+            return settings.model_copy(update={"image": found.image})
+    return settings
+
+
 def _keep_token(host: Host, settings: OperatorSettings, stack: Stack) -> None:
     """Write down the token of the head that is running now: it may come, and change, after us."""
-    path = stack.environment[variable("ray_auth_token_path")]
+    path = Path(stack.environment[variable("ray_auth_token_path")])
     with contextlib.suppress(WatcherError, ScalerError):
         head = host.running_cluster(settings).head()
         if head and head.token and head.token != settings.ray_token.read():
-            secret_files.write(type(settings.state_dir)(path), head.token)
+            secret_files.write(path, head.token)
 
 
 def run(host: Host, settings: OperatorSettings, stopped: threading.Event) -> int:
     """Start, print the scaler's log, and stop when told to; the exit code."""
-    stack = stack_for(host, inside(settings), inside=True)
-    _keep_token(host, inside(settings), stack)
+    settings = _image_of_head(inside(settings))
+    if host.runs(settings):
+        raise AlreadyRunningError(f"a watcher of cluster '{settings.cluster}' is running already")
+    stack = stack_for(host, settings, inside=True)
+    _keep_token(host, settings, stack)
     control.start(stack, host.programs(stack))
-    terminal.note(f"watcher of cluster '{settings.cluster}' running; its commands: docker exec CONTAINER python "
-                  "scripts/infra.py watcher-status")
+    terminal.note(
+        f"watcher of cluster '{settings.cluster}' running; its commands: docker exec CONTAINER python "
+        "scripts/infra.py watcher-status"
+    )
     threading.Thread(target=_print_log, args=(stack,), daemon=True).start()
     while not stopped.wait(LOOK_SECONDS) and stack.supervisor.state().running:
-        _keep_token(host, inside(settings), stack)
+        _keep_token(host, settings, stack)
     with contextlib.suppress(NotRunningError):
         control.stop(stack)
     return 0 if stopped.is_set() else 1

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from ray_watcher.commands.options import chosen, json_option, provider_option, setting
-from ray_watcher.errors import AlreadyRunningError, NotRunningError
+from ray_watcher.errors import AlreadyRunningError, NotRunningError, WatcherError
 from ray_watcher.invocation import typed
 from ray_watcher.output import terminal
 from ray_watcher.output.watcher_status import document, document_of_containers, show
@@ -94,6 +94,13 @@ def restart_watcher(host: Host, /, *, forget: bool, **given: Any) -> None:
     _start(host, settings, options)
 
 
+def _show_log(host: Host, settings: OperatorSettings, stack: Stack) -> None:
+    try:
+        host.show_log(settings.cluster, stack.environment[variable("image")], stack.log("scaler"))
+    except WatcherError as error:
+        terminal.warn(f"`docker logs` will not show the watcher's log: {error}")
+
+
 def _require_sound(settings: OperatorSettings) -> None:
     """Raises `SettingsError` for a mistake that would otherwise be in the scaler's log only."""
     settings.bearer_token()
@@ -115,10 +122,15 @@ def _restart_containers(
 
 def _start(host: Host, settings: OperatorSettings, options: dict[str, Any]) -> None:
     policy = policy_from(settings)
-    stack = _stack(host, settings)
+    stack = stack_for(host, settings)
+    in_docker = stack.environment[variable("provider")] == "docker"
+    if in_docker:
+        host.require_log_name(settings.cluster)
     terminal.note("starting exporter, Prometheus, Alertmanager and scaler")
     control.start(stack, host.programs(stack))
     remembered.write(settings, options)
+    if in_docker:
+        _show_log(host, settings, stack)
     terminal.facts(
         [
             ("watcher", f"running, cluster '{settings.cluster}', {policy.fewest} to {policy.max_workers} workers"),
@@ -186,6 +198,7 @@ def stop_if_running(host: Host, settings: OperatorSettings) -> bool:
 def _stop(host: Host, settings: OperatorSettings) -> bool:
     """Stop its processes and containers; whether there were any."""
     running = [program for program in host.program_containers(settings.cluster) if program.running]
+    host.hide_log(settings.cluster)
     for program in reversed(running):  # senders before receivers
         program.stop()
     try:
@@ -208,8 +221,11 @@ def _status(host: Host, settings: OperatorSettings, tail: int) -> dict[str, Any]
         return document_of_containers(stack_of(settings), found, tail)
 
 
-def _stack(host: Host, settings: OperatorSettings) -> Stack:
-    """The stack for the running cluster; without one, for the cluster that the settings describe."""
+def stack_for(host: Host, settings: OperatorSettings, *, inside: bool = False) -> Stack:
+    """The stack for the running cluster; without one, for the cluster that the settings describe.
+
+    `inside`: the programs run in the cluster's network, so the addresses of the settings hold, not those of the host.
+    """
     try:
         cluster = host.running_cluster(settings)
     except NotRunningError:
@@ -221,8 +237,9 @@ def _stack(host: Host, settings: OperatorSettings) -> Stack:
     _tell_who_goes(settings, len(cluster.provider.list()))
     where = _where(host, settings, cluster)
     if head := cluster.head():
-        where[variable("ray_gcs_address")] = head.gcs_address
-        where[variable("ray_dashboard_metric_api")] = f"{head.dashboard_url}/api"
+        if not inside:
+            where[variable("ray_gcs_address")] = head.gcs_address
+            where[variable("ray_dashboard_metric_api")] = f"{head.dashboard_url}/api"
         where |= _token(settings, head)
         if head.compose_project and not settings.compose_project:
             where[variable("compose_project")] = head.compose_project

@@ -1,7 +1,7 @@
 """`docker logs ray-watcher` where the watcher runs as processes: a container that prints the scaler's log.
 
-It is made by start-watcher and removed by stop-watcher, and has the name that the scaler has under Compose: `ray-watcher`
-for cluster `default`, `ray-CLUSTER-watcher` for others.
+It is made by start-watcher and removed by stop-watcher. Its name is the scaler's under Compose: `ray-watcher` for
+cluster `default`, `ray-CLUSTER-watcher` for others.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def hide(cluster: str) -> None:
 
 
 def require_name(cluster: str) -> None:
-    """Raises `AlreadyRunningError` if a container that we have not made has the name: the guide's, which is a watcher."""
+    """Raises `AlreadyRunningError` if a container of others has the name: the guide's, for example, is a watcher."""
     if not docker_answers():
         return
     from scaler.providers.docker import container_name

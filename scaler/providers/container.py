@@ -35,6 +35,8 @@ class ContainerSpec:
     cpus: float | None = None
     gpus: int = 0
     ports: Mapping[int, int] = field(default_factory=dict)
+    mounts: Mapping[str, str] = field(default_factory=dict)  # directories of the host, read-only, by path there
+    user: str | None = None  # None: the image's
     stop_seconds: int | None = None
     confined: bool = True  # without capabilities, and unable to gain privileges
     pids_limit: int = 0  # most processes and threads; 0: no limit of its own

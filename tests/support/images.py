@@ -23,17 +23,17 @@ BUILD_SECONDS = 280.0
 
 def ray_image() -> str:
     """The image of head and workers; not a pull of two gigabytes, even if a registry can be reached."""
-    with _one_at_a_time():
+    with one_at_a_time():
         return build_with_tools(ROOT, print)
 
 
 def tiny_image(engine: Engine) -> str:
     """An image with a shell."""
-    with _one_at_a_time():
+    with one_at_a_time():
         if engine.image_labels(TINY_IMAGE) is None:
             build_base(engine, TINY_IMAGE, ["dash", "coreutils"], lambda _line: None, essential=False)
     return TINY_IMAGE
 
 
-def _one_at_a_time() -> AbstractContextManager[None]:
+def one_at_a_time() -> AbstractContextManager[None]:
     return exclusive(Path(tempfile.gettempdir()) / f"ray-watcher-tests-{os.getuid()}-images.lock", BUILD_SECONDS)

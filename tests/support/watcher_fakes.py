@@ -19,6 +19,7 @@ from support.fake_provider import FakeProvider
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
 
     from ray_watcher.settings import OperatorSettings
     from ray_watcher.stack.compose import ProgramContainer
@@ -91,6 +92,8 @@ class World:
     refusal: str = "the node is no longer idle"
     image: str = ""
     capacity: tuple[int, int] | None = None
+    shown_logs: dict[str, Path] = field(default_factory=dict)
+    name_taken: bool = False
     compose: Sequence[ProgramContainer] = ()
     meanwhile: Callable[[], None] = lambda: None
     programs: Callable[[Stack], Sequence[Program]] = programs_of
@@ -106,6 +109,9 @@ class World:
             programs=self.programs,
             program_containers=lambda _cluster: self.compose,
             capacity=lambda _provider: self.capacity,
+            show_log=lambda cluster, _image, log: self.shown_logs.update({cluster: log}),
+            hide_log=lambda cluster: void(self.shown_logs.pop(cluster, None)),
+            require_log_name=self._require_log_name,
         )
 
     def run(self, *arguments: str, given: str | None = None, env: dict[str, str] | None = None) -> Result:
@@ -153,6 +159,10 @@ class World:
             idle_seconds=0.0 if busy else 10.0 + instance.index,
         )
 
+    def _require_log_name(self, cluster: str) -> None:
+        if self.name_taken:
+            raise AlreadyRunningError(f"ray-{cluster}-watcher is a container of someone else")
+
     def _drainer(self, head: HeadStatus) -> Drainer:
         del head
         return _FakeDrainer(self)
@@ -169,6 +179,10 @@ class _FakeDrainer:
             return DrainReply(accepted=False, message=self.world.refusal)
         self.world.drained.add(name)
         return DrainReply(accepted=True)
+
+
+def void(_value: object) -> None:
+    """Nothing, whatever it was."""
 
 
 def worker_id(index: int) -> str:

@@ -71,6 +71,7 @@ class Containers(Connection):
     def _create(self, spec: ContainerSpec) -> str:
         api = self._api
         gpus = [docker.types.DeviceRequest(count=spec.gpus, capabilities=[["gpu"]])] if spec.gpus else None
+        mounts = [docker.types.Mount(inside, there, "bind", read_only=True) for there, inside in spec.mounts.items()]
         host = api.create_host_config(
             init=True,  # reaps what Ray orphans, and passes signals on
             cap_drop=["ALL"] if spec.confined else None,
@@ -82,6 +83,7 @@ class Containers(Connection):
             mem_limit=spec.mem_limit,
             nano_cpus=None if spec.cpus is None else int(spec.cpus * 1e9),
             device_requests=gpus,
+            mounts=mounts or None,
             port_bindings={inside: ("127.0.0.1", outside) for inside, outside in spec.ports.items()},
         )
         try:
@@ -93,6 +95,7 @@ class Containers(Connection):
                 labels=dict(spec.labels),
                 environment=dict(spec.environment),
                 ports=list(spec.ports),
+                user=spec.user,
                 host_config=host,
                 stop_timeout=spec.stop_seconds,
             )

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
+from ray_watcher.cluster.base import HeadOptions
 from ray_watcher.errors import NotRunningError
 from ray_watcher.fetch import answers
 from ray_watcher.settings import OperatorSettings
@@ -343,3 +344,29 @@ def test_a_bad_setting_is_wrong_usage(
     result = world.run("start-watcher")
     assert (result.exit_code, told in result.stderr) == (2 if told else 0, True)
     assert bool(stack.supervisor.members()) is not bool(told)
+
+
+def test_what_the_host_cannot_keep_and_who_will_go_is_said_at_the_start(stack: Stack) -> None:
+    world = World(programs=small_programs, capacity=(2, 8_000_000_000)).with_head(workers=2)
+    started = world.run("start-watcher", "--max-workers", "8")
+
+    assert "9 CPUs" in started.stderr
+    assert "2 workers running" in started.stderr
+    assert int(told_by(stack)["WATCHER_NODE_MEMORY"]) < 8_000_000_000 / 9
+
+
+def test_with_docker_the_log_has_a_container_as_long_as_the_watcher_runs(stack: Stack) -> None:
+    world = World(docker=True, programs=small_programs)
+    world.containers.options = HeadOptions(num_cpus=1)
+    world.run("start-watcher")
+    assert list(world.shown_logs.values()) == [stack.log("scaler")]
+    world.run("stop-watcher")
+    assert world.shown_logs == {}
+
+
+def test_a_container_of_others_with_its_name_is_a_watcher_that_is_running(stack: Stack) -> None:
+    world = World(docker=True, programs=small_programs, name_taken=True)
+    world.containers.options = HeadOptions(num_cpus=1)
+
+    assert world.run("start-watcher").exit_code == 3
+    assert stack.supervisor.members() == []

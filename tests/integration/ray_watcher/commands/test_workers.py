@@ -126,3 +126,13 @@ def test_an_unknown_worker_is_told_with_the_known_ones() -> None:
     result = World().with_head(workers=2).run("remove-worker", "7")
     assert result.exit_code == 4
     assert "worker-1, worker-2" in result.stderr
+
+
+def test_a_worker_above_the_limit_is_launched_and_said_beforehand(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WATCHER_MAX_WORKERS", "2")
+    world = World().with_head(workers=1)
+    within, above = world.run("add-worker"), world.run("add-worker")
+
+    assert "max_workers" not in within.stderr
+    assert (above.exit_code, len(world.worker_ids())) == (0, 3)
+    assert above.stderr.index("max_workers is 2") < above.stderr.index("starting")
