@@ -22,7 +22,7 @@ HOME = Path("/var/tmp/ray-watcher")  # noqa: S108  # the container's own
 PACKAGES, PROGRAMS = HOME / "packages", HOME / "programs"
 DEBIAN = {"prometheus": "prometheus", "prometheus-alertmanager": "prometheus-alertmanager"}  # package by program
 MODULE = "ray_watcher.commands.contained"
-NAME = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)==(\S+)", re.MULTILINE)
+LOCKED = re.compile(r"^(\w[\w.-]*==[^\\\n]+?) *\\?$", re.MULTILINE)  # with its marker: one package, several Pythons
 MOUNTED_LOGS = Path("/tmp/ray")  # noqa: S108  # the guide mounts ./logs here, which Docker makes as root
 
 
@@ -71,7 +71,7 @@ def _program_directories() -> list[Path]:
 def _install_packages() -> None:
     """What the command line, exporter and scaler import, in the versions of the lock file."""
     say("installing Python packages")
-    locked = "\n".join(f"{name}=={version}" for name, version in NAME.findall(_read("requirements.lock")))
+    locked = "\n".join(LOCKED.findall(_read("requirements.lock")))
     HOME.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as directory:
         constraints = Path(directory) / "constraints.txt"

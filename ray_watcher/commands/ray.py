@@ -79,7 +79,7 @@ def start_ray(host: Host, /, num_workers: int, type_name: str | None, **given: A
         ]
     )
     token = f"export RAY_AUTH_MODE=token RAY_AUTH_TOKEN_PATH={shlex.quote(str(settings.ray_token_file))}"
-    terminal.commands([*([("for clients", token)] if head.token else []), ("next", typed("start-watcher"))])
+    terminal.commands([*([("clients", token)] if head.token else []), ("next", typed("start-watcher"))])
 
 
 @click.command()

@@ -59,8 +59,9 @@ def overbooked(policy: Policy, head_cpus: float, cpus: int) -> str:
     promised = head_cpus + policy.max_workers * largest
     if promised <= cpus:
         return ""
+    whose = "head and up to" if head_cpus else "up to"
     return (
-        f"head and up to {policy.max_workers} workers promise {promised:g} CPUs to Ray, the host has {cpus}: "
+        f"{whose} {policy.max_workers} workers promise {promised:g} CPUs to Ray, the host has {cpus}: "
         "tasks that compute run slower then"
     )
 
