@@ -1,7 +1,7 @@
 """`docker logs ray-watcher` where the watcher runs as processes: a container that prints the scaler's log.
 
 It is made by start-watcher and removed by stop-watcher. Its name is the scaler's under Compose: `ray-watcher` for
-cluster `default`, `ray-CLUSTER-watcher` for others.
+cluster `default`, `ray-watcher-CLUSTER` for others.
 """
 
 from __future__ import annotations
@@ -22,12 +22,17 @@ LABEL = "ray-watcher.log-of"  # the cluster whose log it prints
 MOUNTED = "/run/ray-watcher/log"
 
 
+def name_of(cluster: str) -> str:
+    """The name of the watcher's container, as in docker-compose.yml."""
+    return "ray-watcher" if cluster == "default" else f"ray-watcher-{cluster}"
+
+
 def spec(cluster: str, image: str, log: Path) -> ContainerSpec:
     """The container that prints `log` from its beginning, as the log's owner; it can do nothing else."""
-    from scaler.providers.docker import CLUSTER_LABEL, container_name
+    from scaler.providers.docker import CLUSTER_LABEL
 
     return ContainerSpec(
-        name=container_name(cluster, "watcher"),
+        name=name_of(cluster),
         image=image,
         command=["tail", "-n", "+1", "-F", f"{MOUNTED}/{log.name}"],
         network="none",
@@ -65,10 +70,9 @@ def require_name(cluster: str) -> None:
     """Raises `AlreadyRunningError` if a container of others has the name: the guide's, for example, is a watcher."""
     if not docker_answers():
         return
-    from scaler.providers.docker import container_name
     from scaler.providers.engine import Engine
 
-    name = container_name(cluster, "watcher")
+    name = name_of(cluster)
     with contextlib.suppress(ProviderError):
         found = Engine().named(name)
         if found and LABEL not in found.labels:

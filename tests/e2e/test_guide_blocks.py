@@ -83,7 +83,7 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
     environment = own_environment(name, tmp_path_factory.mktemp("state"), "docker", WATCHER_IDLE_TIMEOUT="600")
     someone = Operator(environment)
     yield someone
-    subprocess.run(["docker", "rm", "-f", f"ray-{name}-watcher"], capture_output=True, timeout=60, check=False)
+    subprocess.run(["docker", "rm", "-f", f"ray-watcher-{name}"], capture_output=True, timeout=60, check=False)
     subprocess.run(
         [someone.program, "stop-ray"], env=someone.full_environment, capture_output=True, timeout=120, check=False
     )
@@ -91,7 +91,7 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
 
 def test_each_block_of_the_guide_in_its_order(reader: Operator) -> None:
     cluster = reader.environment["WATCHER_CLUSTER"]
-    named = {"ray-watcher": f"ray-{cluster}-watcher"}
+    named = {"ray-watcher": f"ray-watcher-{cluster}"}
     assert "2 workers" in follow(START_RAY, reader.environment)
     follow(START_WATCHER, reader.environment)
     reader.run("stop-watcher")
@@ -109,12 +109,12 @@ def test_each_block_of_the_guide_in_its_order(reader: Operator) -> None:
         "docker run -d": f"docker run -d -e WATCHER_CLUSTER={cluster} -e WATCHER_NETWORK={cluster}",
         "rayproject/ray:2.47.1.aeaf41-py39-cpu": image,
         "--network ray-cluster": f"--network {cluster}",
-        "--name ray-watcher": f"--name ray-{cluster}-watcher",
+        "--name ray-watcher": f"--name ray-watcher-{cluster}",
     }
     before = _of_root(ROOT)
     follow(CONTAINER, reader.environment, ours)
-    _await_line(f"ray-{cluster}-watcher", "listening")
-    said = follow(f"docker exec ray-{cluster}-watcher python scripts/infra.py explain", reader.environment)
+    _await_line(f"ray-watcher-{cluster}", "listening")
+    said = follow(f"docker exec ray-watcher-{cluster} python scripts/infra.py explain", reader.environment)
     assert f"'{cluster}'" in said
     assert "No usable snapshot" not in said
     assert _of_root(ROOT) <= before

@@ -161,7 +161,7 @@ class World:
 
     def _require_log_name(self, cluster: str) -> None:
         if self.name_taken:
-            raise AlreadyRunningError(f"ray-{cluster}-watcher is a container of someone else")
+            raise AlreadyRunningError(f"ray-watcher-{cluster} is a container of someone else")
 
     def _drainer(self, head: HeadStatus) -> Drainer:
         del head

@@ -13,7 +13,7 @@ LOG = Path("/state/watcher/blue/scaler.log")
 
 
 @pytest.mark.parametrize(
-    ("cluster", "name"), [("default", "ray-watcher"), ("blue", "ray-blue-watcher")], ids=["default", "another"]
+    ("cluster", "name"), [("default", "ray-watcher"), ("blue", "ray-watcher-blue")], ids=["default", "another"]
 )
 def test_it_has_the_guides_name_and_the_clusters_beyond_the_default(cluster: str, name: str) -> None:
     assert spec(cluster, "image", LOG).name == name
