@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from ray_watcher import ports
+from ray_watcher.cluster import head as ray_head
 from ray_watcher.commands.options import chosen, json_option, provider_option, setting
 from ray_watcher.errors import AlreadyRunningError, NotRunningError, WatcherError
 from ray_watcher.invocation import typed
@@ -16,8 +18,9 @@ from ray_watcher.settings import OperatorSettings, variable
 from ray_watcher.stack import control, remembered
 from ray_watcher.stack.stack import stack_of
 from ray_watcher_common import secret_files
-from ray_watcher_common.program.settings import load
+from ray_watcher_common.program.settings import load, split_host_port
 from scaler.config.policy_file import policy_from
+from scaler.config.settings import LOOPBACK_HOSTS
 from scaler.config.sizes import overbooked, oversold
 
 if TYPE_CHECKING:
@@ -230,6 +233,7 @@ def stack_for(host: Host, settings: OperatorSettings, *, inside: bool = False) -
         cluster = host.running_cluster(settings)
     except NotRunningError:
         terminal.warn(f"no Ray cluster is running; start one with: {host.launcher(settings).start_ray}")
+        _tell_of_another_cluster(settings)
         to_start = host.cluster_to_start(settings)
         settings = _sized(host, settings, to_start)
         return stack_of(settings, **_where(host, settings, to_start))
@@ -246,6 +250,16 @@ def stack_for(host: Host, settings: OperatorSettings, *, inside: bool = False) -
     else:
         terminal.warn(f"the cluster has no head; start one with: {host.launcher(settings).start_ray}")
     return stack_of(settings, **where)
+
+
+def _tell_of_another_cluster(settings: OperatorSettings) -> None:
+    """What answers where our cluster is not running is another's, which the exporter would read."""
+    address, (name, port) = settings.gcs_address, split_host_port(settings.gcs_address)
+    if name in LOOPBACK_HOSTS and (holder := ports.holder(ray_head.HOST, port)):
+        terminal.warn(
+            f"{address} (RAY_GCS_ADDRESS) is held by {holder}, which is not cluster '{settings.cluster}'; if it is a "
+            "Ray cluster, name it by WATCHER_CLUSTER, or set RAY_GCS_ADDRESS and RAY_AUTH_TOKEN_PATH for it"
+        )
 
 
 def _sized(host: Host, settings: OperatorSettings, cluster: RayCluster) -> OperatorSettings:

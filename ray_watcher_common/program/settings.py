@@ -155,7 +155,8 @@ class ClusterAddresses(EnvSettings):
     ray_auth_token_path: AbsolutePath | None = Field(
         default=None,
         validation_alias="RAY_AUTH_TOKEN_PATH",
-        description="file with the token of the Ray cluster; unset: that of start-ray, if it made one",
+        description="file with the token of the Ray cluster; unset: that of start-ray, if it made one; commands take "
+        "the token of a head on this machine from the head itself",
     )
 
     @property
