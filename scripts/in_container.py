@@ -77,7 +77,8 @@ def _install_packages() -> None:
         constraints = Path(directory) / "constraints.txt"
         constraints.write_text(locked, encoding="utf-8")
         command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]
-        command += ["--root-user-action=ignore", "--no-warn-script-location", "--target", str(PACKAGES)]
+        command += ["--no-cache-dir", "--root-user-action=ignore", "--no-warn-script-location"]
+        command += ["--target", str(PACKAGES)]
         _do([*command, "--constraint", str(constraints), *requirements()])
 
 
@@ -98,10 +99,14 @@ def _install_programs() -> None:
         return
     say(f"installing {' and '.join(missing)}")
     with tempfile.TemporaryDirectory() as directory:
-        Path(directory).chmod(0o755)  # apt downloads as its own user
-        _do(["apt-get", "download", "-q", *missing], directory)
+        _do(["apt-get", "-qq", "-o", "APT::Sandbox::User=root", "download", *missing], directory)
         for package in sorted(Path(directory).glob("*.deb")):
             _do(["dpkg-deb", "--extract", str(package), str(PROGRAMS)])
+    for made in (PROGRAMS / "usr" / "share" / "prometheus").iterdir():  # Debian's Alertmanager has its templates there
+        there = Path("/usr/share/prometheus") / made.name
+        there.parent.mkdir(exist_ok=True)
+        if not there.exists():
+            there.symlink_to(made)
 
 
 def _give_back(directory: Path) -> None:
