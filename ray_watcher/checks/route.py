@@ -80,7 +80,8 @@ def watchdog_findings(document: Document, scaler: Scaler) -> Iterator[Finding]:
     route = document.value.get("route") if isinstance(document.value, dict) else None
     if not isinstance(route, dict):
         return
-    branches = destinations(route, ScalingAlert(WATCHDOG, {"alertname": WATCHDOG, "severity": "none"}))
+    labels = {"alertname": WATCHDOG, "severity": "none"}
+    branches = destinations(route, ScalingAlert(WATCHDOG, labels, possible=frozenset({"cluster"})))
     if not any(_scaler_hooks(document, branch, scaler) for branch in branches):
         receiver, place = branches[-1].settings.get("receiver", ("", branches[-1].place))
         yield document.warning(

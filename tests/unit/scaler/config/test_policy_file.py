@@ -129,6 +129,11 @@ def test_a_type_offers_its_custom_resources_and_its_name_as_rays_label() -> None
         ),
         pytest.param(with_types("a"), "3: error: worker_types[0]: got 'a', wanted keys and values", id="no entry"),
         pytest.param(
+            with_types("{name: a}") + "max_workers: 3\n",
+            "4: error: max_workers: is unknown; it belongs under `limits`",
+            id="a limit beside the limits",
+        ),
+        pytest.param(
             with_types("{name: a, min_worker: 1}"),
             "3: error: worker_types[0].min_worker: is unknown; did you mean min_workers?",
             id="a key that is nearly right",
