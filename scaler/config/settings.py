@@ -22,7 +22,7 @@ from ray_watcher_common.program.settings import (
 )
 from ray_watcher_common.ray_auth import NO_TOKEN, RayToken
 from scaler.config import keys
-from scaler.config.sizes import RAY_ON_A_WORKER, Promise, promise, share
+from scaler.config.sizes import RAY_ON_A_WORKER, Promise, promise, share, share_beside
 from scaler.model.cluster import SMALLEST_OBJECT_STORE, WorkerType
 from scaler.model.policy import Limits
 
@@ -76,6 +76,12 @@ class ScalerSettings(_WithLimits):
         ge=0,
         description="memory of a whole node (tasks, objects, Ray itself) whose memory is not set, for example 6GB; "
         "0: Ray decides, and promises the whole host; unset: the host's, divided among head and WATCHER_MAX_WORKERS",
+    )
+    head_memory: ByteSize | None = Field(
+        None,
+        validation_alias="WATCHER_HEAD_MEMORY",
+        gt=0,
+        description="memory of the head's container, if something else started it; unset: as much as any other node's",
     )
     object_store_memory: ByteSize = Field(
         ByteSize(1_000_000_000),
@@ -254,7 +260,11 @@ class ScalerSettings(_WithLimits):
         """These settings on a host that has so many bytes, for at most so many workers; None: not known."""
         if self.node_memory is not None or host_memory is None:
             return self
-        return self.model_copy(update={"node_memory": ByteSize(share(host_memory, workers))})
+        if self.head_memory is None:
+            each = share(host_memory, workers)
+        else:
+            each = max(1, share_beside(host_memory, workers, self.head_memory, []))
+        return self.model_copy(update={"node_memory": ByteSize(each)})
 
     @property
     def base_url(self) -> str:

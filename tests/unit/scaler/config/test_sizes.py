@@ -78,6 +78,14 @@ def test_without_settings_a_worker_has_its_share(monkeypatch: pytest.MonkeyPatch
     assert (kind.memory, kind.object_store_memory) == (None, GB)
 
 
+def test_a_head_that_something_else_has_sized_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WATCHER_HEAD_MEMORY", "4g")
+    settings = load(ScalerSettings).on_a_host_with(16 * GB, 5)
+
+    assert settings.node_memory is not None
+    assert 4 * GB + 5 * settings.node_memory <= 16 * GB
+
+
 def test_what_settings_oversell_is_said() -> None:
     pool = policy(worker_type(num_cpus=4, memory=8 * GB), max_workers=3)
 
