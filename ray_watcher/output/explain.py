@@ -131,7 +131,7 @@ def _alerts(alerts: Sequence[Mapping[str, Any]], now: float) -> Iterator[str]:
 def _alert(alert: Mapping[str, Any], now: float) -> str:
     kind = f" of type {alert['worker_type']}" if alert["worker_type"] else ""
     step = f" by {alert['step']}, regardless of pending work" if alert["step"] else ""
-    summary = f": {alert['summary']}" if alert["summary"] else ""
+    summary = f": {alert['summary'].rstrip('.')}" if alert["summary"] else ""
     age = terminal.duration(max(0.0, now - alert["starts_at"]))
     return f"{alert['name']} has permitted scaling {alert['direction']}{kind}{step} for {age}{summary}."
 
