@@ -37,6 +37,8 @@ from scaler.journal.journal import Journal
 from scaler.model.errors import JournalCorruptError, ScalerError
 from scaler.providers import host_capacity, provider_from_settings
 from scaler.reconciler import Reconciler
+from scaler.recording.recorder import Recorder
+from scaler.recording.store import RecordingStore, Retention
 from scaler.telemetry.metrics import MeteredProvider, ScalerMetrics
 from scaler.web.app import create_app
 from scaler.web.auth import LIMITS, presents
@@ -94,6 +96,10 @@ def run(settings: ScalerSettings) -> None:
     )
     watchdog = Watchdog()
     metrics.watchdog.set_function(lambda: watchdog.up(clock.now()))
+    recording = RecordingStore(settings.journal_file)
+    recorder = Recorder(
+        recording, _retention(settings), clock, size=metrics.recording_size, errors=metrics.recording_errors
+    )
     reconciler = Reconciler(
         reader=StateReader(settings.exporter_url, settings.stale_after),
         provider=provider,
@@ -105,6 +111,7 @@ def run(settings: ScalerSettings) -> None:
         wakeup=wakeup,
         planner=load_planner(settings.planner),
         watchdog=watchdog,
+        record=recorder.see,
     )
     alertmanager = AlertmanagerApi(settings.alertmanager_urls, settings.alertmanager_receiver, settings.cluster)
     resync = AlertResync(alertmanager, journal=journal, metrics=metrics, clock=clock, wakeup=wakeup)
@@ -122,6 +129,7 @@ def run(settings: ScalerSettings) -> None:
         lease=lease,
         resync=resync,
         links=settings.named_links,
+        recording=recording,
     )
     webhook = Webhook(
         journal=journal,
@@ -144,6 +152,7 @@ def run(settings: ScalerSettings) -> None:
         metrics.registry.register(ViewCollector(lambda: reconciler.view, policy, clock))
         resync.read()  # before the first decision: the alerts in the journal may be old
         threading.Thread(target=resync.run, args=(stop, settings.check_interval), name="resync", daemon=True).start()
+        recorder.start(stop)
         reconciler.run(stop, settings.check_interval, lease.keep)
         if not lease.held:
             log.error("lost leadership, shutting down", leader=lease.holder, reason="the lease file was deleted")
@@ -156,6 +165,7 @@ def run(settings: ScalerSettings) -> None:
     stop.set()
     wakeup.wake("stop")
     runner.wait(ENDING_SECONDS)
+    recorder.join(ENDING_SECONDS)
     log.info("scaler stopped, workers left running")
 
 
@@ -167,6 +177,8 @@ def _policy(settings: ScalerSettings, provider: str) -> Policy:
         for problem in filter(None, (overbooked(policy, 0, cpus), oversold(policy, memory))):
             log.warning("more promised than the host has", problem=problem)
     return policy
+def _retention(settings: ScalerSettings) -> Retention:
+    return Retention(settings.recording_size, settings.recording_detailed, settings.recording_kept)
 
 
 def _journal(path: Path, lease: Lease, clock: Clock) -> Journal:

@@ -17,7 +17,6 @@ from scaler.control.recovery import Recovery
 from scaler.control.requests import Requests, settle
 from scaler.control.view import Memory, View
 from scaler.explain.anomalies import anomalies
-from scaler.journal.samples import Sampler
 from scaler.model.alerts import permission
 from scaler.model.circuit_breaker import health_by_type
 from scaler.model.cluster import Direction
@@ -27,6 +26,7 @@ from scaler.model.workers import JOINING, ActionKind, Worker, WorkerState, join_
 from scaler.planning.by_hand import with_requests
 from scaler.planning.plan import plan
 from scaler.planning.worker_sizes import learned
+from scaler.recording.moment import Moment
 from scaler.telemetry.stages import StageTracker
 
 if TYPE_CHECKING:
@@ -69,15 +69,17 @@ class Reconciler:
         wakeup: Wakeup,
         planner: Planner = plan,
         watchdog: Watchdog | None = None,
+        record: Callable[[Moment], None] = lambda _moment: None,
     ) -> None:
         self._watchdog = watchdog
         self.is_looping = False  # whether a wake-up brings a new view
         self._reader, self._provider, self._runner = reader, provider, runner
         self._journal, self._policy, self._metrics = journal, policy, metrics
         self._clock, self._wakeup, self.planner = clock, wakeup, planner
+        self._record_moment = record
         self._reported: dict[object, float] = {}
         self.requests = Requests(wakeup)
-        self._sampler, self._stages = Sampler(journal), StageTracker()
+        self._stages = StageTracker()
         self._recovery = Recovery(journal, metrics)
         self._running: frozenset[str] = frozenset()
         self._forgotten_at = 0.0
@@ -111,7 +113,7 @@ class Reconciler:
         self._metrics.observe_stages(self._stages.see(observation, proposed, launched, now))
         self.view = View(now, observation, proposed, self._stages.last, anomalies(observation))
         self._memory = self._memory.after(observation, proposed, now)
-        self._sampler.see(observation, now)
+        self._record_moment(Moment(now, observation, self._policy, proposed))
         return proposed
 
     def observe(self, now: float) -> Observation:

@@ -17,9 +17,10 @@ from ray_watcher.output import history as output
 from ray_watcher.output import terminal
 from ray_watcher.settings import OperatorSettings
 from ray_watcher_common.program.settings import load
-from scaler.journal.history import MAX_ENTRIES, Question, read_file
+from scaler.journal.history import MAX_ENTRIES, Question
 from scaler.model.decision import Cause
 from scaler.model.workers import ActionKind
+from scaler.recording.file import read_history
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -127,5 +128,5 @@ def _ask(host: Host, settings: OperatorSettings, question: Question, now: float)
         if not settings.journal_file.exists():
             raise NotRunningError(f"{error}, and there is no journal {settings.journal_file}") from None
         terminal.note(f"scaler not responding, reading {settings.journal_file}")
-        return read_file(settings.journal_file, question, now)
+        return read_history(settings.journal_file, question, now)
     return answer

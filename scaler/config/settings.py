@@ -219,6 +219,24 @@ class ScalerSettings(_WithLimits):
         description="custom planner, package.module:function; unset: the built-in planner",
     )
 
+    recording_size: ByteSize = Field(
+        ByteSize(200_000_000),
+        validation_alias="WATCHER_RECORDING_SIZE",
+        description="maximum size of the recording in the journal, the oldest part is dropped; 0: nothing is recorded",
+    )
+    recording_detailed: float = Field(
+        24 * 3600,
+        validation_alias="WATCHER_RECORDING_DETAILED",
+        gt=0,
+        description="seconds for which the recording is kept in full; what is older is thinned to one moment in 10 s",
+    )
+    recording_kept: float = Field(
+        30 * 24 * 3600,
+        validation_alias="WATCHER_RECORDING_KEPT",
+        gt=0,
+        description="seconds for which the recording is kept at all",
+    )
+
     @model_validator(mode="after")
     def _bounds_fit(self) -> ScalerSettings:
         for variable, count in (("MIN", self.limits.min_workers), ("WARM", self.warm_workers)):

@@ -1,11 +1,11 @@
-"""Past actions, held and infeasible requests, and the size of the pool, read from a journal's tables."""
+"""Past actions, held and infeasible requests, read from a journal's tables."""
 
 from __future__ import annotations
 
 import json
 import re
 import sqlite3
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -19,9 +19,8 @@ if TYPE_CHECKING:
 
 HISTORY_VERSION = 1
 MAX_ENTRIES = 1000
-MAX_SAMPLES = 500
 MAX_DECISIONS_READ = 20_000  # limits the time of a query whose filter matches little
-SAMPLES_SINCE_VERSION, EVENTS_SINCE_VERSION = 2, 5
+EVENTS_SINCE_VERSION = 5
 ACTIONS = (
     "SELECT actions.*, CASE kind WHEN ? THEN joined.at END AS joined_at FROM actions LEFT JOIN joined USING (worker_id)"
 )
@@ -75,9 +74,9 @@ def last_event(db: sqlite3.Connection) -> int:
 
 
 def read(db: sqlite3.Connection, question: Question, now: float) -> dict[str, Any]:
-    """The history as a document: `entries` newest first, `samples` oldest first; `truncated`: more entries exist.
+    """The history as a document: `entries` newest first, `samples` empty; `truncated`: more entries exist.
 
-    `last_event` is the id of the last event that it has seen. With `after`, entries are oldest first, without samples.
+    `last_event` is the id of the last event that it has seen. With `after`, entries are oldest first.
     """
     if question.after is not None:
         return _read_after(db, question, question.after, now)
@@ -88,7 +87,7 @@ def read(db: sqlite3.Connection, question: Question, now: float) -> dict[str, An
         "until": now,
         "entries": [asdict(entry) for entry in entries[: question.limit]],
         "truncated": len(entries) > question.limit,
-        "samples": _samples(db, question.since, now) if _has_samples(db) else [],
+        "samples": [],  # of the recording, see `scaler.recording.series`
         "last_event": last_event(db),
     }
 
@@ -131,14 +130,15 @@ def _decisions_by_id(db: sqlite3.Connection, ids: list[int]) -> dict[int, list[E
     return {row["id"]: list(_parts(row["id"], row["at"], json.loads(row["plan"]))) for row in rows}
 
 
-def read_file(path: Path, question: Question, now: float) -> dict[str, Any]:
-    """The same from the journal at `path`, opened read-only. Raises `JournalError`."""
+@contextmanager
+def opened(path: Path) -> Iterator[sqlite3.Connection]:
+    """The journal at `path`, opened read-only. Raises `JournalError`."""
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as db:
             db.row_factory = sqlite3.Row
             if version_of(db, path) == 0:
                 raise JournalError(f"{path} is not a journal")
-            return read(db, question, now)
+            yield db
     except sqlite3.Error as error:
         raise JournalError(f"journal {path}: {error}") from error
 
@@ -216,21 +216,3 @@ def _asked_for(entry: Entry, question: Question) -> bool:
 def _names(entry: Entry, worker: str) -> bool:
     """Whether an entry is about the worker of this id, or of the number in `worker-N`."""
     return re.search(rf"\b{re.escape(worker)}\b", f"{entry.worker_id} {entry.reason}") is not None
-
-
-def _has_samples(db: sqlite3.Connection) -> bool:
-    return version_of(db, "the journal") >= SAMPLES_SINCE_VERSION
-
-
-def _samples(db: sqlite3.Connection, since: float, now: float) -> list[dict[str, Any]]:
-    """At most `MAX_SAMPLES` + 1 samples: the state at `since`, then the peak of each interval."""
-    before = db.execute(
-        "SELECT workers, pending FROM samples WHERE at < ? ORDER BY at DESC LIMIT 1", (since,)
-    ).fetchone()
-    interval = max((now - since) / MAX_SAMPLES, 1e-3)
-    rows = db.execute(
-        "SELECT MIN(at) AS at, MAX(workers) AS workers, MAX(pending) AS pending FROM samples"
-        " WHERE at BETWEEN ? AND ? GROUP BY CAST((at - ?) / ? AS INTEGER) ORDER BY at",
-        (since, now, since, interval),
-    )
-    return [*([{"at": since, **dict(before)}] if before else []), *map(dict, rows)]

@@ -179,18 +179,12 @@ class Journal(AlertJournal):
             db.execute("DELETE FROM adopted WHERE at < ?", (before,))
             db.execute('DELETE FROM pauses WHERE "until" < ?', (before,))
             db.execute("DELETE FROM begun_anew WHERE at < ?", (before,))
-            db.execute("DELETE FROM samples WHERE at < ?", (before,))
             db.execute("DELETE FROM events WHERE at < ?", (before,))
             db.execute("DELETE FROM actions WHERE started_at < ? AND outcome IS NOT NULL", (before,))
             db.execute("DELETE FROM decisions WHERE at < ? AND id NOT IN (SELECT decision_id FROM actions)", (before,))
 
-    def record_sample(self, at: float, workers: int, pending: int | None) -> None:
-        """Record the number of workers and of pending requests (None: not known)."""
-        with self._transaction() as db:
-            db.execute("INSERT INTO samples VALUES (?, ?, ?)", (at, workers, pending))
-
     def history(self, question: history.Question, now: float) -> dict[str, Any]:
-        """Past actions, held and infeasible items, and the size of the pool; see `history.read`."""
+        """Past actions, held and infeasible items; see `history.read`."""
         with self._reading() as db:
             return history.read(db, question, now)
 

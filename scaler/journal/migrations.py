@@ -47,6 +47,22 @@ CREATE TABLE events (
 );
 CREATE INDEX events_by_time ON events (at);
 """,
+    # Samples become the points of a recording without moments: time, demand, workers by state and by type, max_workers.
+    """
+CREATE TABLE recording (
+    id INTEGER PRIMARY KEY, since REAL NOT NULL, "until" REAL NOT NULL, is_key INTEGER NOT NULL, step REAL NOT NULL,
+    content BLOB NOT NULL, points BLOB NOT NULL
+);
+CREATE INDEX recording_by_end ON recording ("until");
+INSERT INTO recording (since, "until", is_key, step, content, points)
+    SELECT MIN(at), MAX(at), 1, 10, x'',
+        CAST(json_group_array(json_array(
+            at, CASE WHEN pending IS NOT NULL THEN json_object('all shapes', pending) END,
+            json_object('RUNNING', workers), json_object('all types', workers), workers
+        )) AS BLOB)
+    FROM (SELECT * FROM samples ORDER BY at) GROUP BY CAST(at / 600 AS INTEGER);
+DROP TABLE samples;
+""",
 )
 SCHEMA_VERSION = len(MIGRATIONS)
 

@@ -10,6 +10,7 @@ ScalerError
 │       └── IndexTakenError        another worker has the index: look again, take the next
 ├── InvalidAlertError          a webhook that will never be acceptable (400)
 │   └── TooManyAlertsError     one with more alerts than the scaler keeps (413)
+├── RecordingError             a recording that is damaged, of another version, or no recording
 └── JournalError               the journal cannot be written: ask the sender to try again (503)
     └── JournalCorruptError    the file is not a valid journal: set it aside, start a new one
 """
@@ -55,6 +56,10 @@ class InvalidAlertError(ScalerError):
 
 class TooManyAlertsError(InvalidAlertError):
     """A notification with more alerts than the scaler keeps."""
+
+
+class RecordingError(ScalerError):
+    """A recording that cannot be read; the message says why."""
 
 
 class JournalError(ScalerError):

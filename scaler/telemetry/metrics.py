@@ -105,6 +105,8 @@ CATALOG: dict[str, Metric] = {
     "rayscaler_journal_usable": Metric(
         "gauge", "1 if the journal can be written, 0 if not; without it no action is taken."
     ),
+    "rayscaler_recording_size_bytes": Metric("gauge", "Size of the recording in the journal in bytes."),
+    "rayscaler_recording_errors_total": Metric("counter", "Number of failed writes of the recording."),
     "rayscaler_alertmanager_up": Metric(
         "gauge",
         "1 if an Alertmanager answered the last resync of alerts, 0 if none did or none is configured.",
@@ -151,6 +153,8 @@ class ScalerMetrics:
         self.watchdog = self._make(Gauge, "rayscaler_watchdog_up")
         self.alerts_suppressed = self._make(Gauge, "rayscaler_alerts_suppressed")
         self.journal_usable = self._make(Gauge, "rayscaler_journal_usable")
+        self.recording_size = self._make(Gauge, "rayscaler_recording_size_bytes")
+        self.recording_errors = self._make(Counter, "rayscaler_recording_errors_total")
         self.reconcile_duration = self._make(Histogram, "rayscaler_reconcile_duration_seconds")
         self.reconcile_errors = self._make(Counter, "rayscaler_reconcile_errors_total")
         self.stages = self._make(Histogram, "rayscaler_stage_duration_seconds", buckets=STAGE_BUCKETS)

@@ -16,6 +16,8 @@ from ray_watcher_common.web.problems import reply
 from scaler.alerting.resync import ResyncStatus
 from scaler.control.requests import LoopBusyError
 from scaler.journal.history import Question
+from scaler.recording.moment import point_of
+from scaler.recording.series import Step, series, with_samples
 from scaler.web.api import by_hand, openapi, pause, questions
 from scaler.web.api.follow import Follower, UnknownEventError
 from scaler.web.api.operations import OPERATIONS, PREFIX
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from scaler.model.policy import Policy
     from scaler.model.ports import Clock
     from scaler.reconciler import Reconciler
+    from scaler.recording.store import RecordingStore
     from scaler.telemetry.metrics import ScalerMetrics
     from scaler.web.api.documents import Chart, PauseAnswer, ResumeAnswer, Started, Status
     from scaler.web.api.operations import Operation
@@ -69,6 +72,7 @@ class ScalerApi:
     lease: Lease | None = None  # None: nobody else can be there
     resync: AlertResync | None = None  # None: alerts are not re-read
     links: Sequence[tuple[str, str]] = ()  # names and addresses of neighbours, for the page
+    recording: RecordingStore | None = None  # None: nothing is recorded
 
     def __post_init__(self) -> None:
         """What is true at the moment of a scrape."""
@@ -151,7 +155,7 @@ class ScalerApi:
         now = self.clock.now()
         question = asked.question(now)
         if question.after is None:
-            return self.journal.history(question, now)
+            return with_samples(self.journal.history(question, now), self._series(question.since, now))
         return self._follower.answer(question, asked.wait, self.clock.now)
 
     def chart(self, asked: questions.ChartQuery) -> Chart:
@@ -159,16 +163,15 @@ class ScalerApi:
         now = self.clock.now()
         since = now - asked.seconds
         found = self.journal.history(Question(since, MARKS_READ), now)
-        looks = [
-            Look(
-                one["at"],
-                None if one["pending"] is None else {"all shapes": one["pending"]},
-                {"workers": one["workers"]},
-                self.policy.max_workers,
-            )
-            for one in found["samples"]
-        ]
+        looks = [_look(step) for step in self._series(since, now)]
         return chart(looks, found["entries"], since, now)
+
+    def _series(self, since: float, now: float) -> list[Step]:
+        """What was recorded, and the last round of the loop."""
+        view = self.reconciler.view
+        batches = self.recording.point_batches(since) if self.recording else []
+        recorded = [step for step in series(batches, since, now) if step[0] < view.at]
+        return [*recorded, (view.at, point_of(view.at, view.observation, self.policy))]
 
     @cached_property
     def _follower(self) -> Follower:
@@ -227,3 +230,8 @@ def _asked(operation: Operation) -> tuple[Any, ...]:
     if operation.query:
         return (operation.query.model_validate({name: value for name, value in request.args.items() if value}),)
     return ()
+
+
+def _look(step: Step) -> Look:
+    at, point = step
+    return Look(at, point.demand, point.workers, point.max_workers) if point else Look(at, None, {}, 0)

@@ -15,10 +15,13 @@ from support.fake_provider import FakeEngine, FakeProvider
 from support.fakes import FakeClock, FakeDrainer, FakeReader, LaterExecutor
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ray_watcher_common.state import Node
     from scaler.model.decision import Plan
     from scaler.model.policy import Policy
     from scaler.model.workers import WorkerState
+    from scaler.recording.moment import Moment
 
 
 @dataclass
@@ -35,6 +38,7 @@ class World:
     metrics: ScalerMetrics = field(default_factory=ScalerMetrics)
     wakeup: Wakeup = field(default_factory=Wakeup)
     policy: Policy = field(default_factory=policy)
+    record: Callable[[Moment], None] = lambda _moment: None
     new_id: NewId = lambda index: f"worker-{index}-{index:06x}"  # the same in each run
 
     def __post_init__(self) -> None:
@@ -59,6 +63,7 @@ class World:
             metrics=self.metrics,
             clock=self.clock,
             wakeup=self.wakeup,
+            record=self.record,
         )
 
     def see(self, *nodes: Node, waiting: int = 0, since: float | None = None) -> None:

@@ -233,10 +233,10 @@ class Status(Written):
 
 
 class Sample(TypedDict):
-    """Size of the pool and of the demand at a time; `pending` null: not known."""
+    """Size of the pool and of the demand at a time; null: not known."""
 
     at: float
-    workers: int
+    workers: int | None
     pending: int | None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import closing
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
@@ -13,9 +14,11 @@ from ray_watcher.output import explain
 from scaler.journal.journal import DONE, Journal
 from scaler.model.decision import Action, Cause, Plan
 from scaler.model.workers import ActionKind
+from scaler.recording.store import RecordingStore
 from support.answering import answering
 from support.explained_golden import GOLDEN, STATE
 from support.own import own_ports
+from support.recordings import with_pending, written
 from support.situations import SITUATIONS
 from support.watcher_fakes import World
 
@@ -206,9 +209,10 @@ def journal_file(tmp_path: Path) -> Path:
     decision = journal.record_decision("webhook", Plan((launch,)), now - 60)
     journal.conclude(journal.intend(decision, launch, "worker-1-00000a", now - 60), DONE, "", now - 59)
     journal.mark_joined(["worker-1-00000a"], now - 55)
-    journal.record_sample(now - 60, 0, 3)
-    journal.record_sample(now - 50, 1, 0)
     journal.close()
+    with closing(RecordingStore(file)) as store:
+        for segment in written([with_pending(3, now - 60, workers=0), with_pending(0, now - 50)]):
+            store.append(segment)
     return file
 
 

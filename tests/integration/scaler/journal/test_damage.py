@@ -25,7 +25,6 @@ def use(journal: Journal) -> None:
     journal.conclude(journal.intend(decision, LAUNCH, worker_name(1), NOW), "done", "", NOW)
     journal.absorb_alerts([alert()])
     journal.mark_joined([worker_name(1)], NOW)
-    journal.record_sample(NOW, 1, 1)
     for question in (
         journal.alerts,
         journal.joined,

@@ -9,14 +9,15 @@ import pytest
 from pydantic import ValidationError
 
 from scaler.journal import migrations
-from scaler.journal.history import MAX_ENTRIES, MAX_SAMPLES, Question, read_file
+from scaler.journal.history import MAX_ENTRIES, Question
 from scaler.journal.journal import DONE, FAILED, Journal
-from scaler.journal.samples import Sampler
-from scaler.model.decision import Action, Cause, Held, Infeasible, Observation, Plan
+from scaler.model.decision import Action, Cause, Held, Infeasible, Plan
 from scaler.model.errors import JournalError
 from scaler.model.workers import ActionKind
+from scaler.recording.file import read_history
+from scaler.recording.store import RecordingStore
 from scaler.web.api.questions import HistoryQuery, mistake
-from support.builders import NOW, demand, observation, worker, worker_name
+from support.builders import NOW, worker_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -91,7 +92,7 @@ def test_the_file_alone_says_the_same_and_stays_as_it_is(journal: Journal, tmp_p
     journal.close()
     before = (tmp_path / "journal.db").read_bytes()
 
-    assert read_file(tmp_path / "journal.db", Question(0.0), NOW) == expected
+    assert read_history(tmp_path / "journal.db", Question(0.0), NOW) == {**expected, "samples": []}
     assert (tmp_path / "journal.db").read_bytes() == before
 
 
@@ -103,7 +104,7 @@ def test_a_file_that_is_no_journal_is_told_by_name(tmp_path: Path, content: byte
     (tmp_path / "journal.db").write_bytes(content)
 
     with pytest.raises(JournalError, match=r"journal\.db"):
-        read_file(tmp_path / "journal.db", Question(0.0), NOW)
+        read_history(tmp_path / "journal.db", Question(0.0), NOW)
 
 
 @pytest.mark.parametrize(
@@ -129,53 +130,6 @@ def test_by_default_the_last_hour_is_asked_for() -> None:
     assert asked.question(NOW) == Question(NOW - 3600, 100, worker="worker-1")
 
 
-# --- samples -----------------------------------------------------------------------------------------
-
-
-def samples(journal: Journal, since: float = 0.0) -> list[tuple[float, int, int | None]]:
-    return [(s["at"], s["workers"], s["pending"]) for s in journal.history(Question(since), NOW)["samples"]]
-
-
-def test_a_sample_is_written_when_something_changed_and_not_too_often(journal: Journal) -> None:
-    sampler = Sampler(journal)
-    busy, idle = observation(worker(1), demands=(demand(3),)), observation(worker(1))
-
-    for seen, at in [(idle, 10), (busy, 12), (busy, 20), (busy, 40), (idle, 45), (idle, 50)]:
-        sampler.see(seen, NOW - 100 + at)
-
-    assert samples(journal, NOW - 100) == [(NOW - 90, 1, 0), (NOW - 80, 1, 3), (NOW - 55, 1, 0)]
-
-
-def test_demand_that_is_not_known_is_no_zero(journal: Journal) -> None:
-    Sampler(journal).see(Observation(None, (worker(1),)), 10.0)
-
-    assert samples(journal) == [(10.0, 1, None)]
-
-
-def test_what_was_true_at_the_start_comes_with_the_samples(journal: Journal) -> None:
-    journal.record_sample(NOW - 500, 2, 7)
-    journal.record_sample(NOW - 50, 3, 0)
-
-    assert samples(journal, NOW - 100) == [(NOW - 100, 2, 7), (NOW - 50, 3, 0)]
-
-
-def test_samples_are_bounded_and_their_peaks_kept(journal: Journal) -> None:
-    for second in range(3 * MAX_SAMPLES):
-        journal.record_sample(NOW - second, 1, 99 if second == 700 else 0)
-
-    found = samples(journal, NOW - 3 * MAX_SAMPLES)
-    assert len(found) <= MAX_SAMPLES + 2
-    assert max(pending or 0 for _, _, pending in found) == 99
-
-
-def test_old_samples_are_forgotten(journal: Journal) -> None:
-    journal.record_sample(NOW - 500, 2, 7)
-    journal.record_sample(NOW - 5, 3, 7)
-    journal.forget(NOW - 100)
-
-    assert samples(journal) == [(NOW - 5, 3, 7)]
-
-
 # --- earlier versions --------------------------------------------------------------------------------
 
 
@@ -194,21 +148,33 @@ def version_1(tmp_path: Path) -> Path:
     return path
 
 
-def test_a_version_1_journal_opens_keeps_its_data_and_takes_samples(version_1: Path) -> None:
+def test_a_version_1_journal_opens_and_keeps_its_data(version_1: Path) -> None:
     for _ in range(2):
         opened = Journal(version_1)
-        opened.record_sample(NOW, 1, 0)
         assert told(opened) == [("launch", worker_name(1))]
         assert opened.last_started(ActionKind.LAUNCH) == NOW - 9
         opened.close()
 
     database = sqlite3.connect(version_1)
     assert database.execute("PRAGMA user_version").fetchone()[0] == migrations.SCHEMA_VERSION
-    assert database.execute("SELECT COUNT(*) FROM samples").fetchone()[0] == 2
     database.close()
 
 
+def test_samples_of_an_earlier_version_become_points_of_the_recording(tmp_path: Path) -> None:
+    path = tmp_path / "old.db"
+    database = sqlite3.connect(path)
+    database.executescript(";".join(migrations.MIGRATIONS[:4]) + "; PRAGMA user_version = 4;")
+    rows = [(NOW - 900, 1, 0), (NOW - 890, 2, 7), (NOW - 20, 3, None)]
+    database.executemany("INSERT INTO samples VALUES (?, ?, ?)", rows)
+    database.commit()
+    database.close()
+    RecordingStore(path).close()
+
+    found = [(s["at"], s["workers"], s["pending"]) for s in read_history(path, Question(NOW - 950), NOW)["samples"]]
+    assert [one for one in found if one[1] is not None] == rows
+
+
 def test_a_version_1_journal_is_read_without_being_changed(version_1: Path) -> None:
-    found = read_file(version_1, Question(0.0), NOW)
+    found = read_history(version_1, Question(0.0), NOW)
 
     assert ([entry["worker_id"] for entry in found["entries"]], found["samples"]) == ([worker_name(1)], [])
