@@ -177,6 +177,8 @@ def _policy(settings: ScalerSettings, provider: str) -> Policy:
         for problem in filter(None, (overbooked(policy, 0, cpus), oversold(policy, memory))):
             log.warning("more promised than the host has", problem=problem)
     return policy
+
+
 def _retention(settings: ScalerSettings) -> Retention:
     return Retention(settings.recording_size, settings.recording_detailed, settings.recording_kept)
 
