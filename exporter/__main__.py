@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -19,9 +20,13 @@ from ray_watcher_common.program import logs, settings
 from ray_watcher_common.program.arguments import accept_none
 from ray_watcher_common.program.environment import misspelled
 from ray_watcher_common.web import serving
-from ray_watcher_common.web.application import own_hosts
+from ray_watcher_common.web.application import Access, own_hosts
 from ray_watcher_common.web.server import serve
 from ray_watcher_common.web.usage import Usage
+from ray_watcher_common.web.users import Users
+
+if TYPE_CHECKING:
+    from ray_watcher_common.web.config import WebConfigFile
 
 log = structlog.get_logger()
 
@@ -39,6 +44,16 @@ def snapshots(chosen: ExporterSettings) -> Snapshots:
     )
 
 
+def access(listen: str, web: WebConfigFile) -> Access:
+    """Who gets an answer of the exporter that listens at `listen`."""
+    users = Users()
+    return Access(
+        own_hosts(listen),
+        lambda authorization: not web.current.users or users.check(web.current.users, authorization),
+        lambda: web.current.headers,
+    )
+
+
 def main() -> None:
     """Serve until SIGTERM or SIGINT; exit code 2 for settings that cannot be used or an address that is taken."""
     accept_none("exporter", "Serve the state of a Ray cluster as metrics and JSON.", ExporterSettings)
@@ -48,6 +63,7 @@ def main() -> None:
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # it would log each lost connection, which our log reports once
     try:
         chosen = settings.load(ExporterSettings)
+        web = chosen.web()
         listening = serving.bind(chosen.listen)
         thresholds = Thresholds(chosen.pending_threshold, chosen.cpu_threshold, chosen.idle_timeout)
         latest, host_cpu, usage = snapshots(chosen).latest, HostCpu(time.monotonic), Usage()
@@ -58,9 +74,9 @@ def main() -> None:
             time.time,
             shared=SHARED_SECONDS,
             usage=usage,
-            hosts=own_hosts(chosen.listen),
+            access=access(chosen.listen, web),
         )
-        serve(app, listening, usage=usage)
+        serve(app, listening, usage=usage, web=lambda: web.current)
     except (settings.SettingsError, serving.AddressInUseError) as error:
         serving.fail(str(error))
 

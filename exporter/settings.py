@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from ray_watcher_common.program.settings import HostPort, ProgramSettings
+from ray_watcher_common.program.settings import AbsolutePath, HostPort, ProgramSettings
+from ray_watcher_common.web.config import WEB_CONFIG_FILE, WebConfigFile
 
 
 class ExporterSettings(ProgramSettings):
@@ -14,6 +15,9 @@ class ExporterSettings(ProgramSettings):
         "127.0.0.1:9811",
         validation_alias="WATCHER_EXPORTER_LISTEN",
         description="address of /metrics and /state",
+    )
+    web_config_file: AbsolutePath | None = Field(
+        None, validation_alias="WATCHER_EXPORTER_WEB_CONFIG_FILE", description=f"{WEB_CONFIG_FILE} of the exporter"
     )
     cpu_threshold: float = Field(
         0.8,
@@ -31,3 +35,7 @@ class ExporterSettings(ProgramSettings):
         gt=0,
         description="seconds a scrape waits for a new read before it uses the last one",
     )
+
+    def web(self) -> WebConfigFile:
+        """TLS, users and headers of the pages. Raises `SettingsError`."""
+        return WebConfigFile(self.web_config_file, "WATCHER_EXPORTER_WEB_CONFIG_FILE")

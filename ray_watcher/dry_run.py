@@ -7,9 +7,10 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from ray_watcher.errors import NotRunningError, UnusableFileError, WatcherError
-from ray_watcher.fetch import UnreachableError, get_json
+from ray_watcher.fetch import UnreachableError, get_json, present
 from ray_watcher.output.plan import DryRun
 from ray_watcher_common.state import StateDocumentError, from_document
+from ray_watcher_common.web.client import PasswordFile
 from scaler.alerting import payload
 from scaler.model.errors import InvalidAlertError
 from scaler.planning import dry_run
@@ -71,6 +72,8 @@ def live(
     Raises `NotRunningError` if the exporter does not answer.
     """
     url = f"{settings.exporter_url.rstrip('/')}/state"
+    if settings.exporter_password_file:
+        present(settings.exporter_url, PasswordFile(settings.exporter_password_file))
     try:
         document = get_json(url)
         snapshot = from_document(document)

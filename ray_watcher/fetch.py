@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import requests
 
 from ray_watcher_common.shown import shown
 from ray_watcher_common.urls import shown_url
-from ray_watcher_common.web.client import session, why
+from ray_watcher_common.web.client import session, sign, why
+
+if TYPE_CHECKING:
+    from requests.auth import AuthBase
 
 POST_TIMEOUTS = (3.0, 15.0)  # what is asked of the loop waits for its next round
 TIMEOUTS = (1.0, 3.0)  # loopback answers in milliseconds or not at all
@@ -53,6 +56,11 @@ def answers(url: str) -> bool:
         return _session().get(url).ok
     except requests.RequestException:
         return False
+
+
+def present(url: str, auth: AuthBase) -> None:
+    """From now on present `auth` to the program at `url`, a base URL."""
+    sign(_session(), url, auth, TIMEOUTS)
 
 
 @cache

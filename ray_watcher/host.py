@@ -13,13 +13,14 @@ from pydantic import ByteSize
 
 from ray_watcher.cluster.process import ProcessCluster
 from ray_watcher.errors import MissingError, NotRunningError, WatcherError
-from ray_watcher.fetch import UnreachableError, get_json
+from ray_watcher.fetch import UnreachableError, get_json, present
 from ray_watcher.invocation import typed
 from ray_watcher.stack import log_container
 from ray_watcher.stack.launcher import Launcher, launcher
 from ray_watcher.stack.stack import Stack, programs_of, stack_of
 from ray_watcher_common.ray_auth import RayToken
 from ray_watcher_common.urls import shown_url
+from ray_watcher_common.web.client import Bearer
 from scaler.config.policy_file import policy_from
 from scaler.config.settings import LOOPBACK_HOSTS
 from scaler.config.sizes import RAY_ON_A_WORKER, RAY_ON_THE_HEAD, share_beside
@@ -210,14 +211,20 @@ class Host:
 
     def scaler(self, settings: OperatorSettings) -> tuple[str, str | None]:
         """Base URL and token of the scaler: the one that is named, a process, or a container of Docker Compose."""
+        url, token = self._scaler(settings)
+        if token:
+            present(url, Bearer(token))
+        return url, token
+
+    def _scaler(self, settings: OperatorSettings) -> tuple[str, str | None]:
         if settings.url:
-            return settings.url.rstrip("/"), settings.bearer_token()
+            return settings.url.rstrip("/"), settings.bearer_token(settings.web().current)
         stack = stack_of(settings)
         if not stack.supervisor.state().running:
             for program in self.program_containers(settings.cluster):
                 if program.name == "scaler" and program.running:
                     return f"http://{program.listens}", program.token()
-        return stack.url("scaler"), stack.token() or settings.bearer_token()
+        return stack.url("scaler"), stack.token() or settings.bearer_token(settings.web().current)
 
     def scaler_url(self, settings: OperatorSettings) -> str:
         """The scaler's base URL, if it belongs to the cluster of the settings or does not answer.

@@ -9,6 +9,7 @@ from pydantic import Field, SecretStr
 
 from ray_watcher.cluster.base import HeadOptions
 from ray_watcher_common.program.settings import AbsolutePath, HostPort, HttpUrl, split_host_port
+from ray_watcher_common.web.config import WEB_CONFIG_FILE, WebConfigFile
 from scaler.config.settings import ScalerSettings
 from scaler.config.sizes import RAY_ON_THE_HEAD
 
@@ -30,6 +31,9 @@ class OperatorSettings(ScalerSettings):
     exporter_listen: HostPort = Field(
         "127.0.0.1:9811", validation_alias="WATCHER_EXPORTER_LISTEN", description="address of the exporter"
     )
+    exporter_web_config_file: AbsolutePath | None = Field(
+        None, validation_alias="WATCHER_EXPORTER_WEB_CONFIG_FILE", description=f"{WEB_CONFIG_FILE} of the exporter"
+    )
     prometheus_listen: HostPort = Field(
         "127.0.0.1:9090", validation_alias="WATCHER_PROMETHEUS_LISTEN", description="address of Prometheus"
     )
@@ -49,6 +53,10 @@ class OperatorSettings(ScalerSettings):
         le=65535,
         description="port of this machine that is forwarded to Ray Serve's port 8000 in the head's container; 0: none",
     )
+
+    def exporter_web(self) -> WebConfigFile:
+        """TLS, users and headers of the exporter's pages. Raises `SettingsError`."""
+        return WebConfigFile(self.exporter_web_config_file, "WATCHER_EXPORTER_WEB_CONFIG_FILE")
 
 
 def variable(name: str) -> str:

@@ -8,7 +8,6 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
@@ -41,7 +40,7 @@ from scaler.recording.recorder import Recorder
 from scaler.recording.store import RecordingStore, Retention
 from scaler.telemetry.metrics import MeteredProvider, ScalerMetrics
 from scaler.web.app import create_app
-from scaler.web.auth import LIMITS, presents
+from scaler.web.auth import LIMITS, Callers
 from scaler.web.collector import ViewCollector
 from scaler.web.pages import ScalerApi
 from scaler.web.webhook import Webhook
@@ -72,7 +71,8 @@ def run(settings: ScalerSettings) -> None:
     If another scaler leads the cluster, this one is on standby: it serves, stores alerts, and takes over when the
     leader ends.
     """
-    token = settings.bearer_token()
+    web = settings.web()
+    callers = Callers(settings.bearer_token(web.current), lambda: web.current)
     listening = bind(settings.listen)  # first: without the address nothing may be changed
     lease = Lease(settings.journal_file.with_suffix(".lock"))
     lease.take()
@@ -101,7 +101,7 @@ def run(settings: ScalerSettings) -> None:
         recording, _retention(settings), clock, size=metrics.recording_size, errors=metrics.recording_errors
     )
     reconciler = Reconciler(
-        reader=StateReader(settings.exporter_url, settings.stale_after),
+        reader=StateReader(settings.exporter_url, settings.stale_after, settings.exporter_password_file),
         provider=provider,
         runner=runner,
         journal=journal,
@@ -113,7 +113,12 @@ def run(settings: ScalerSettings) -> None:
         watchdog=watchdog,
         record=recorder.see,
     )
-    alertmanager = AlertmanagerApi(settings.alertmanager_urls, settings.alertmanager_receiver, settings.cluster)
+    alertmanager = AlertmanagerApi(
+        settings.alertmanager_urls,
+        settings.alertmanager_receiver,
+        settings.cluster,
+        settings.alertmanager_password_file,
+    )
     resync = AlertResync(alertmanager, journal=journal, metrics=metrics, clock=clock, wakeup=wakeup)
     api = ScalerApi(
         reconciler=reconciler,
@@ -122,7 +127,7 @@ def run(settings: ScalerSettings) -> None:
         metrics=metrics,
         clock=clock,
         wakeup=wakeup,
-        token=token,
+        callers=callers,
         cluster=settings.cluster,
         provider=provider.name,
         check_interval=settings.check_interval,
@@ -136,7 +141,7 @@ def run(settings: ScalerSettings) -> None:
         metrics=metrics,
         clock=clock,
         wakeup=wakeup,
-        token=token,
+        callers=callers,
         cluster=settings.cluster,
         watchdog=watchdog,
     )
@@ -160,8 +165,8 @@ def run(settings: ScalerSettings) -> None:
 
     threading.Thread(target=lead, name="reconcile", daemon=True).start()
     log.info("listening", address=settings.listen, provider=provider.name, max_workers=policy.max_workers)
-    app = create_app(api, webhook, own_hosts(settings.listen, settings.external_url))
-    serve(app, listening, LIMITS, metrics.http, partial(presents, token))
+    app = create_app(api, webhook, callers, own_hosts(settings.listen, settings.external_url))
+    serve(app, listening, LIMITS, metrics.http, callers.trusts, callers.web)
     stop.set()
     wakeup.wake("stop")
     runner.wait(ENDING_SECONDS)

@@ -11,12 +11,12 @@ from exporter.metrics.collector import ClusterCollector
 from exporter.metrics.exposition import Exposition
 from exporter.web.landing import LANDING_PAGE
 from ray_watcher_common.state import to_document
-from ray_watcher_common.web.application import new_app
+from ray_watcher_common.web.application import Access, new_app
 from ray_watcher_common.web.problems import problem, reply
 from ray_watcher_common.web.usage import Usage, UsageCollector
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable
 
     from flask import Flask
 
@@ -32,14 +32,13 @@ def application(
     *,
     shared: float = 0.0,
     usage: Usage | None = None,
-    hosts: Collection[str] = (),
+    access: Access = Access(),  # noqa: B008  # a frozen value
 ) -> Flask:
     """The WSGI application. `latest` never raises and answers within a second; `now` is in unix seconds.
 
-    Scrapers that are less than `shared` seconds apart get the same text. `usage` is that of the server; for `hosts`
-    see `new_app`.
+    Scrapers that are less than `shared` seconds apart get the same text. `usage` is that of the server.
     """
-    app = new_app("exporter", hosts)
+    app = new_app("exporter", access)
     registry = CollectorRegistry()
     registry.register(ClusterCollector(latest, thresholds, host_cpu_ratio))
     registry.register(UsageCollector(usage or Usage(), "raycluster_exporter"))

@@ -30,7 +30,7 @@ NO_BEARER = {
 
 @dataclass(frozen=True)
 class Scaler:
-    """What the scaler wants: `HOST:PORT` where it listens, its cluster and receiver, whether it has a token.
+    """What the scaler wants: `HOST:PORT` where it listens, its cluster and receiver, whether it has a token or users.
 
     `expiry`: seconds after which it forgets an alert without news. `is_filled_in`: start-watcher puts address and token
     into this file when it starts Alertmanager.
@@ -41,7 +41,14 @@ class Scaler:
     receiver: str = SCALER_RECEIVER
     cluster: str = "default"
     has_token: bool = False
+    scheme: str = "http"
+    users: frozenset[str] = frozenset()
     is_filled_in: bool = False
+
+    @property
+    def has_users(self) -> bool:
+        """Whether a user's password is as good as the token."""
+        return bool(self.users)
 
 
 @dataclass(frozen=True)
@@ -78,7 +85,7 @@ def webhook_findings(document: Document, hook: Webhook, scaler: Scaler) -> Itera
     if not hook.is_filled_in(scaler):
         yield from _address_findings(document, hook, scaler)
         yield from _credential_findings(document, hook, scaler)
-    yield from _other_credential_findings(document, hook)
+    yield from _other_credential_findings(document, hook, scaler)
     if "payload" in hook.content:
         where = (*hook.place, "payload")
         yield document.error(where, "payload: the scaler accepts Alertmanager's own body only; remove it")
@@ -106,9 +113,11 @@ def _address_findings(document: Document, hook: Webhook, scaler: Scaler) -> Iter
             f"url: got {shown_url(hook.url)!r}, but the scaler listens on {scaler.listen} (WATCHER_LISTEN); "
             "right only if that address leads to it",
         )
-    elif urlsplit(hook.url).scheme != "http":
+    elif urlsplit(hook.url).scheme != scaler.scheme:
+        serves = "serves TLS there" if scaler.scheme == "https" else "does not serve TLS there"
         yield document.error(
-            where, f"url: got {shown_url(hook.url)!r}, wanted http: the scaler does not serve TLS there"
+            where,
+            f"url: got {shown_url(hook.url)!r}, wanted {scaler.scheme}: the scaler {serves} (WATCHER_WEB_CONFIG_FILE)",
         )
 
 
@@ -116,22 +125,30 @@ def _credential_findings(document: Document, hook: Webhook, scaler: Scaler) -> I
     """The token of `authorization` is not compared: it may stand in a file of another machine."""
     config = mapping(hook.content.get("http_config"))
     authorization = mapping(config.get("authorization"))
-    if not scaler.has_token or "bearer_token" in config or "bearer_token_file" in config:
+    if not (scaler.has_token or scaler.has_users) or "bearer_token" in config or "bearer_token_file" in config:
+        return
+    if scaler.has_users and urlsplit(hook.url).username:
         return
     if not authorization and not NO_BEARER.keys() & config.keys():
         yield document.error(
             (*hook.place, "http_config"),
             "http_config: sends no token, but the scaler wants one (WATCHER_TOKEN, WATCHER_TOKEN_FILE); wanted "
-            "`authorization: {type: Bearer, credentials_file: FILE}`",
+            "`authorization: {type: Bearer, credentials_file: FILE}`"
+            if scaler.has_token
+            else "http_config: sends no password, but the scaler has users (WATCHER_WEB_CONFIG_FILE); wanted "
+            "`basic_auth: {username: USER, password_file: FILE}`",
         )
 
 
-def _other_credential_findings(document: Document, hook: Webhook) -> Iterator[Finding]:
+def _other_credential_findings(document: Document, hook: Webhook, scaler: Scaler) -> Iterator[Finding]:
     config = mapping(hook.content.get("http_config"))
     place = (*hook.place, "http_config")
     for key, what in NO_BEARER.items():
-        if key in config:
+        if key in config and not (key == "basic_auth" and scaler.has_users):
             yield document.error((*place, key), f"{key}: sends {what}; the scaler accepts only a bearer token")
+    if scaler.has_users and (user := mapping(config.get("basic_auth")).get("username")) not in {None, *scaler.users}:
+        known = " or ".join(sorted(scaler.users))
+        yield document.error((*place, "basic_auth", "username"), f"basic_auth: got user {user!r}, wanted {known}")
     kind = str(mapping(config.get("authorization")).get("type", "Bearer"))
     if kind.strip().lower() != "bearer":
         where = (*place, "authorization", "type")

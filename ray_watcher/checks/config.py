@@ -11,8 +11,12 @@ from ray_watcher.checks import rules
 from ray_watcher.checks.acceptance import Scaler
 from ray_watcher.checks.clusters import cluster_findings
 from ray_watcher.checks.route import route_findings, watchdog_findings
+from ray_watcher.stack.doors import exporter_door, scaler_door
 from ray_watcher_common.documents import yaml_lines
 from ray_watcher_common.documents.findings import Finding, Severity, in_order
+from ray_watcher_common.program.settings import SettingsError
+from ray_watcher_common.web.config import WebConfig, WebConfigError
+from ray_watcher_common.web.config_reader import read as web_config
 from scaler.alerting.payload import DIRECTION_LABEL, WATCHDOG
 from scaler.config import policy_file
 from scaler.config.settings import DEFAULT_WORKER_TYPE
@@ -21,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from ray_watcher.checks.rules import ScalingAlert
+    from ray_watcher.settings import OperatorSettings
     from ray_watcher_common.documents.yaml_lines import Document
     from scaler.config.settings import ScalerSettings
 
@@ -80,15 +85,16 @@ class _Reading:
             return None
 
 
-def check_files(files: Files, settings: ScalerSettings) -> Report:
+def check_files(files: Files, settings: OperatorSettings) -> Report:
     """Read the files and report every mistake in and between them; an unreadable file is one."""
     reading = _Reading()
+    web = _check_web(reading, settings)
     names = _check_policy(reading, files.policy, settings)
     paths = _rule_files(reading, files.rules)
     documents = [document for path in paths if (document := reading.read(path, as_text=True))]
     alerts = _check_rules(reading, documents, names, settings.cluster)
     if document := reading.read(files.alertmanager, as_text=True):
-        scaler = _scaler(settings, is_filled_in=files.are_filled_in)
+        scaler = _scaler(settings, web, is_filled_in=files.are_filled_in)
         reading.findings += route_findings(document, alerts, scaler)
         if any(rules.has_alert(one, WATCHDOG) for one in documents):
             reading.findings += watchdog_findings(document, scaler)
@@ -106,15 +112,37 @@ def check_files(files: Files, settings: ScalerSettings) -> Report:
     )
 
 
-def _scaler(settings: ScalerSettings, *, is_filled_in: bool) -> Scaler:
+def _scaler(settings: ScalerSettings, web: WebConfig, *, is_filled_in: bool) -> Scaler:
     return Scaler(
         listen=settings.listen,
         expiry=settings.alert_expiry,
         receiver=settings.alertmanager_receiver,
         cluster=settings.cluster,
         has_token=settings.token is not None or settings.token_file is not None,
+        scheme=web.scheme,
+        users=frozenset(web.users),
         is_filled_in=is_filled_in,
     )
+
+
+def _check_web(reading: _Reading, settings: OperatorSettings) -> WebConfig:
+    """The scaler's web configuration, empty if it cannot be used; the exporter's is checked too."""
+    usable = [_read_web(reading, path) for path in (settings.web_config_file, settings.exporter_web_config_file)]
+    if None not in usable:
+        try:
+            exporter_door(settings)
+            scaler_door(settings)
+        except SettingsError as error:
+            reading.findings.append(Finding("environment", None, str(error)))
+    return usable[0] or WebConfig()
+
+
+def _read_web(reading: _Reading, path: Path | None) -> WebConfig | None:
+    try:
+        return web_config(path, shown(path)) if path else WebConfig()
+    except WebConfigError as error:
+        reading.findings += error.findings
+        return None
 
 
 def shown(path: Path) -> str:

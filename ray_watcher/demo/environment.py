@@ -60,7 +60,7 @@ class Environment:
 def forget_settings(environ: MutableMapping[str, str]) -> None:
     """Remove the user's settings for a cluster of their own: a demo always has the same settings."""
     for name in list(environ):
-        if name.startswith(("WATCHER_", "RAY_")) and name not in KEPT_VARIABLES:
+        if name.startswith(("WATCHER_", "RAY_", "ALERTMANAGER_")) and name not in KEPT_VARIABLES:
             del environ[name]
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ray_watcher.fetch import UnreachableError, get_json
+from ray_watcher.fetch import UnreachableError, get_json, present
 from ray_watcher.output import terminal
 from ray_watcher.output.history import parts
 from ray_watcher.stack.remembered import shown
 from ray_watcher.stack.stack import program_states
 from ray_watcher.tail import last_lines
+from ray_watcher_common.web.client import Bearer
 from scaler.alerting.payload import WATCHDOG
 from scaler.telemetry.stages import DEMAND_TO_WORKER, STAGES
 
@@ -63,6 +64,8 @@ def _document(
 
 def scaler_status(stack: Stack) -> dict[str, Any]:
     """The scaler's status document. Raises `UnreachableError`."""
+    if token := stack.token():
+        present(stack.url("scaler"), Bearer(token))
     status: dict[str, Any] = get_json(f"{stack.url('scaler')}/api/v1/status")
     return status
 

@@ -10,10 +10,11 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from ray_watcher.errors import MissingError, UnusableFileError
+from ray_watcher.stack.doors import Door
 from ray_watcher_common.documents import yaml_lines
 from ray_watcher_common.documents.yaml_edit import Place, Text
 from ray_watcher_common.host import private
@@ -55,11 +56,21 @@ class Addresses:
     cluster: str = "default"
     token_file: Path | None = None
     ray_token_file: Path | None = None
+    exporter_door: Door = field(default_factory=Door)
+    scaler_door: Door = field(default_factory=Door)
 
     @property
     def webhook_url(self) -> str:
         """Where Alertmanager sends scaling alerts."""
-        return f"http://{self.scaler}/alerts"
+        return f"{self.scaler_door.url(self.scaler)}/alerts"
+
+    def scrape(self, job: str) -> dict[str, Any]:
+        """Keys of the job that scrapes a program of ours, which serves TLS or wants credentials."""
+        if job == "ray-exporter":
+            return self.exporter_door.client()
+        if job == "ray-scaler" and self.scaler_door.wants_token and self.token_file:
+            return {**self.scaler_door.client(), "authorization": _bearer(self.token_file)}
+        return self.scaler_door.client() if job == "ray-scaler" else {}
 
 
 def prometheus_text(shipped: str, addresses: Addresses) -> str:
@@ -76,6 +87,7 @@ def prometheus_text(shipped: str, addresses: Addresses) -> str:
         place: Place = ("scrape_configs", number)
         if job.get("job_name") in targets:
             values |= _target((*place, "static_configs", 0), job, targets[job["job_name"]], addresses.cluster)
+            values |= {(*place, key): value for key, value in addresses.scrape(job["job_name"]).items()}
         if job.get("job_name") == RAY_NODES:
             values |= _node_discovery(place, job, addresses)
     if _list(_first(_list(config.get("alerting"), "alertmanagers")), "static_configs"):
@@ -107,14 +119,16 @@ def _node_discovery(place: Place, job: Mapping[str, Any], addresses: Addresses) 
 
 def alertmanager_text(shipped: str, addresses: Addresses) -> str:
     """`alertmanager.yml` for `addresses`, likewise; with a token file, the webhook sends that bearer token."""
-    values = dict[Place, Any]()
+    values, certificates = dict[Place, Any](), dict[Place, Any]()
     for number, receiver in enumerate(_list(yaml_lines.parse(shipped, "", as_text=True).value, "receivers")):
         if receiver.get("name") == SCALER_RECEIVER and _list(receiver, "webhook_configs"):
             webhook: Place = ("receivers", number, "webhook_configs", 0)
             values[(*webhook, "url")] = addresses.webhook_url
             if addresses.token_file is not None:
                 values[(*webhook, "http_config", "authorization")] = _bearer(addresses.token_file)
-    return Text(shipped).with_values(values).text
+            if found := addresses.scaler_door.tls_config():
+                certificates[(*webhook, "http_config", "tls_config")] = found
+    return Text(shipped).with_values(values).with_values(certificates).text
 
 
 def _bearer(file: Path) -> dict[str, str]:

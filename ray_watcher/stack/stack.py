@@ -9,10 +9,12 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from ray_watcher.errors import NotRunningError
 from ray_watcher.settings import OperatorSettings, as_environment, variable
 from ray_watcher.stack import monitoring, supervisord
+from ray_watcher.stack.doors import Door, exporter_door, scaler_door
 from ray_watcher.stack.supervisord import Program, ProgramState, SilentError
 from ray_watcher_common import secret_files
 from ray_watcher_common.host.detached import Detached
@@ -65,17 +67,22 @@ class Stack:
 
     def url(self, program: str) -> str:
         """The base URL of a program."""
-        return f"http://{self.listens[program]}"
+        own = {"exporter": self.addresses.exporter_door, "scaler": self.addresses.scaler_door}
+        return own.get(program, Door()).url(self.listens[program])
 
 
 def stack_of(settings: OperatorSettings, **environment: str) -> Stack:
-    """The stack that the settings describe; `environment` is added to that of its programs."""
+    """The stack that the settings describe; `environment` is added to that of its programs.
+
+    Raises `SettingsError` for a web configuration that the stack's programs could not work with.
+    """
+    exporter, scaler = exporter_door(settings), scaler_door(settings)
     directory = settings.state_dir.expanduser().resolve()
     watcher = directory / "watcher" / settings.cluster
     token_file = settings.token_file or watcher / (TOKEN_FILE if settings.token else MADE_TOKEN_FILE)
     passed = {
         variable("state_dir"): str(directory),
-        variable("exporter_url"): f"http://{settings.exporter_listen}",
+        variable("exporter_url"): exporter.url(f"{quote(exporter.user)}@{settings.exporter_listen}".lstrip("@")),
         variable("alertmanager_url"): settings.alertmanager_url or f"http://{settings.alertmanager_listen}",
         variable("ray_auth_token_path"): str(settings.ray_token_file),  # the exporter has no state directory
         variable("links"): settings.links or _links(settings),
@@ -90,6 +97,8 @@ def stack_of(settings: OperatorSettings, **environment: str) -> Stack:
             ray_dashboard=settings.ray_dashboard_metric_api,
             cluster=settings.cluster,
             token_file=token_file,
+            exporter_door=exporter,
+            scaler_door=scaler,
             ray_token_file=None if settings.ray_auth_mode == "disabled" else settings.ray_token_file,
         ),
         configuration=settings.prometheus_dir or monitoring.SHIPPED_DIRECTORY,

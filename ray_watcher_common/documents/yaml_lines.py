@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 Place = tuple[str, ...]
+EMPTY = "is empty"
 
 
 class UnreadableError(Exception):
@@ -78,7 +79,7 @@ def parse(text: str, name: str, *, as_text: bool = False) -> Document:
     try:
         node = loader.get_single_node()
         if node is None:
-            raise UnreadableError(Finding(name, None, "is empty"))
+            raise UnreadableError(Finding(name, None, EMPTY))
         problems = tuple(_twice(node, name))
         value = loader.construct_document(node)
         return Document(name, value, dict(_lines(node, ())), problems)

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 Place = tuple[str | int, ...]
 Model = TypeVar("Model", bound=BaseModel)
 
+SECRET = "secret"  # noqa: S105  # a kind of error
+"""The type of an error of pydantic whose input is not shown."""
+
 _WANTED = {
     "invalid_key": "text; put it in quotes",
     "list_type": "a list",
@@ -53,7 +56,8 @@ def _explain(model: type[BaseModel], document: Document, place: Place, detail: E
     if detail["type"] == "extra_forbidden":
         return document.error(where, f"{key_text(where)}is unknown; {_known(model, str(inside[-1]))}")
     text = _WANTED.get(detail["type"]) or wanted(detail)
-    return document.error(where, f"{key_text(where)}got {detail['input']!r}, wanted {text}{_meaning(model, inside)}")
+    got = "a value" if detail["type"] == SECRET else repr(detail["input"])
+    return document.error(where, f"{key_text(where)}got {got}, wanted {text}{_meaning(model, inside)}")
 
 
 def key_text(place: Place) -> str:

@@ -15,11 +15,13 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from ray_watcher_common.program.environment import mistakes
+from ray_watcher_common.program.environment import CLIENT_CERTIFICATE, CLIENT_KEY, mistakes
 from ray_watcher_common.ray_auth import NO_TOKEN, RayToken
-from ray_watcher_common.urls import shown_url
+from ray_watcher_common.urls import shown_url, user_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from pydantic.fields import FieldInfo
     from pydantic_core import ErrorDetails
 
@@ -176,6 +178,18 @@ class ClusterAddresses(EnvSettings):
 Settings = TypeVar("Settings", bound=EnvSettings)
 
 
+def password_mistake(variable: str, file: Path | None, url_variable: str, urls: Iterable[str]) -> str | None:
+    """What is wrong with the file of a password for the user in each of `urls`; None if nothing is."""
+    if file is None:
+        return None
+    if not os.access(file, os.R_OK):
+        return f"{variable}: got {str(file)!r}, wanted a file that can be read"
+    for url in urls:
+        if not user_of(url) or urlsplit(url).password:
+            return f"{url_variable}: got {shown_url(url)!r}, wanted http://USER@HOST:PORT with {variable}"
+    return None
+
+
 def load(model: type[Settings], **overrides: object) -> Settings:
     """Read `model` from the environment; `overrides` (by field name) win.
 
@@ -232,6 +246,15 @@ def _shown(field: FieldInfo | None, value: object) -> str:
 
 class ProgramSettings(ClusterAddresses):
     """What exporter and scaler both read: the exporter makes it thresholds of alerts, the scaler its limits."""
+
+    client_cert_file: AbsolutePath | None = Field(
+        default=None,
+        validation_alias=CLIENT_CERTIFICATE,
+        description="PEM file of the certificate that our programs present to servers that want one",
+    )
+    client_key_file: AbsolutePath | None = Field(
+        default=None, validation_alias=CLIENT_KEY, description="PEM file of its key; unset: the same file has both"
+    )
 
     pending_threshold: int = Field(
         0,

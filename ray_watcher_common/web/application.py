@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
+from dataclasses import dataclass
 from functools import cache
 from http import HTTPStatus
 from pathlib import Path
@@ -11,13 +12,15 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from flask import Flask, request, send_file
-from werkzeug.exceptions import Forbidden, HTTPException
+from werkzeug.datastructures import WWWAuthenticate
+from werkzeug.exceptions import Forbidden, HTTPException, Unauthorized
 
 from ray_watcher_common.program.settings import split_host_port
 from ray_watcher_common.web.problems import problem, reply
+from ray_watcher_common.web.users import BusyError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection, Mapping
 
     from flask import Response
 
@@ -34,19 +37,36 @@ STYLE = Path(__file__).parent / "static" / "style.css"
 FOR_EVER = "public, max-age=31536000, immutable"  # a file whose address has a version of its content
 
 
-def new_app(name: str, hosts: Collection[str] = ()) -> Flask:
-    """An application of the package `name`.
+HEALTH = "/-/healthy"
+BUSY = HTTPStatus.SERVICE_UNAVAILABLE
+
+
+@dataclass(frozen=True)
+class Access:
+    """Who gets an answer, and with which headers besides ours.
 
     `hosts`: only requests to these and to loopback names are answered, so that a web page cannot make a browser ask
     under a name of its own that leads here (DNS rebinding). Empty: requests to any name are.
+    `allows` is whether a request with this header Authorization is answered; health is for everybody. It may raise
+    `BusyError`. `headers` are those of the web configuration file.
     """
+
+    hosts: Collection[str] = ()
+    allows: Callable[[str], bool] = lambda _authorization: True
+    headers: Callable[[], Mapping[str, str]] = dict
+
+
+def new_app(name: str, access: Access = Access()) -> Flask:  # a frozen value
+    """An application of the package `name`."""
     app = Flask(name)
     app.jinja_env.globals["style_version"] = style_version()
     app.add_url_rule("/style.css", "style", lambda: send_file(STYLE, mimetype="text/css"))
-    if hosts:
-        app.before_request(lambda: _refuse_other_hosts(hosts))
-    app.after_request(_with_headers)
+    if access.hosts:
+        app.before_request(lambda: _refuse_other_hosts(access.hosts))
+    app.before_request(lambda: _require(access.allows))
+    app.after_request(lambda response: _with_headers(response, access.headers()))
     app.register_error_handler(HTTPException, _error)
+    app.register_error_handler(BusyError, lambda error: reply(problem(BUSY, str(error)), BUSY))
     return app
 
 
@@ -89,8 +109,17 @@ def _without_port(authority: str) -> str:
     return authority.partition(":")[0]
 
 
-def _with_headers(response: Response) -> Response:
-    response.headers.update(HEADERS)
+def _require(allows: Callable[[str], bool]) -> None:
+    """Raise `Unauthorized` for a request that is not allowed."""
+    if request.path == HEALTH:
+        return
+    if not allows(request.headers.get("Authorization", "")):
+        asking = WWWAuthenticate("basic", {"realm": "ray watcher"})
+        raise Unauthorized("wanted a user and password", www_authenticate=asking)
+
+
+def _with_headers(response: Response, chosen: Mapping[str, str]) -> Response:
+    response.headers.update({**HEADERS, **chosen})
     if request.endpoint in {"style", "static"} and "v" in request.args and response.status_code == HTTPStatus.OK:
         response.headers["Cache-Control"] = FOR_EVER
     return response
@@ -101,6 +130,7 @@ def _error(error: HTTPException) -> Response:
     text = "a fault of the program; its log has it" if failed else error.description
     code = error.code or HTTPStatus.INTERNAL_SERVER_ERROR
     answer = reply(problem(code, f"{request.method} {request.path}: {text}"), code)
-    if error.get_response().headers.get("Allow"):
-        answer.headers["Allow"] = error.get_response().headers["Allow"]
+    for name in ("Allow", "WWW-Authenticate"):
+        if found := error.get_response().headers.get(name):
+            answer.headers[name] = found
     return answer

@@ -39,7 +39,10 @@ class RequestError(Error):
 
 
 class Request(HTTPRequestParser):
-    """Reads one request. `began` and `head_ended` are times by the server's clock; `size` is that of the body."""
+    """Reads one request. `began` and `head_ended` are times by the server's clock; `size` is that of the body.
+
+    `unverified`: it has a large body, and credentials that are still to be checked.
+    """
 
     error: Any  # of waitress, or ours
 
@@ -47,7 +50,7 @@ class Request(HTTPRequestParser):
         super().__init__(adj)
         self._server, self._limits = server, server.limits
         self.began, self.head_ended = server.now(), 0.0
-        self.size = 0
+        self.size, self.unverified = 0, False
 
     def received(self, data: bytes) -> int:
         """Take `data`; returns how many bytes of it belong to this request."""
@@ -64,15 +67,16 @@ class Request(HTTPRequestParser):
         super().parse_header(header_plus)
         limits = self._limits
         trusted = self._server.trusts(self.headers.get("AUTHORIZATION", ""))
-        most = limits.trusted_body if trusted else limits.body
+        most = limits.body if trusted is False else limits.trusted_body
         self.size = most if self.chunked else self.content_length
         self.adj = copy.copy(self._server.adj)
         self.adj.max_request_body_size = 1 + (most if self.chunked else limits.trusted_body)  # refused if reached
         if limits.body < self.size <= limits.trusted_body:
-            if not trusted:
-                text = f"wanted the header Authorization with a token for a body of more than {limits.body} bytes"
+            self.unverified = trusted is None
+            if trusted is False:
+                text = f"wanted the header Authorization with credentials for a body of more than {limits.body} bytes"
                 self.error = RequestError(HTTPStatus.UNAUTHORIZED, text)
-            elif self._server.body_bytes() > limits.bodies:  # this one is among them
+            elif self._server.body_bytes() > limits.bodies or self._server.unverified() > 1:  # this one is among them
                 text = "too many large requests at the moment; send it again"
                 self.error = RequestError(HTTPStatus.SERVICE_UNAVAILABLE, text)
 

@@ -7,30 +7,31 @@ the one that has waited longest is closed for it; health and scrapes go before a
 
 from __future__ import annotations
 
-import socket
+import ssl
 import time
-from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from waitress import wasyncore
 from waitress.adjustments import Adjustments
-from waitress.channel import HTTPChannel
 from waitress.server import TcpWSGIServer
 from waitress.task import ThreadedTaskDispatcher
 
+from ray_watcher_common.web.channel import Channel
+from ray_watcher_common.web.config import WebConfig
 from ray_watcher_common.web.limits import KIB, Limits
-from ray_watcher_common.web.requests import Request
 from ray_watcher_common.web.serving import until_signalled
 from ray_watcher_common.web.usage import Refusal, Usage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    import socket
+    from collections.abc import Callable, Iterable, Iterator
     from wsgiref.types import WSGIApplication
 
-    Credentials = Callable[[str], bool]
+    from ray_watcher_common.web.requests import Request
 
-FIRST = frozenset({"/-/healthy", "/-/ready", "/metrics"})
+    Credentials = Callable[[str], bool | None]
+
 ENDING_SECONDS = 3  # for requests that run
 
 
@@ -40,94 +41,12 @@ def serve(
     limits: Limits = Limits(),  # noqa: B008  # a frozen value
     usage: Usage | None = None,
     trusts: Credentials = lambda _authorization: False,
+    web: Callable[[], WebConfig] = WebConfig,
 ) -> None:
     """Serve `app` until SIGTERM or SIGINT; closes the socket. See `Server`."""
-    server = Server(app, listening, limits, usage or Usage(), trusts)
+    server = Server(app, listening, limits, usage or Usage(), trusts, web)
     with until_signalled():
         server.run()
-
-
-class Channel(HTTPChannel):
-    """One connection. `active` is when it was opened or last took some of an answer, by the server's clock."""
-
-    close_when_flushed: bool
-
-    def __init__(self, server: Server, sock: socket.socket, addr: object, adj: Any, map: Any) -> None:  # noqa: A002
-        self.active, self.served = server.now(), False
-        self.refused, self.discarded = False, -1  # bytes since the refusal was sent; -1: there was none
-        self.parser_class = partial(Request, server=server)
-        super().__init__(server, sock, addr, adj, map=map)
-
-    @property
-    def waits(self) -> bool:
-        """Whether it is its client's turn, to send a request or to take an answer."""
-        return not self.requests
-
-    @property
-    def since(self) -> float:
-        """When its client's turn began."""
-        return self.request.began if self.request is not None and self.served else self.active
-
-    @property
-    def goes_first(self) -> bool:
-        """Whether its next request is one of `FIRST`."""
-        return bool(self.requests) and getattr(self.requests[0], "path", "") in FIRST
-
-    def deadline(self) -> tuple[float, Refusal | None]:
-        """When its client's turn ends, and what is counted if it ends like that."""
-        limits: Limits = self.server.limits
-        if self.total_outbufs_len:
-            return self.active + limits.send_seconds, Refusal.ANSWER_NOT_TAKEN
-        if self.discarded >= 0:
-            return self.active + limits.discard_seconds, None
-        if self.request is not None and self.request.headers_finished:
-            return self.request.head_ended + limits.body_seconds, Refusal.BODY_TOO_SLOW
-        if self.request is not None or not self.served:
-            return self.since + limits.head_seconds, Refusal.HEAD_TOO_SLOW
-        return self.active + limits.idle_seconds, None
-
-    def received(self, data: bytes) -> bool:
-        """Take what a client has sent; after a refusal, throw it away."""
-        if self.discarded < 0:
-            taken: bool = super().received(data)
-            self.refused = self.refused or any(request.error is not None for request in self.requests)
-            return taken
-        self.discarded += len(data)
-        if self.discarded > self.server.limits.discarded:
-            self.handle_close()
-        return True
-
-    def handle_write(self) -> None:
-        """Send; a refusal is followed by the end of our side alone.
-
-        To close at once, with something unread, would reset the connection, and the client could not read the refusal.
-        """
-        if not (self.refused and self.close_when_flushed):
-            super().handle_write()
-            return
-        self._flush_exception(self._flush_some)
-        if not self.total_outbufs_len and self.connected:
-            self.close_when_flushed, self.discarded = False, 0
-            with suppress(OSError):  # the client has gone
-                self.socket.shutdown(socket.SHUT_WR)
-
-    def writable(self) -> bool:
-        """Whether there is something to send that no other thread is about to send.
-
-        Without the second half the loop spins, and keeps the interpreter from the very thread that it waits for: with
-        64 busy connections 166 requests a second instead of 905.
-        """
-        if not super().writable() or not self.outbuf_lock.acquire(blocking=False):
-            return False
-        self.outbuf_lock.release()
-        return True
-
-    def send(self, data: bytes, do_close: bool = True) -> int:  # noqa: FBT001, FBT002  # as overridden
-        """Send some of `data`; returns how many bytes."""
-        sent: int = super().send(data, do_close)
-        if sent:
-            self.active, self.served = self.server.now(), True
-        return sent
 
 
 class Dispatcher(ThreadedTaskDispatcher):
@@ -143,11 +62,10 @@ class Dispatcher(ThreadedTaskDispatcher):
 class Server(TcpWSGIServer):
     """Serves `app` at `listening` within `limits`, and counts in `usage`.
 
-    `trusts` is whether a request with this header Authorization may have a body of up to `trusted_body`.
+    `trusts` is whether a request with this header Authorization may have a body of up to `trusted_body`; None: that is
+    still to be found out, and one such body is taken at a time. `web` has the TLS of new connections.
     `now` is a clock that never goes back, in seconds.
     """
-
-    channel_class = Channel
 
     def __init__(
         self,
@@ -156,10 +74,12 @@ class Server(TcpWSGIServer):
         limits: Limits,
         usage: Usage,
         trusts: Credentials,
+        web: Callable[[], WebConfig] = WebConfig,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.limits, self.usage, self.trusts, self.now = limits, usage, trusts, now
+        self.limits, self.usage, self.trusts, self.web, self.now = limits, usage, trusts, web, now
         self._next_check = now()
+        self._left = False  # whether the client of the newest connection had gone before TLS began
         threads = Dispatcher()
         threads.set_thread_count(limits.threads)
         adjustments = Adjustments(
@@ -170,6 +90,7 @@ class Server(TcpWSGIServer):
             max_request_header_size=limits.head,
             inbuf_overflow=limits.trusted_body + 1,  # in memory: a read-only container may have nowhere to put a file
             outbuf_overflow=limits.unsent,
+            url_scheme=web().scheme,
         )
         about = (listening.family, listening.type, listening.proto, listening.getsockname())
         super().__init__(app, _sock=listening, dispatcher=threads, adj=adjustments, sockinfo=about, bind_socket=False)
@@ -197,15 +118,46 @@ class Server(TcpWSGIServer):
 
     def handle_accept(self) -> None:
         """Take a connection; beyond the limit, or if there are no more files to open, close another one for it."""
-        before = len(self.active_channels)
+        before, self._left = len(self.active_channels), False
         super().handle_accept()
-        if len(self.active_channels) > self.limits.connections or len(self.active_channels) == before:
+        had_no_file = len(self.active_channels) == before and not self._left
+        if len(self.active_channels) > self.limits.connections or had_no_file:
             self._close_longest_waiting(self._waiting(), Refusal.TOO_MANY_CONNECTIONS)
+
+    def accept(self) -> tuple[socket.socket, Any] | None:
+        """Take a connection from the system; its TLS handshake is its channel's."""
+        accepted: tuple[socket.socket, Any] | None = super().accept()
+        context = self.web().context
+        if accepted is None or context is None:
+            return accepted
+        try:
+            accepted[0].setblocking(False)  # noqa: FBT003  # of the standard library
+            return context.wrap_socket(accepted[0], server_side=True, do_handshake_on_connect=False), accepted[1]
+        except (OSError, ValueError):
+            self._left = True
+            accepted[0].close()
+            return None
+
+    def channel_class(self, _server: Server, sock: socket.socket, *about: Any, **options: Any) -> Channel:
+        """Make the channel of a new connection."""
+        if isinstance(sock, ssl.SSLSocket):
+            from ray_watcher_common.web.tls_channel import TlsChannel
+
+            return TlsChannel(self, sock, *about, **options)
+        return Channel(self, sock, *about, **options)
 
     def body_bytes(self) -> int:
         """Bytes of all large bodies that are read or worked on."""
-        requests = (one for channel in self.active_channels.values() for one in (*channel.requests, channel.request))
-        return sum(one.size for one in requests if one is not None and one.size > self.limits.body)
+        return sum(request.size for request in self._requests() if request.size > self.limits.body)
+
+    def unverified(self) -> int:
+        """Number of large bodies whose credentials are still to be checked."""
+        return sum(request.unverified for request in self._requests())
+
+    def _requests(self) -> Iterator[Request]:
+        """All that are read or worked on."""
+        for channel in self.active_channels.values():
+            yield from (one for one in (*channel.requests, channel.request) if one is not None)
 
     def _waiting(self) -> list[Channel]:
         return [channel for channel in self.active_channels.values() if channel.waits]

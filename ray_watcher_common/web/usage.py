@@ -32,6 +32,7 @@ class Refusal(Enum):
     BODY_TOO_SLOW = "body_too_slow"
     TOO_MANY_BODIES = "too_many_bodies"
     TOO_MANY_CONNECTIONS = "too_many_connections"
+    TLS_FAILED = "tls_failed"
     ANSWER_NOT_TAKEN = "answer_not_taken"
 
 

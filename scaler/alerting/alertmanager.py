@@ -21,6 +21,7 @@ from scaler.alerting.payload import DIRECTION_LABEL, UNREADABLE, AnyAlert, Momen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from pathlib import Path
 
     from scaler.model.alerts import Alert
 
@@ -87,10 +88,10 @@ class Listing:
 class AlertmanagerApi:
     """The Alertmanagers at `urls`, asked for alerts for `receiver` whose label `cluster`, if any, is `cluster`."""
 
-    def __init__(self, urls: Sequence[str], receiver: str, cluster: str) -> None:
+    def __init__(self, urls: Sequence[str], receiver: str, cluster: str, password_file: Path | None = None) -> None:
         self.urls = tuple(url.rstrip("/") for url in urls)
         self._receiver, self._cluster = receiver, cluster
-        self._session = session(TIMEOUTS)
+        self._session = session(TIMEOUTS, password_file=password_file)
 
     def read(self, now: float) -> Listing:
         """Ask each of them; never raises."""

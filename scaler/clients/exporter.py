@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import requests
 
 from ray_watcher_common.state import ClusterState, StateDocumentError, from_document
@@ -9,17 +11,23 @@ from ray_watcher_common.urls import shown_url
 from ray_watcher_common.web.client import session, why
 from scaler.model.errors import SnapshotUnavailableError
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 TIMEOUTS = (1.0, 3.0)  # the exporter itself never waits longer than a second
 
 
 class StateReader:
-    """The exporter at `url`; a state older than `stale_after` seconds is refused."""
+    """The exporter at `url`; a state older than `stale_after` seconds is refused.
 
-    def __init__(self, url: str, stale_after: float) -> None:
+    `password_file` belongs to the user in `url`.
+    """
+
+    def __init__(self, url: str, stale_after: float, password_file: Path | None = None) -> None:
         self._url = f"{url.rstrip('/')}/state"
         self._shown = shown_url(self._url)
         self._stale_after = stale_after
-        self._session = session(TIMEOUTS)
+        self._session = session(TIMEOUTS, password_file=password_file)
 
     def read(self) -> ClusterState:
         """The current snapshot. Raises `SnapshotUnavailableError` if it is missing, stale or unreadable."""

@@ -18,9 +18,11 @@ from ray_watcher_common.program.settings import (
     Secret,
     SettingsError,
     links_of,
+    password_mistake,
     split_host_port,
 )
 from ray_watcher_common.ray_auth import NO_TOKEN, RayToken
+from ray_watcher_common.web.config import WEB_CONFIG_FILE, WebConfig, WebConfigFile
 from scaler.config import keys
 from scaler.config.sizes import RAY_ON_A_WORKER, Promise, promise, share, share_beside
 from scaler.model.cluster import SMALLEST_OBJECT_STORE, WorkerType
@@ -150,6 +152,11 @@ class ScalerSettings(_WithLimits):
         validation_alias="WATCHER_EXPORTER_URL",
         description="base URL of the exporter",
     )
+    exporter_password_file: AbsolutePath | None = Field(
+        None,
+        validation_alias="WATCHER_EXPORTER_PASSWORD_FILE",
+        description="file with the password of the user in WATCHER_EXPORTER_URL",
+    )
     listen: HostPort = Field(
         "127.0.0.1:9812", validation_alias="WATCHER_LISTEN", description="address of webhook, API and metrics"
     )
@@ -175,6 +182,9 @@ class ScalerSettings(_WithLimits):
     )
     token_file: AbsolutePath | None = Field(
         None, validation_alias="WATCHER_TOKEN_FILE", description="file that holds the bearer token"
+    )
+    web_config_file: AbsolutePath | None = Field(
+        None, validation_alias="WATCHER_WEB_CONFIG_FILE", description=f"{WEB_CONFIG_FILE} of the scaler"
     )
     join_timeout: float = Field(
         120,
@@ -206,6 +216,11 @@ class ScalerSettings(_WithLimits):
         validation_alias="ALERTMANAGER_URL",
         description="base URL of the Alertmanager to re-read alerts from, several with commas for an HA pair; "
         "unset: webhooks only, but start-watcher uses its own",
+    )
+    alertmanager_password_file: AbsolutePath | None = Field(
+        None,
+        validation_alias="ALERTMANAGER_PASSWORD_FILE",
+        description="file with the password of the user in each of ALERTMANAGER_URL",
     )
     alertmanager_receiver: str = Field(
         "ray-watcher",
@@ -243,6 +258,17 @@ class ScalerSettings(_WithLimits):
             if count > self.limits.max_workers:
                 most = f"wanted at most WATCHER_MAX_WORKERS ({self.limits.max_workers})"
                 raise ValueError(f"WATCHER_{variable}_WORKERS: got {count}, {most}")
+        return self
+
+    @model_validator(mode="after")
+    def _passwords_have_users(self) -> ScalerSettings:
+        exporter = "WATCHER_EXPORTER_PASSWORD_FILE", self.exporter_password_file
+        alertmanager = "ALERTMANAGER_PASSWORD_FILE", self.alertmanager_password_file
+        wrong = password_mistake(*exporter, "WATCHER_EXPORTER_URL", [self.exporter_url]) or password_mistake(
+            *alertmanager, "ALERTMANAGER_URL", self.alertmanager_urls
+        )
+        if wrong:
+            raise ValueError(wrong)
         return self
 
     @property
@@ -289,7 +315,7 @@ class ScalerSettings(_WithLimits):
         """Where people reach the pages; a scaler that listens at every address is assumed to be on their machine."""
         host, port = split_host_port(self.listen)
         listen = f"127.0.0.1:{port}" if host in EVERY_ADDRESS else self.listen
-        return (self.external_url or f"http://{listen}").rstrip("/")
+        return (self.external_url or f"{self.web().current.scheme}://{listen}").rstrip("/")
 
     @property
     def named_links(self) -> tuple[tuple[str, str], ...]:
@@ -319,11 +345,16 @@ class ScalerSettings(_WithLimits):
         """Where the cluster's journal is."""
         return self.state_dir / "journal" / f"{self.cluster}.db"
 
-    def bearer_token(self) -> str | None:
+    def web(self) -> WebConfigFile:
+        """TLS, users and headers of the pages. Raises `SettingsError`."""
+        return WebConfigFile(self.web_config_file, "WATCHER_WEB_CONFIG_FILE")
+
+    def bearer_token(self, web: WebConfig | None = None) -> str | None:
         """The token that callers must present; None if none is needed.
 
-        Raises `SettingsError` if the scaler would listen beyond loopback without one.
+        Raises `SettingsError` if a scaler with `web` would listen beyond loopback for everybody.
         """
+        is_guarded = web is not None and (bool(web.users) or web.verifies_clients)
         token = self.token.get_secret_value().strip() if self.token else None
         if self.token_file:
             try:
@@ -332,9 +363,9 @@ class ScalerSettings(_WithLimits):
                 raise SettingsError(f"WATCHER_TOKEN_FILE: cannot read {self.token_file}: {error.strerror}") from None
             if not token:
                 raise SettingsError(f"WATCHER_TOKEN_FILE: {self.token_file} is empty, wanted a token")
-        if not token and split_host_port(self.listen)[0] not in LOOPBACK_HOSTS:
+        if not (token or is_guarded) and split_host_port(self.listen)[0] not in LOOPBACK_HOSTS:
             raise SettingsError(
                 f"WATCHER_LISTEN: got {self.listen}, which others can reach; "
-                "set WATCHER_TOKEN or WATCHER_TOKEN_FILE, or listen on 127.0.0.1"
+                "set WATCHER_TOKEN, WATCHER_TOKEN_FILE or users in WATCHER_WEB_CONFIG_FILE, or listen on 127.0.0.1"
             )
         return token or None

@@ -21,7 +21,7 @@ from scaler.recording.series import Step, series, with_samples
 from scaler.web.api import by_hand, openapi, pause, questions
 from scaler.web.api.follow import Follower, UnknownEventError
 from scaler.web.api.operations import OPERATIONS, PREFIX
-from scaler.web.auth import refusal, refused
+from scaler.web.auth import refused
 from scaler.web.page.chart import Look, chart
 from scaler.web.page.routes import Page
 from scaler.web.status import status
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from scaler.telemetry.metrics import ScalerMetrics
     from scaler.web.api.documents import Chart, PauseAnswer, ResumeAnswer, Started, Status
     from scaler.web.api.operations import Operation
+    from scaler.web.auth import Callers
 
 FRESH_SECONDS = 1.0  # one look serves all who ask within a second
 LOOK_SECONDS, POLL_SECONDS = 3.0, 0.02  # a look takes some 20 ms
@@ -57,7 +58,7 @@ STALLED_AFTER_SECONDS = 60.0  # a loop that has not come round for so long is no
 
 @dataclass(frozen=True)
 class ScalerApi:
-    """What the pages show; `token` is what callers must present who pause or resume."""
+    """What the pages show; `callers` may pause and resume."""
 
     reconciler: Reconciler
     journal: Journal
@@ -65,7 +66,7 @@ class ScalerApi:
     metrics: ScalerMetrics
     clock: Clock
     wakeup: Wakeup
-    token: str | None
+    callers: Callers
     cluster: str
     provider: str
     check_interval: float
@@ -117,7 +118,7 @@ class ScalerApi:
         """Answer one operation."""
         headers = request.headers
         if operation.body and (
-            no := refusal(self.token, headers.get("Authorization", ""), headers.get("Content-Type", ""))
+            no := self.callers.refusal(headers.get("Authorization", ""), headers.get("Content-Type", ""))
         ):
             return reply(*no)
         try:

@@ -20,7 +20,7 @@ from ray_watcher_common.web.problems import reply
 from scaler.alerting import payload
 from scaler.model.alerts import MAX_ALERTS
 from scaler.model.errors import InvalidAlertError, JournalError, TooManyAlertsError
-from scaler.web.auth import refusal, refused
+from scaler.web.auth import refused
 from scaler.web.group_commit import GroupCommit
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from scaler.journal.journal import Journal
     from scaler.model.ports import Clock
     from scaler.telemetry.metrics import ScalerMetrics
-    from scaler.web.auth import Answer
+    from scaler.web.auth import Answer, Callers
 
 log = structlog.get_logger()
 
@@ -39,7 +39,7 @@ LARGE_BODY = 256 * KIB  # such a body may hold very many alerts that are nothing
 
 
 class Webhook:
-    """Stores the alerts that scale `cluster`, and wakes the loop; `token` is what callers must present, if any."""
+    """Stores the alerts that scale `cluster`, and wakes the loop; `callers` may send them."""
 
     def __init__(
         self,
@@ -48,12 +48,12 @@ class Webhook:
         metrics: ScalerMetrics,
         clock: Clock,
         wakeup: Wakeup,
-        token: str | None,
+        callers: Callers,
         cluster: str,
         watchdog: Watchdog,
     ) -> None:
         self._metrics, self._clock, self._wakeup = metrics, clock, wakeup
-        self._token, self._cluster, self._watchdog = token, cluster, watchdog
+        self._callers, self._cluster, self._watchdog = callers, cluster, watchdog
         self._alerts = GroupCommit(journal.absorb_all)
         self._reading_a_large_one = threading.Lock()
 
@@ -68,7 +68,7 @@ class Webhook:
 
     def _answer(self) -> Answer:
         headers = request.headers
-        if not_accepted := refusal(self._token, headers.get("Authorization", ""), headers.get("Content-Type", "")):
+        if not_accepted := self._callers.refusal(headers.get("Authorization", ""), headers.get("Content-Type", "")):
             return not_accepted
         try:
             received = self._read()

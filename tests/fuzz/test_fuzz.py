@@ -32,6 +32,7 @@ from scaler.journal.journal import Journal
 from scaler.reconciler import Reconciler
 from scaler.telemetry.metrics import ScalerMetrics
 from scaler.web.app import create_app
+from scaler.web.auth import Callers
 from scaler.web.collector import ViewCollector
 from scaler.web.pages import ScalerApi
 from scaler.web.webhook import Webhook
@@ -149,7 +150,7 @@ class Site:
             **shared,
             reconciler=self.reconciler,
             wakeup=wakeup,
-            token=None,
+            callers=Callers(),
             cluster="test",
             provider="fake",
             check_interval=10,
@@ -159,11 +160,11 @@ class Site:
             metrics=self.metrics,
             clock=shared["clock"],
             wakeup=wakeup,
-            token=None,
+            callers=Callers(),
             cluster="test",
             watchdog=Watchdog(),
         )
-        self.client = create_app(api, webhook).test_client()
+        self.client = create_app(api, webhook, Callers()).test_client()
 
     def post(self, body: bytes) -> int:
         """What the webhook answers."""

@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ray_watcher_common.web.config import WebConfig
 from ray_watcher_common.web.server import Server
 from ray_watcher_common.web.usage import Usage
 
@@ -15,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from wsgiref.types import WSGIApplication
 
+    from ray_watcher_common.web.channel import Channel
     from ray_watcher_common.web.limits import Limits
-    from ray_watcher_common.web.server import Channel
     from ray_watcher_common.web.usage import Refusal
 
 ANSWER_SECONDS = 30.0  # a bound for what takes some milliseconds
@@ -66,12 +67,15 @@ def status(answered: bytes) -> int:
 
 @contextmanager
 def served(
-    app: WSGIApplication, limits: Limits, trusts: Callable[[str], bool] = lambda _authorization: False
+    app: WSGIApplication,
+    limits: Limits,
+    trusts: Callable[[str], bool | None] = lambda _authorization: False,
+    web: Callable[[], WebConfig] = WebConfig,
 ) -> Iterator[Served]:
     """`app` behind the server, until the block ends."""
     listening = socket.create_server(("127.0.0.1", 0))
     usage = Usage()
-    server = Server(app, listening, limits, usage, trusts)
+    server = Server(app, listening, limits, usage, trusts, web)
     thread = threading.Thread(target=server.run, name="served")
     thread.start()
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ray_watcher_common.web.config import WebConfig
 from scaler.control.actions import ActionRunner
 from scaler.control.view import Wakeup
 from scaler.control.watchdog import Watchdog
@@ -11,6 +12,7 @@ from scaler.journal.journal import Journal
 from scaler.reconciler import Reconciler
 from scaler.telemetry.metrics import ScalerMetrics
 from scaler.web.app import create_app
+from scaler.web.auth import Callers
 from scaler.web.collector import ViewCollector
 from scaler.web.pages import ScalerApi
 from scaler.web.webhook import Webhook
@@ -54,7 +56,7 @@ class Site:
 
     url = ""
 
-    def __init__(self, token: str | None = None) -> None:
+    def __init__(self, token: str | None = None, web: WebConfig = WebConfig()) -> None:  # noqa: B008  # a frozen value
         self.clock, self.wakeup, self.metrics = FakeClock(NOW), LoopAtOnce(), ScalerMetrics()
         self.metrics.info.labels("http://scaler.example", "http://grafana.example").set(1)
         self.journal, limits = Journal(None), policy()
@@ -79,6 +81,7 @@ class Site:
         )
         self.wakeup.loop = self.reconciler.reconcile
         self.metrics.registry.register(ViewCollector(lambda: self.reconciler.view, limits, self.clock))
+        callers = Callers(token, lambda: web)
         api = ScalerApi(
             reconciler=self.reconciler,
             journal=self.journal,
@@ -86,7 +89,7 @@ class Site:
             metrics=self.metrics,
             clock=self.clock,
             wakeup=self.wakeup,
-            token=token,
+            callers=callers,
             cluster="test",
             provider="fake",
             check_interval=10,
@@ -96,11 +99,11 @@ class Site:
             metrics=self.metrics,
             clock=self.clock,
             wakeup=self.wakeup,
-            token=token,
+            callers=callers,
             cluster="test",
             watchdog=self.watchdog,
         )
-        self.client: Any = create_app(api, webhook).test_client()
+        self.client: Any = create_app(api, webhook, callers).test_client()
 
     def answers(self, code: int) -> float | None:
         return self.metrics.registry.get_sample_value("rayscaler_webhooks_total", {"code": str(code)})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import ssl
 import threading
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 import requests
 
-from ray_watcher_common.web.client import session, why
+from ray_watcher_common.web.client import Bearer, session, sign, why
 from support.certificates import self_signed
 from support.own import own_ports
 
@@ -125,3 +126,31 @@ def test_an_answer_that_is_not_json() -> None:
         asking.get(f"http://{address}/").json()
 
     assert why(failed.value) == "not JSON"
+
+
+def test_the_password_in_a_file_belongs_to_the_user_of_the_url_and_may_change(tmp_path: Path) -> None:
+    file = tmp_path / "password"
+    with answering() as address:
+        asking = session(PATIENCE, {}, password_file=file)
+        got = []
+        for password in ("one\n", "two"):
+            file.write_text(password, encoding="utf-8")
+            got.append(asking.get(f"http://me@{address}/").text)
+
+    assert got == [f"Basic {base64.b64encode(pair).decode()}" for pair in (b"me:one", b"me:two")]
+
+
+def test_a_password_file_that_has_gone_is_named(tmp_path: Path) -> None:
+    with pytest.raises(requests.RequestException) as failed:
+        session(PATIENCE, {}, password_file=tmp_path / "gone").get("http://me@127.0.0.1:1/")
+
+    assert str(tmp_path / "gone") in why(failed.value)
+
+
+def test_credentials_are_presented_to_the_program_that_they_are_for_alone() -> None:
+    with answering() as one, answering() as other:
+        asking = session(PATIENCE, {})
+        sign(asking, f"http://{one}", Bearer("mine"), PATIENCE)
+
+        assert asking.get(f"http://{one}/").text == "Bearer mine"
+        assert asking.get(f"http://{other}/").text == "none"

@@ -10,14 +10,17 @@ import threading
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+import bcrypt
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from structlog.testing import capture_logs
 
+from ray_watcher_common.web.config import WebConfig
 from scaler.explain.explanation import explain
 from scaler.journal.journal import Journal
 from scaler.model.errors import JournalError
 from scaler.telemetry.metrics import CATALOG
+from scaler.web.auth import Callers
 from support.builders import NOW, alert, demand, head, snapshot
 from support.site import NOTIFICATION, Site
 
@@ -367,3 +370,47 @@ def test_who_asks_gets_a_look_of_now(site: Site) -> None:
 
     assert seen["time"] - before == 2000
     assert seen["snapshot"]["age_seconds"] == 0
+
+
+BASIC = {"Authorization": "Basic bWU6cHc="}  # me:pw
+USERS = WebConfig(users={"me": bcrypt.hashpw(b"pw", bcrypt.gensalt(4)).decode()})
+
+
+@pytest.mark.parametrize(
+    ("token", "headers", "may_ask", "may_change"),
+    [
+        pytest.param(None, {}, 401, 401, id="nobody"),
+        pytest.param(None, BASIC, 200, 200, id="a user"),
+        pytest.param(None, {"Authorization": "Basic bWU6bm8="}, 401, 401, id="a wrong password"),
+        pytest.param("secret", BASIC, 200, 200, id="a user, though there is a token"),
+        pytest.param("secret", {"Authorization": "Bearer secret"}, 200, 200, id="the token, though there are users"),
+        pytest.param("secret", {"Authorization": "Bearer no"}, 401, 401, id="a wrong token"),
+    ],
+)
+def test_with_users_every_request_needs_a_password_or_the_token(
+    token: str | None, headers: dict[str, str], may_ask: int, may_change: int
+) -> None:
+    site = Site(token=token, web=USERS)
+    with contextlib.closing(site.journal):
+        assert site.client.get("/metrics", headers=headers).status_code == may_ask
+        assert site.client.post("/alerts", json=NOTIFICATION, headers=headers).status_code == may_change
+        assert site.client.get("/-/healthy").status_code == 200
+        asked = site.client.get("/").headers.get("WWW-Authenticate")
+
+    assert asked == 'Basic realm="ray watcher"'
+
+
+@pytest.mark.parametrize(
+    ("token", "web", "header", "trusts"),
+    [
+        pytest.param(None, WebConfig(), "", True, id="nobody needs credentials"),
+        pytest.param("secret", WebConfig(), "Bearer secret", True, id="the token"),
+        pytest.param("secret", WebConfig(), "", False, id="no token"),
+        pytest.param(None, USERS, BASIC["Authorization"], None, id="a user's password that is still to be checked"),
+        pytest.param(None, USERS, "Basic eW91OnB3", False, id="an unknown user"),
+    ],
+)
+def test_a_large_body_is_taken_by_what_is_known_at_once(
+    token: str | None, web: WebConfig, header: str, trusts: bool | None
+) -> None:
+    assert Callers(token, lambda: web).trusts(header) is trusts

@@ -243,6 +243,27 @@ def test_a_scaler_with_a_token_wants_it_sent(http_config: str, expected: list[st
     assert [line[: len(start)] for line, start in zip(found, expected, strict=True)] == expected
 
 
+@pytest.mark.parametrize(
+    ("scheme", "http_config", "expected"),
+    [
+        pytest.param("https", "{basic_auth: {username: am, password_file: /p}}", [], id="a user"),
+        pytest.param("https", "{basic_auth: {username: you}}", ["13: error: basic_auth: got user 'you'"], id="nobody"),
+        pytest.param("https", "{authorization: {credentials_file: /t}}", [], id="the token"),
+        pytest.param("https", "", ["12: error: http_config: sends no password"], id="nothing"),
+        pytest.param("http", "{basic_auth: {username: am}}", ["12: error: url: got"], id="plain http"),
+    ],
+)
+def test_a_scaler_with_tls_and_users_wants_both_used(scheme: str, http_config: str, expected: list[str]) -> None:
+    text = changed("send_resolved: true", f"http_config: {http_config}" if http_config else "send_resolved: true")
+    document = yaml_lines.parse(text.replace("http://", f"{scheme}://"), "a.yml", as_text=True)
+    wants = Scaler(LISTEN, 300, scheme="https", users=frozenset({"am"}))
+
+    listed = route.route_findings(document, (UP,), wants)
+    found = [f"{one.line}: {one.severity.value}: {one.message}" for one in listed]
+
+    assert [line[: len(start)] for line, start in zip(found, expected, strict=True)] == expected
+
+
 def test_address_and_token_are_not_judged_if_start_watcher_puts_them_in() -> None:
     document = yaml_lines.parse(changed("127.0.0.1:9812/alerts", "example.org/"), "a.yml", as_text=True)
     filled = Scaler(LISTEN, 300, has_token=True, is_filled_in=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from flask import jsonify
 
-from ray_watcher_common.web.application import new_app, own_hosts
+from ray_watcher_common.web.application import Access, new_app, own_hosts
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def application(hosts: Collection[str]) -> Flask:
-    app = new_app("ray_watcher_common.web", hosts)
+    app = new_app("ray_watcher_common.web", Access(hosts))
     app.add_url_rule("/", "page", lambda: "a page")
     app.add_url_rule("/state", "state", lambda: jsonify(a=1))
     app.add_url_rule("/fault", "fault", lambda: str(1 / 0))
