@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from exporter.sources.chain import Reading, Source, read_first
+from ray_watcher_common.state import sound
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 SHARED_SECONDS = 0.1  # scrapers within this time share a read; Ray's own figures lag by more
+MOST_LOGGED = 5
 NEVER: Mapping[Source, int] = dict.fromkeys(Source, 0)
 
 
@@ -67,6 +69,7 @@ class Snapshots:
         self._durations: dict[Source, float] = {}
         self._collects = dict(NEVER)
         self._errors = dict(NEVER)
+        self._left_out = False
 
     def latest(self) -> View:
         """A fresh view if one comes within `patience` seconds, else the last one. Never raises, never hangs."""
@@ -95,7 +98,9 @@ class Snapshots:
     def _run(self, read: Future[None]) -> None:
         reading = read_first(self._sources, self._now())
         if reading.state:
-            reading = replace(reading, state=self._with_pending_since(reading.state))
+            state, left_out = sound(reading.state)
+            reading = replace(reading, state=self._with_pending_since(state))
+            self._log_left_out(left_out)
         with self._lock:
             before, self._reading = self._reading, reading
             self._ended_at = self._now()
@@ -105,6 +110,12 @@ class Snapshots:
                 self._errors[attempt.source] += bool(attempt.problem)
         read.set_result(None)
         _log_change(before, reading)
+
+    def _log_left_out(self, problems: Sequence[str]) -> None:
+        """Log what cannot be true of the cluster, when it begins."""
+        if problems and not self._left_out:
+            log.warning("unusable items left out", number=len(problems), problems=list(problems[:MOST_LOGGED]))
+        self._left_out = bool(problems)
 
     def _with_pending_since(self, state: ClusterState) -> ClusterState:
         """`state` with the time of the first read with pending demand, kept until a read without any."""

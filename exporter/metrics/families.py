@@ -63,8 +63,11 @@ def families(view: View, thresholds: Thresholds, host_cpu_ratio: float | None) -
 def _metric(family: Family, found: list[Sample]) -> Metric:
     kind = CounterMetricFamily if family.name.endswith("_total") else GaugeMetricFamily
     metric = kind(family.name, family.help, labels=family.labels)
+    by_labels: dict[tuple[str, ...], float] = {}  # as shown, two may be the same, and a series has one value
     for sample in found:
-        metric.add_metric([shown(label) for label in sample.labels], sample.value)
+        by_labels.setdefault(tuple(map(shown, sample.labels)), sample.value)
+    for labels, value in by_labels.items():
+        metric.add_metric(labels, value)
     return metric
 
 

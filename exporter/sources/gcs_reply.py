@@ -12,7 +12,7 @@ import json
 import re
 from collections import Counter
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from google.protobuf.message import DecodeError
 
@@ -114,11 +114,21 @@ def _constraints(constraints: Iterable[gcs_pb2.ClusterResourceConstraint]) -> It
 def _kept_constraints(reply: bytes) -> Iterator[Demand]:
     """A list of bundles, as autoscaler v1's `request_resources` writes it; each call replaces the one before."""
     try:
-        value = gcs_pb2.InternalKVGetReply.FromString(reply).value
-        for resources in json.loads(value or b"[]"):
-            yield Demand(bundle(resources), 1)
-    except (DecodeError, ValueError, TypeError, AttributeError) as error:
-        raise SourceBrokenError("GCS: what request_resources left in Ray's store is no list of bundles") from error
+        bundles = json.loads(gcs_pb2.InternalKVGetReply.FromString(reply).value or b"[]")
+    except (DecodeError, ValueError, RecursionError):
+        bundles = None
+    found = [one for resources in bundles if (one := _asked(resources))] if isinstance(bundles, list) else []
+    if bundles != [] and not found:
+        raise SourceBrokenError("GCS: what request_resources left in Ray's store is no list of bundles")
+    yield from found
+
+
+def _asked(resources: Any) -> Demand | None:
+    """One bundle; None for something else, since anybody may write there."""
+    try:
+        return Demand(bundle(resources), 1)
+    except (ValueError, TypeError, AttributeError):
+        return None
 
 
 def _gang(gang: gcs_pb2.GangResourceRequest) -> Gang:

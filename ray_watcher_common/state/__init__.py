@@ -4,8 +4,15 @@ Pure: standard library only. The exporter's sources build a `ClusterState`, the 
 line shows one, so all three share these values.
 """
 
-from ray_watcher_common.state.document import STATE_VERSION, StateDocumentError, from_document, to_document
+from ray_watcher_common.state.document import (
+    STATE_VERSION,
+    StateDocumentError,
+    from_document,
+    read_document,
+    to_document,
+)
 from ray_watcher_common.state.resources import ResourceBundle, bundle, in_placement_group, placement_groups, shape_text
+from ray_watcher_common.state.sound import sound
 from ray_watcher_common.state.values import (
     HEAD_RESOURCE,
     ClusterState,
@@ -35,6 +42,8 @@ __all__ = [
     "in_placement_group",
     "merged",
     "placement_groups",
+    "read_document",
     "shape_text",
+    "sound",
     "to_document",
 ]

@@ -6,16 +6,21 @@ Writer and reader may be of different versions, so `from_document` checks everyt
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ray_watcher_common.state.resources import bundle, placement_groups
+from ray_watcher_common.state.sound import SMALLEST_AMOUNT, sound
 from ray_watcher_common.state.values import ClusterState, Demand, Gang, LabelConstraint, Node, NodeStatus, Strategy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 STATE_VERSION = 1
 OPERATORS = ("in", "not_in")
-LARGEST_COUNT = 10**9
-LARGEST_AMOUNT = 1e18  # sums of larger amounts lose all precision
-SMALLEST_AMOUNT = 5e-5  # Ray counts in ten-thousandths; less counts as nothing
+LONGEST_PROBLEM = 200
+UNREADABLE = (KeyError, TypeError, ValueError, AttributeError, OverflowError)
+
+Item = TypeVar("Item")
 
 
 class StateDocumentError(Exception):
@@ -80,30 +85,64 @@ def _selectors_document(selectors: tuple[LabelConstraint, ...]) -> list[dict[str
 
 
 def from_document(document: Any) -> ClusterState:
-    """Read a `/state` document. Raises `StateDocumentError` for another version or a damaged document.
+    """`read_document` for readers that nobody asks what was left out."""
+    return read_document(document)[0]
 
-    A key that was added within version 1 may be missing: an older exporter does not write it.
+
+def read_document(document: Any) -> tuple[ClusterState, tuple[str, ...]]:
+    """Read a `/state` document; the second value has a few words for each node or request that was left out.
+
+    Raises `StateDocumentError` for another version, a damaged document, and one in which nothing can be read: it must
+    not look like an empty cluster. A key that was added within version 1 may be missing: an older exporter does not
+    write it.
     """
     try:
         if document["version"] != STATE_VERSION:
             raise StateDocumentError(f"/state is of version {document['version']!r}, wanted {STATE_VERSION}")
-        return _state(document)
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        problems: list[str] = []
+        state, left_out = sound(_state(document, problems))
+    except UNREADABLE as error:
         raise StateDocumentError(f"/state is not readable: {error!r}") from error
+    return state, (*problems, *left_out)
 
 
-def _state(document: dict[str, Any]) -> ClusterState:
+def _state(document: dict[str, Any], problems: list[str]) -> ClusterState:
     return ClusterState(
         observed_at=_finite(document["observed_at"]),
         source=str(document["source"]),
-        nodes=tuple(_node(node) for node in document["nodes"]),
-        demands=tuple(_demand(demand) for demand in document["demands"]),
-        gangs=tuple(_gang(gang) for gang in document["gangs"]),
-        constraints=tuple(_demand(constraint) for constraint in document.get("constraints", ())),
+        nodes=_each(document, "nodes", _node_or_its_id, problems),
+        demands=_each(document, "demands", _demand, problems),
+        gangs=_each(document, "gangs", _gang, problems),
+        constraints=_each(document, "constraints", _demand, problems) if "constraints" in document else (),
         demand_known=bool(document["demand_known"]),
         pending_since=_finite_or_none(document.get("pending_since")),
         session=_text(document.get("session", "")),
     )
+
+
+def _each(
+    document: dict[str, Any], key: str, read: Callable[[dict[str, Any]], Item], problems: list[str]
+) -> tuple[Item, ...]:
+    """Those items of a list that can be read. Raises one of `UNREADABLE` if none of them can."""
+    found, failed = list[Item](), list[Exception]()
+    for item in document[key]:
+        try:
+            found.append(read(item))
+        except UNREADABLE as error:  # noqa: PERF203  # each on its own is the point
+            failed.append(error)
+    if failed and not found:
+        raise failed[0]
+    problems += [f"{key}: {error!r}"[:LONGEST_PROBLEM] for error in failed]
+    return tuple(found)
+
+
+def _node_or_its_id(node: dict[str, Any]) -> Node:
+    """A node; if only its ids can be read, one that is busy and has no room, so that its worker is left alone."""
+    try:
+        return _node(node)
+    except UNREADABLE:
+        ids = _text(node["node_id"]), _text(node["instance_id"])
+        return Node(ids[0], NodeStatus.RUNNING, ids[1], is_head=bool(node["is_head"]), activity=("unreadable",))
 
 
 def _node(node: dict[str, Any]) -> Node:
@@ -115,13 +154,13 @@ def _node(node: dict[str, Any]) -> Node:
         is_head=bool(node["is_head"]),
         total=total,
         available=_amounts(node["available"]),
-        idle_seconds=_finite(node["idle_seconds"]),
+        idle_seconds=float(node["idle_seconds"]),
         labels={key: _text(value) for key, value in node["labels"].items()},
         activity=tuple(map(_text, node["activity"])),
         groups=tuple(map(_text, node["groups"])) if "groups" in node else placement_groups(total),
         worker_type=_text(node.get("worker_type", "")),
         ip=_text(node.get("ip", "")),
-        host_cpu_ratio=_finite_or_none(node.get("host_cpu_ratio")),
+        host_cpu_ratio=None if node.get("host_cpu_ratio") is None else float(node["host_cpu_ratio"]),
     )
 
 
@@ -135,14 +174,9 @@ def _gang(gang: dict[str, Any]) -> Gang:
 
 
 def _demand(demand: dict[str, Any]) -> Demand:
-    count = int(demand["count"])
-    if not 0 <= count <= LARGEST_COUNT:
-        raise ValueError(f"a count of {count:.3g}")
-    shape = _amounts(demand["shape"])
-    if any(amount < 0 for amount in shape.values()):
-        raise ValueError(f"a shape of {shape}")
     fallbacks = tuple(_selectors(fallback) for fallback in demand.get("fallbacks", ()))
-    return Demand(bundle(shape), count, _selectors(demand["selectors"]), fallbacks)
+    shape = bundle(_amounts(demand["shape"]))
+    return Demand(shape, int(demand["count"]), _selectors(demand["selectors"]), fallbacks)
 
 
 def _selectors(selectors: list[dict[str, Any]]) -> tuple[LabelConstraint, ...]:
@@ -156,10 +190,8 @@ def _constraint(selector: dict[str, Any]) -> LabelConstraint:
 
 
 def _amounts(resources: dict[str, Any]) -> dict[str, float]:
-    amounts = {name: _finite(amount) for name, amount in resources.items()}
-    if any(abs(amount) > LARGEST_AMOUNT for amount in amounts.values()):
-        raise ValueError(f"resources of {amounts}")
-    return {name: amount if abs(amount) >= SMALLEST_AMOUNT else 0.0 for name, amount in amounts.items()}
+    amounts = {name: float(amount) for name, amount in resources.items()}
+    return {name: 0.0 if abs(amount) < SMALLEST_AMOUNT else amount for name, amount in amounts.items()}
 
 
 def _text(value: Any) -> str:

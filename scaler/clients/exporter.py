@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import requests
+import structlog
 
-from ray_watcher_common.state import ClusterState, StateDocumentError, from_document
+from ray_watcher_common.state import ClusterState, StateDocumentError, read_document
 from ray_watcher_common.urls import shown_url
 from ray_watcher_common.web.client import session, why
 from scaler.model.errors import SnapshotUnavailableError
@@ -14,6 +15,9 @@ from scaler.model.errors import SnapshotUnavailableError
 if TYPE_CHECKING:
     from pathlib import Path
 
+log = structlog.get_logger()
+
+MOST_LOGGED = 5
 TIMEOUTS = (1.0, 3.0)  # the exporter itself never waits longer than a second
 
 
@@ -28,6 +32,7 @@ class StateReader:
         self._shown = shown_url(self._url)
         self._stale_after = stale_after
         self._session = session(TIMEOUTS, password_file=password_file)
+        self._left_out = False
 
     def read(self) -> ClusterState:
         """The current snapshot. Raises `SnapshotUnavailableError` if it is missing, stale or unreadable."""
@@ -45,6 +50,10 @@ class StateReader:
         if isinstance(age, (int, float)) and age > self._stale_after:
             raise SnapshotUnavailableError(f"the snapshot is {age:.0f} s old, more than {self._stale_after:g} s")
         try:
-            return from_document(document)
+            state, left_out = read_document(document)
         except StateDocumentError as error:
             raise SnapshotUnavailableError(str(error)) from error
+        if left_out and not self._left_out:
+            log.warning("unusable items left out", number=len(left_out), problems=list(left_out[:MOST_LOGGED]))
+        self._left_out = bool(left_out)
+        return state

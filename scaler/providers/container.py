@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import re
 import tarfile
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -67,7 +68,7 @@ def from_listing(entry: Mapping[str, Any]) -> Container:
     ended = _EXITED.match(entry["Status"])
     return Container(
         id=entry["Id"],
-        name=entry["Names"][0].lstrip("/") if entry.get("Names") else entry["Id"][:12],
+        name=_own_name(entry.get("Names") or []) or entry["Id"][:12],
         image=entry["Image"],
         labels={str(key): str(value) for key, value in (entry.get("Labels") or {}).items()},
         state=entry["State"],
@@ -75,6 +76,11 @@ def from_listing(entry: Mapping[str, Any]) -> Container:
         created_at=float(entry["Created"]),
         exit_code=int(ended.group(1)) if ended else None,
     )
+
+
+def _own_name(names: Sequence[str]) -> str:
+    """Of a container's names its own; `/other/alias` are those that links of other containers give it."""
+    return next((name[1:] for name in names if name.startswith("/") and "/" not in name[1:]), "")
 
 
 def archive(files: Mapping[str, str], user_id: int) -> bytes:
@@ -93,8 +99,8 @@ def archive(files: Mapping[str, str], user_id: int) -> bytes:
 
 
 def content(given: bytes) -> str | None:
-    """The first text file in an archive; None if it has none (a link, a directory)."""
-    with tarfile.open(fileobj=io.BytesIO(given)) as found:
+    """The first text file in an archive; None if it has none (a link, a directory), or is cut off."""
+    with suppress(tarfile.TarError), tarfile.open(fileobj=io.BytesIO(given)) as found:
         for entry in found:
             if entry.isfile() and (file := found.extractfile(entry)):
                 return file.read().decode("utf-8", "replace").strip()

@@ -14,6 +14,8 @@ import time
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
+import structlog
+
 from scaler.model.cluster import Instance, InstanceStatus
 from scaler.model.errors import IndexTakenError, ProviderError
 from scaler.model.workers import WORKER_ID
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
     from scaler.model.cluster import LaunchRequest, WorkerType
     from scaler.providers.container import Container
 
+log = structlog.get_logger()
+
 CLUSTER_LABEL = "ray-watcher.cluster"
 WORKER_ID_LABEL = "ray-watcher.worker-id"
 INDEX_LABEL = "ray-watcher.index"
@@ -37,6 +41,7 @@ PROJECT_LABEL = f"{COMPOSE_LABEL}.project"
 WARM_LABEL = "ray-watcher.warm"
 COMPOSE_SERVICE = "worker"  # as Compose names them
 INDEX = re.compile(r"[0-9]{1,9}")
+NAMED = "the name of a worker, such as ray-worker-1"
 # Where head and workers find the token; a file, since `docker inspect` shows variables to everyone.
 TOKEN_PATH = "/run/ray-watcher/ray-token"  # noqa: S105  # its place, not what it holds
 JOIN_PATH = "/run/ray-watcher/join"
@@ -89,6 +94,20 @@ def ray_command(address: str, network: str) -> Callable[[LaunchRequest], list[st
     return lambda request: ["python3", PROGRAM_PATH, *ray_start.arguments(request, address), *ports]
 
 
+def is_worker(container: Container, cluster: str) -> bool:
+    """Whether a container with the labels of a worker of `cluster` is one.
+
+    Labels come from images too, so whoever runs a foreign image would have a worker. A name is given when a container
+    is made, and no image can give one.
+    """
+    return is_worker_name(container.name, cluster, index_of(container.labels))
+
+
+def is_worker_name(name: str, cluster: str, index: int) -> bool:
+    """Whether the worker `index` of `cluster` has this name, or had it while it was warm."""
+    return index >= 0 and name in {container_name(cluster, f"{role}-{index}") for role in ("worker", "warm")}
+
+
 class DockerProvider:
     """Implements `WorkerProvider` on a Docker Engine."""
 
@@ -117,6 +136,7 @@ class DockerProvider:
         self._compose_project = compose_project
         self._token = token
         self._confined, self._pids_limit = confined, pids_limit
+        self._reported: frozenset[str] = frozenset()
 
     @classmethod
     def from_settings(
@@ -142,7 +162,9 @@ class DockerProvider:
 
     def list(self) -> Sequence[Instance]:
         """Every worker of this cluster, by one call, and two for each that ended."""
-        return [self._instance(container) for container in self._engine.containers([self._ours, WORKER_ID_LABEL])]
+        listed = self._engine.containers([self._ours, WORKER_ID_LABEL])
+        self._report([container for container in listed if not is_worker(container, self._cluster)])
+        return [self._instance(container) for container in listed if is_worker(container, self._cluster)]
 
     def prepare(self, request: LaunchRequest) -> Instance:
         """Start a worker that joins once a file appears in its container, or return the one with this id."""
@@ -184,9 +206,16 @@ class DockerProvider:
     def _ours(self) -> str:
         return f"{CLUSTER_LABEL}={self._cluster}"
 
+    def _report(self, others: Sequence[Container]) -> None:
+        """Log a container that looks like a worker and is none, once."""
+        for container in others:
+            if container.id not in self._reported:
+                log.warning("container is no worker", container=container.name, image=container.image, wanted=NAMED)
+        self._reported = frozenset(container.id for container in others)
+
     def _find(self, worker_id: str) -> Container | None:
-        found = self._engine.containers([self._ours, f"{WORKER_ID_LABEL}={worker_id}"])
-        return found[0] if found else None
+        listed = self._engine.containers([self._ours, f"{WORKER_ID_LABEL}={worker_id}"])
+        return next((container for container in listed if is_worker(container, self._cluster)), None)
 
     def _require(self, worker_id: str) -> Container:
         found = self._find(worker_id)
@@ -257,7 +286,7 @@ class DockerProvider:
 
     def _is_warm(self, container: Container) -> bool:
         """Whether it was prepared and has not begun to join: it is renamed then."""
-        return WARM_LABEL in container.labels and container.name == self._warm_name(_index(container.labels))
+        return WARM_LABEL in container.labels and container.name == self._warm_name(index_of(container.labels))
 
     def _warm_name(self, index: int) -> str:
         return container_name(self._cluster, f"warm-{index}")
@@ -276,7 +305,7 @@ class DockerProvider:
         up = InstanceStatus.WARM if self._is_warm(container) else InstanceStatus.RUNNING
         return Instance(
             worker_id=container.labels[WORKER_ID_LABEL],
-            index=_index(container.labels),
+            index=index_of(container.labels),
             worker_type=container.labels.get(WORKER_TYPE_LABEL, ""),
             status=up if running else InstanceStatus.EXITED,
             created_at=container.created_at,
@@ -295,11 +324,11 @@ def _digest(spec: ContainerSpec) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _index(labels: Mapping[str, str]) -> int:
+def index_of(labels: Mapping[str, str]) -> int:
     """The N of `worker-N`, from its label or else its id; -1, which no worker has, if neither has a usable number.
 
     Labels can be anything: they come from images and from people too. Python refuses to read 5,000 digits.
     """
-    match = WORKER_ID.match(labels[WORKER_ID_LABEL])
+    match = WORKER_ID.match(labels.get(WORKER_ID_LABEL, ""))
     found = (text for text in (labels.get(INDEX_LABEL, ""), match[1] if match else "") if INDEX.fullmatch(text))
     return int(next(found, "-1"))

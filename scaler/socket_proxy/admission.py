@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from scaler.model.workers import WORKER_ID
-from scaler.providers.docker import CLUSTER_LABEL, WORKER_ID_LABEL, container_name
+from scaler.providers.docker import CLUSTER_LABEL, WORKER_ID_LABEL, container_name, index_of, is_worker_name
 from scaler.socket_proxy.descriptions import RefusedError, described
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from scaler.socket_proxy.descriptions import Limits
 
@@ -29,6 +29,7 @@ OLDEST_MINOR = 40  # Docker 19.03; before 1.24 a start took a description of its
 CONTAINER = re.compile(r"/containers/(?P<name>[a-zA-Z0-9][a-zA-Z0-9_.-]{0,254})(?:/(?P<verb>[a-z]+))?")
 FILES = re.compile(r"run/ray-watcher/[a-zA-Z0-9_.-]+")  # where a worker finds its token and its program
 LARGEST_FILES_BYTES = 1024 * 1024
+USERS_PATH = "/etc/passwd"
 LONGEST_STOP_SECONDS = 600
 MOST_LINES = 1000
 LISTED = ("Id", "Names", "Image", "State", "Status", "Created")
@@ -47,6 +48,7 @@ class Call:
     subject: str | None = None
     shown: Callable[[Any], Any] | None = None
     patience: float = 0.0  # seconds beyond the usual ones
+    largest: int | None = None  # bytes of the reply that are passed on
 
     @property
     def target(self) -> str:
@@ -76,8 +78,15 @@ def admitted(method: str, path: str, query: Query, body: bytes, limits: Limits) 
 
 def is_worker(inspected: Mapping[str, Any], limits: Limits) -> bool:
     """Whether the inspected container is a worker of the cluster."""
-    labels = inspected["Config"].get("Labels") or {}
-    return labels.get(CLUSTER_LABEL) == limits.cluster and bool(WORKER_ID.match(labels.get(WORKER_ID_LABEL, "")))
+    name = str(inspected.get("Name", "")).lstrip("/")
+    return _is_worker(inspected["Config"].get("Labels") or {}, [name], limits)
+
+
+def _is_worker(labels: Mapping[str, str], names: Sequence[str], limits: Limits) -> bool:
+    """By its labels, and by a name: labels come from images too."""
+    labelled = labels.get(CLUSTER_LABEL) == limits.cluster and WORKER_ID.match(labels.get(WORKER_ID_LABEL, ""))
+    index = index_of(labels)
+    return bool(labelled) and any(is_worker_name(name, limits.cluster, index) for name in names)
 
 
 # --- about the engine, lists and names -------------------------------------------------------------------
@@ -122,7 +131,7 @@ def _listed(found: Any, limits: Limits) -> Any:
     shown = []
     for entry in found:
         labels = entry.get("Labels") or {}
-        ours = labels.get(CLUSTER_LABEL) == limits.cluster and WORKER_ID_LABEL in labels
+        ours = _is_worker(labels, [name.lstrip("/") for name in entry.get("Names") or []], limits)
         shown.append({**_only(*LISTED)(entry), "Labels": labels if ours else {}})
     return shown
 
@@ -188,6 +197,13 @@ def _put(call: Call, query: Query, body: bytes, _limits: Limits) -> Call:
     return replace(call, query={"path": "/"}, body=_repacked(body), content_type="application/x-tar")
 
 
+def _get(call: Call, query: Query, _body: bytes, _limits: Limits) -> Call:
+    """The list of users, by which the scaler finds the id of the one that a worker runs as."""
+    if query.get("path") != USERS_PATH:
+        raise RefusedError(f"path: got {query.get('path')!r}, wanted {USERS_PATH!r}")
+    return replace(call, query={"path": USERS_PATH}, largest=LARGEST_FILES_BYTES)
+
+
 _RULES: dict[tuple[str, str | None], Callable[[Call, Query, bytes, Limits], Call]] = {
     ("GET", "json"): _inspect,
     ("GET", "logs"): _logs,
@@ -196,6 +212,7 @@ _RULES: dict[tuple[str, str | None], Callable[[Call, Query, bytes, Limits], Call
     ("POST", "rename"): _rename,
     ("DELETE", None): _remove,
     ("PUT", "archive"): _put,
+    ("GET", "archive"): _get,
 }
 
 

@@ -14,6 +14,8 @@ from scaler.socket_proxy.admission import admitted, is_worker
 from scaler.socket_proxy.descriptions import RefusedError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from scaler.socket_proxy.admission import Call
     from scaler.socket_proxy.descriptions import Limits
     from scaler.socket_proxy.engine import EngineSocket
@@ -57,8 +59,18 @@ def _passed_on(engine: EngineSocket, call: Call, limits: Limits) -> Response:
         call = replace(call, path=call.path.replace(f"/containers/{call.subject}", f"/containers/{found['Id']}", 1))
     reply = engine.ask(call)
     if call.shown is None or reply.code != http.HTTPStatus.OK:
-        return Response(reply.body, reply.code, content_type=reply.content_type or None)
+        return Response(_first(reply.body, call.largest), reply.code, content_type=reply.content_type or None)
     return Response(json.dumps(call.shown(reply.document())), content_type="application/json")
+
+
+def _first(parts: Iterator[bytes], most: int | None) -> Iterator[bytes]:
+    """`parts` up to the one that exceeds `most` bytes."""
+    size = 0
+    for part in parts:
+        size += len(part)
+        if most is not None and size > most:
+            return
+        yield part
 
 
 def _message(code: int, text: str) -> Response:

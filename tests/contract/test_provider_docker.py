@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from scaler.model.cluster import InstanceStatus, LaunchRequest
-from scaler.model.errors import LaunchFailedError, ProviderUnavailableError
+from scaler.model.errors import LaunchFailedError, ProviderError, ProviderUnavailableError
 from scaler.providers.container import ContainerSpec
-from scaler.providers.docker import CLUSTER_LABEL, INDEX_LABEL, PROGRAM_PATH, DockerProvider
+from scaler.providers.docker import CLUSTER_LABEL, INDEX_LABEL, PROGRAM_PATH, WORKER_ID_LABEL, DockerProvider
 from scaler.providers.engine import Engine
 from support.own import own_name
 from support.provider_worlds import MISSING_IMAGE, NO_PROGRAM, SLEEPS, TYPE, request
@@ -181,6 +181,13 @@ def test_a_worker_is_confined_unless_the_settings_loosen_it(docker_world: Docker
         pytest.param('ENTRYPOINT ["/no/such/program"]', id="an entrypoint of its own"),
         pytest.param("USER app", id="a named user that is not 1000"),
         pytest.param("USER 4321", id="a numbered user"),
+        pytest.param("USER app:app", id="a named user with its group"),
+        pytest.param("USER 4321:5432", id="a numbered user with a group"),
+        pytest.param("VOLUME /run", id="a volume where the files go"),
+        pytest.param("WORKDIR /no/such/place", id="a directory of its own"),
+        pytest.param("STOPSIGNAL SIGKILL", id="a stop signal of its own"),
+        pytest.param("HEALTHCHECK CMD false", id="a health check that fails"),
+        pytest.param("ENV RAY_WATCHER_JOIN_FILE=/x", id="a variable of ours"),
     ],
 )
 def test_an_image_that_is_not_rays_own_runs_the_workers_command_and_reads_its_files(
@@ -198,3 +205,28 @@ def test_an_image_that_is_not_rays_own_runs_the_workers_command_and_reads_its_fi
     finally:
         provider.remove(request().worker_id, 0)
         docker_world.engine._api.remove_image(image, force=True)  # noqa: SLF001  # a test's own image
+
+
+def test_a_container_of_a_foreign_image_with_our_labels_is_no_worker(docker_world: DockerWorld, tmp_path: Path) -> None:
+    provider = docker_world.provider()
+    genuine = provider.launch(request(1))
+    image = f"ray-watcher/labels-{docker_world.suffix}:test"
+    labels = {CLUSTER_LABEL: docker_world.cluster("one"), WORKER_ID_LABEL: "worker-7-aaaaaa", INDEX_LABEL: "7"}
+    written = " ".join(f'{key}="{value}"' for key, value in labels.items())
+    (tmp_path / "Dockerfile").write_text(f"FROM {docker_world.image}\nLABEL {written}\n")
+    list(docker_world.engine.build(tmp_path, image, arguments={}, labels={}))
+    api = docker_world.engine._api  # noqa: SLF001  # what no provider does
+    foreign = api.create_container(image, ["sleep", "300"], host_config=api.create_host_config(network_mode="none"))
+    try:
+        api.start(foreign)
+
+        assert [one.worker_id for one in provider.list()] == [genuine.worker_id]
+        provider.remove("worker-7-aaaaaa", 0)
+        assert api.inspect_container(foreign)["State"]["Running"]
+        with pytest.raises(ProviderError):
+            list(provider.logs("worker-7-aaaaaa", tail=1, follow=False))
+        assert provider.launch(request(7, "aaaaaa")).worker_id == "worker-7-aaaaaa"
+    finally:
+        api.remove_container(foreign, force=True)
+        provider.remove("worker-7-aaaaaa", 0)
+        api.remove_image(image, force=True)

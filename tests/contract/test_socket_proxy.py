@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -22,9 +23,11 @@ from support.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 pytestmark = pytest.mark.docker
 
+NAMED_USER_IMAGE = f"ray-watcher/{own_name('named')}:test"
 PROOF = "only the host knows this"
 
 
@@ -43,6 +46,7 @@ def proxy(engine: Engine, network: str, cluster: str, tmp_path_factory: pytest.T
         "WATCHER_CLUSTER": cluster,
         "WATCHER_NETWORK": network,
         "RAY_IMAGE": tiny_image(engine),
+        "WATCHER_WORKER_IMAGES": NAMED_USER_IMAGE,
     }
     log = tmp_path_factory.mktemp("proxy") / "log"
     with running([sys.executable, "-m", "scaler.socket_proxy"], log, environment):
@@ -95,6 +99,22 @@ def test_a_worker_lives_its_life_behind_the_proxy(provider: DockerProvider, engi
     assert (host["CapDrop"], host["SecurityOpt"]) == (["ALL"], ["no-new-privileges:true"])
     provider.remove(REQUEST.worker_id, 0)
     assert provider.list() == []
+
+
+def test_a_named_user_can_read_its_files_behind_the_proxy(
+    provider: DockerProvider, engine: Engine, tmp_path: Path
+) -> None:
+    (tmp_path / "passwd").write_text("root:x:0:0::/:/bin/sh\napp:x:10001:10001::/:/bin/sh\n")
+    (tmp_path / "Dockerfile").write_text(f"FROM {TINY_IMAGE}\nCOPY passwd /etc/passwd\nUSER app\n")
+    list(engine.build(tmp_path, NAMED_USER_IMAGE, arguments={}, labels={}))
+    worker = replace(REQUEST.worker_type, image=NAMED_USER_IMAGE)
+    try:
+        provider.launch(replace(REQUEST, worker_type=worker))
+        lines = eventually(lambda: list(provider.logs(REQUEST.worker_id, tail=5, follow=False)), "it prints its token")
+        assert lines == ["the token"]
+    finally:
+        provider.remove(REQUEST.worker_id, 0)
+        engine._api.remove_image(NAMED_USER_IMAGE, force=True)  # noqa: SLF001  # a test's own image
 
 
 def description(cluster: str, network: str) -> dict[str, Any]:

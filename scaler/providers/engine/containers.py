@@ -30,6 +30,8 @@ REMOVAL_SECONDS = 10.0
 CREATION_SECONDS = 5.0  # it needs some 15 ms
 LAST_LINES = 20  # in which the reason of an end is looked for
 NAMED_USER_ID = 1000  # of a named user that cannot be looked up: `ray`, in Ray's own images
+LARGEST_USER_ID = 2**31 - 1
+LARGEST_TEXT_BYTES = 1024 * 1024  # of a file that is read from a container
 
 
 class Containers(Connection):
@@ -114,11 +116,11 @@ class Containers(Connection):
         """The id of a container's user; of a named one by its own /etc/passwd, if that can be read."""
         if user.isdecimal():
             return int(user)
-        with contextlib.suppress(ProviderError, *UNREADABLE):  # the socket proxy gives out no files
+        with contextlib.suppress(ProviderError, *UNREADABLE):
             for line in (self.read(container_id, "/etc/passwd") or "").splitlines():
                 name, _, user_id, *_ = line.split(":")
                 if name == user:
-                    return int(user_id)
+                    return int(user_id) if 0 <= int(user_id) <= LARGEST_USER_ID else NAMED_USER_ID
         return NAMED_USER_ID
 
     def read(self, container_id: str, path: str) -> str | None:
@@ -126,7 +128,7 @@ class Containers(Connection):
         try:
             with translated("read from the container"):
                 chunks, _ = self._api.get_archive(container_id, path)
-                return content(b"".join(chunks))
+                return content(_at_most(chunks, LARGEST_TEXT_BYTES))
         except GoneError:
             return None
 
@@ -206,3 +208,13 @@ def _readable(entry: Any) -> Container | None:
     except UNREADABLE as error:
         log.warning("unreadable container skipped", container=str(entry)[:200], problem=repr(error))
         return None
+
+
+def _at_most(chunks: Iterable[bytes], size: int) -> bytes:
+    """`chunks` as one. Raises `ProviderError` if they are more than `size` bytes."""
+    found = b""
+    for chunk in chunks:
+        found += chunk
+        if len(found) > size:
+            raise ProviderError(f"a file of more than {size} bytes in the container")
+    return found

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import subprocess
 import threading
-import time
 from typing import TYPE_CHECKING
 
 import bcrypt
@@ -22,10 +20,11 @@ from ray_watcher_common.web.users import Users
 from scaler.web.auth import Callers
 from support.certificates import self_signed
 from support.own import own_ports
+from support.programs import running
 from support.served import served
+from support.waiting import eventually
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 WITHIN_SECONDS = 30.0  # Prometheus and Alertmanager start, and ask, within some three
@@ -60,19 +59,6 @@ def application(access: Access, seen: Seen) -> Flask:
     app.add_url_rule("/metrics", "metrics", answer)
     app.add_url_rule("/alerts", "alerts", answer, methods=["POST"])
     return app
-
-
-@contextlib.contextmanager
-def running(command: list[str], log: Path) -> Iterator[None]:
-    with log.open("w") as output, subprocess.Popen(command, stdout=output, stderr=output) as process:
-        try:
-            yield
-        finally:
-            process.terminate()
-            try:
-                process.wait(20)
-            except subprocess.TimeoutExpired:
-                process.kill()
 
 
 @pytest.fixture
@@ -119,22 +105,15 @@ def test_scrapes_and_notifications_arrive(tmp_path: Path, web: WebConfigFile) ->
             "prometheus": prometheus_command(tmp_path, addresses, tmp_path / "data"),
         }.items():
             programs.enter_context(running(command, tmp_path / f"{name}.log"))
-        post_alert(f"http://{addresses.alertmanager}/api/v2/alerts")
+        eventually(lambda: is_taken(f"http://{addresses.alertmanager}/api/v2/alerts"), "Alertmanager takes an alert")
 
         assert seen["exporter"].wait("/metrics")
         assert seen["scaler"].wait("/metrics")
         assert seen["scaler"].wait("/alerts")
 
 
-def post_alert(url: str) -> None:
-    """Give Alertmanager a scaling alert, as soon as it listens."""
-    until = time.monotonic() + WITHIN_SECONDS
-    while not is_taken(url):
-        assert time.monotonic() < until
-        time.sleep(0.05)
-
-
 def is_taken(url: str) -> bool:
+    """Whether Alertmanager took a scaling alert; before it listens it does not."""
     try:
         return requests.post(url, json=[{"labels": {"alertname": "A", "ray_scale": "up"}}], timeout=5).ok
     except requests.RequestException:

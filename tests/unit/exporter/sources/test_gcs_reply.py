@@ -265,6 +265,9 @@ CPUS = Demand(bundle({"CPU": 1}), 2), Demand(bundle({"CPU": 4, "GPU": 1}), 1)
     [
         pytest.param(requested(({"CPU": 1}, 2), ({"CPU": 4, "GPU": 1}, 1)), b"", CPUS, id="autoscaler v2"),
         pytest.param(reply(), kept(b'[{"CPU": 1}, {"CPU": 4, "GPU": 1}, {"CPU": 1}]'), CPUS, id="autoscaler v1"),
+        pytest.param(
+            reply(), kept(b'[7, {"CPU": 1}, {"CPU": "x"}, {"CPU": 4, "GPU": 1}, {"CPU": 1}]'), CPUS, id="with nonsense"
+        ),
         pytest.param(reply(), kept(b"[]"), (), id="taken back"),
         pytest.param(reply(), kept(b""), (), id="never asked"),
     ],

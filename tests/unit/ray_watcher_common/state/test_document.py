@@ -34,7 +34,7 @@ demands = st.builds(
 gangs = st.builds(Gang, st.lists(demands, max_size=3).map(tuple), st.sampled_from(Strategy), texts, texts)
 nodes = st.builds(
     Node,
-    node_id=texts,
+    node_id=texts.filter(bool),
     status=st.sampled_from(NodeStatus),
     instance_id=texts,
     worker_type=texts,
@@ -52,7 +52,7 @@ states = st.builds(
     ClusterState,
     source=texts,
     observed_at=st.floats(0, 4e9),
-    nodes=st.lists(nodes, max_size=3).map(tuple),
+    nodes=st.lists(nodes, max_size=3, unique_by=lambda node: node.node_id).map(tuple),
     demands=st.lists(demands, max_size=3).map(tuple),
     gangs=st.lists(gangs, max_size=3).map(tuple),
     constraints=st.lists(demands, max_size=3).map(tuple),
@@ -102,11 +102,3 @@ def test_another_version_is_refused_by_name() -> None:
 @pytest.mark.parametrize(("now", "age"), [(110.0, 10.0), (90.0, 0.0)], ids=["later", "a clock ahead of ours"])
 def test_the_document_has_the_age(now: float, age: float) -> None:
     assert to_document(ClusterState(100.0, "gcs"), now)["age_seconds"] == age
-
-
-def test_a_node_status_of_another_version_is_refused() -> None:
-    document = to_document(ClusterState(0.0, "gcs", nodes=(Node("aa", NodeStatus.IDLE),)), 0)
-    document["nodes"][0]["status"] = "SLEEPING"
-
-    with pytest.raises(StateDocumentError, match="SLEEPING"):
-        from_document(document)

@@ -297,6 +297,37 @@ def test_an_inspected_worker_shows_neither_its_environment_nor_its_mounts() -> N
 
 
 @pytest.mark.parametrize(
+    ("name", "worker"),
+    [
+        pytest.param("/ray-worker-1", True, id="a worker's"),
+        pytest.param("/ray-warm-1", True, id="a warm worker's"),
+        pytest.param("/ray-worker-2", False, id="of another number than its label"),
+        pytest.param("/quirky_hopper", False, id="of a foreign image with our labels"),
+        pytest.param("/ray-worker-1x", False, id="one that begins like a worker's"),
+        pytest.param("/x/ray-worker-1", False, id="a link's"),
+        pytest.param("", False, id="none"),
+    ],
+)
+def test_a_worker_is_known_by_its_name_too(name: str, worker: bool) -> None:
+    assert is_worker({"Config": {"Labels": LABELS}, "Name": name}, LIMITS) is worker
+
+
+def test_of_a_workers_files_the_list_of_users_alone_is_read() -> None:
+    call = admitted("GET", "/v1.41/containers/abc/archive", {"path": "/etc/passwd", "x": "y"}, b"", LIMITS)
+
+    assert (call.target, call.subject) == ("/v1.41/containers/abc/archive?path=%2Fetc%2Fpasswd", "abc")
+    assert call.largest
+
+
+@pytest.mark.parametrize(
+    "path", ["/etc/shadow", "/etc/passwd/", "/run/ray-watcher/ray-token", "/etc/../etc/passwd", ""]
+)
+def test_no_other_file_is_read(path: str) -> None:
+    with pytest.raises(RefusedError, match="path"):
+        admitted("GET", "/v1.41/containers/abc/archive", {"path": path}, b"", LIMITS)
+
+
+@pytest.mark.parametrize(
     ("labels", "worker"),
     [
         (LABELS, True),
@@ -307,7 +338,7 @@ def test_an_inspected_worker_shows_neither_its_environment_nor_its_mounts() -> N
     ],
 )
 def test_a_worker_is_known_by_both_labels(labels: dict[str, str] | None, worker: bool) -> None:
-    assert is_worker({"Config": {"Labels": labels}}, LIMITS) is worker
+    assert is_worker({"Config": {"Labels": labels}, "Name": "/ray-worker-1"}, LIMITS) is worker
 
 
 def packed(*entries: tarfile.TarInfo) -> bytes:
