@@ -210,7 +210,7 @@ def test_an_image_that_is_not_rays_own_runs_the_workers_command_and_reads_its_fi
 def test_a_container_of_a_foreign_image_with_our_labels_is_no_worker(docker_world: DockerWorld, tmp_path: Path) -> None:
     provider = docker_world.provider()
     genuine = provider.launch(request(1))
-    image = f"ray-watcher/labels-{docker_world.suffix}:test"
+    image = f"ray-watcher/{own_name('labels')}:test"
     labels = {CLUSTER_LABEL: docker_world.cluster("one"), WORKER_ID_LABEL: "worker-7-aaaaaa", INDEX_LABEL: "7"}
     written = " ".join(f'{key}="{value}"' for key, value in labels.items())
     (tmp_path / "Dockerfile").write_text(f"FROM {docker_world.image}\nLABEL {written}\n")
