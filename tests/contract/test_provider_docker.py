@@ -181,7 +181,7 @@ def test_a_worker_is_confined_unless_the_settings_loosen_it(docker_world: Docker
         pytest.param('ENTRYPOINT ["/no/such/program"]', id="an entrypoint of its own"),
         pytest.param("USER app", id="a named user that is not 1000"),
         pytest.param("USER 4321", id="a numbered user"),
-        pytest.param("USER app:app", id="a named user with its group"),
+        pytest.param("USER app:0", id="a named user with a group"),
         pytest.param("USER 4321:5432", id="a numbered user with a group"),
         pytest.param("VOLUME /run", id="a volume where the files go"),
         pytest.param("WORKDIR /no/such/place", id="a directory of its own"),
