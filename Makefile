@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all test-fast test-versions check chaos fuzz golden preview docs images ray-image env bench bench-smoke release lock
+.PHONY: help setup demo test test-all test-fast test-versions check chaos fuzz golden screenshots docs images ray-image env bench bench-smoke release lock
 VENV := .venv/bin
 # On two cores: two processes for end-to-end tests, which wait much, and one that computes (tests/support/lanes.py).
 TESTS = $(VENV)/pytest --numprocesses 3
@@ -54,9 +54,9 @@ docs: ## the documents as a site, in build/site
 	@scripts/setup
 	NO_MKDOCS_2_WARNING=1 $(VENV)/mkdocs build --strict
 
-preview: ## docs/dashboard-*.png from a real run (five minutes)
-	@scripts/setup demo
-	scripts/preview
+screenshots: ## docs/page-*.png, the scaler's page over a real run (four minutes)
+	@scripts/setup test
+	PYTHONPATH=tests:. $(VENV)/python -m support.screenshots
 
 images: ## without a registry: the images of docker-compose.yml but Grafana's, and their names in .env
 	@scripts/setup docker

@@ -1,4 +1,4 @@
-"""Dashboards as code (`generate`), what their queries return (`queries`), and a picture of them (`preview`).
+"""Dashboards as code (`generate`), and what their queries return (`panel_data`).
 
 For development only: what Grafana is given is the committed JSON in `dashboards/`.
 """

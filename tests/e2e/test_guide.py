@@ -7,7 +7,6 @@ import os
 import signal
 import socket
 import time
-from pathlib import Path
 from typing import Any
 
 import psutil
@@ -111,20 +110,6 @@ def every_panel_of_the_dashboards_has_data(session: Operator) -> None:
     assert {query for query, count in found("another cluster").items() if count} == {panel_rows.ALERTMANAGER}
 
 
-def the_dashboards_can_be_drawn(session: Operator) -> None:
-    directory = session.environment["WATCHER_STATE_DIR"]
-    follow(
-        block("docs/dashboards.md", "python -m grafana.preview"),
-        instead={
-            "127.0.0.1:9090": session.environment["WATCHER_PROMETHEUS_LISTEN"],
-            "--cluster default": f"--cluster {session.environment['WATCHER_CLUSTER']}",
-            "--out /tmp": f"--out {directory}",
-        },
-    )
-
-    assert len(list(Path(directory).glob("dashboard-*.png"))) == 2
-
-
 def the_guides_own_test_finds_this_cluster(session: Operator) -> None:
     assert "4 passed" in follow("python tests/test_watcher.py -q", session.environment)
 
@@ -214,7 +199,6 @@ STORY = (
     load_makes_the_pool_grow_to_its_limit_and_all_tasks_finish,
     idle_workers_go_by_themselves,
     every_panel_of_the_dashboards_has_data,
-    the_dashboards_can_be_drawn,
     the_guides_own_test_finds_this_cluster,
     a_worker_is_added_and_removed_by_hand,
     every_part_has_a_log,
@@ -225,7 +209,6 @@ STORY = (
     stopping_leaves_nothing_and_can_be_repeated,
 )
 ONCE = {  # what is the same with the other provider
-    the_dashboards_can_be_drawn: "process",
     the_guides_own_test_finds_this_cluster: "process",
 }
 

@@ -32,7 +32,6 @@ FOLLOWED = {
     ("docs/compose.md", "make env\nmake images"): STACK,
     ("docs/compose.md", "docker compose exec -T ray-head"): STACK,
     ("docs/compose.md", "docker compose down --remove-orphans"): STACK,
-    ("docs/dashboards.md", "python -m grafana.preview"): GUIDE,
     ("docs/install.md", "ray-watcher copy-config"): COPY,
     ("docs/serve.md", "ray-watcher start-ray --serve-port"): SERVE,
 }

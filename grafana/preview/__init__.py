@@ -1,1 +1,0 @@
-"""Draws the dashboards from live data, without Grafana: `python -m grafana.preview --help`."""
