@@ -21,6 +21,7 @@ from ray_watcher.commands import (
     image,
     load,
     logs,
+    mixin,
     pause,
     plan,
     ray,
@@ -71,6 +72,7 @@ SECTIONS = {
         pause.resume,
     ),
     "Decisions": (check_config.check_config, copy_config.copy_config, plan.plan, explain.explain, history.history),
+    "Monitoring": (mixin.mixin,),
     "Try it": (demo.demo, load.load),
     "Shell": (completion.completion,),
 }

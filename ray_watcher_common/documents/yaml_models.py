@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 from ray_watcher_common.program.settings import wanted
 
 if TYPE_CHECKING:
+    from pydantic.fields import FieldInfo
     from pydantic_core import ErrorDetails
 
     from ray_watcher_common.documents.findings import Finding
@@ -67,12 +68,17 @@ def key_text(place: Place) -> str:
 
 
 def _meaning(model: type[BaseModel], inside: Place) -> str:
-    field = model.model_fields.get(str(inside[0])) if inside else None
+    field = _fields(model).get(str(inside[0])) if inside else None
     return f" ({field.description})" if field and field.description else ""
 
 
+def _fields(model: type[BaseModel]) -> dict[str, FieldInfo]:
+    """The fields by their keys in a file."""
+    return {field.alias or name: field for name, field in model.model_fields.items()}
+
+
 def _known(model: type[BaseModel], key: str) -> str:
-    names = list(model.model_fields)
+    names = list(_fields(model))
     if key in (elsewhere := getattr(model, "KEYS_ELSEWHERE", {})):
         return f"it belongs under {elsewhere[key]}"
     close = difflib.get_close_matches(key, names, n=1)

@@ -29,7 +29,17 @@ NEEDED = {  # by program: what its environment has to name
     "scaler": (*NAMES, "WATCHER_LISTEN", "WATCHER_EXPORTER_URL", "RAY_GCS_ADDRESS", "RAY_HEAD_ADDRESS"),
     "exporter": ("WATCHER_EXPORTER_LISTEN", "RAY_GCS_ADDRESS", "RAY_DASHBOARD_METRIC_API"),
 }
-WITHOUT_A_CLUSTER = {"--help", "--version", "build-image", "check-config", "completion", "copy-config", "demo", "help"}
+WITHOUT_A_CLUSTER = {
+    "--help",
+    "--version",
+    "build-image",
+    "check-config",
+    "completion",
+    "copy-config",
+    "demo",
+    "help",
+    "mixin",
+}
 _VERB = re.compile(r"(?<!=)(?:ray-watcher|(?:infra|ray_watcher)\.py|-m ray_watcher)\s+([a-z-]+)")
 _COMMENT = re.compile(r"(?:^|\s)#.*$", re.MULTILINE)
 _MODULE = re.compile(r"-m (scaler|exporter)(?:\s(?!--help)|$)")

@@ -16,6 +16,9 @@ COPY = (
     "tests/integration/ray_watcher/commands/test_copy_config.py::"
     "test_the_copy_has_what_is_shipped_and_check_config_reads_it"
 )
+MIXIN = (
+    "tests/integration/ray_watcher/commands/test_mixin.py::test_the_documents_commands_write_rules_that_promtool_takes"
+)
 STACK = "tests/e2e/test_compose.py::test_the_compose_file_lives_through_a_day"
 
 FOLLOWED = {
@@ -32,6 +35,8 @@ FOLLOWED = {
     ("docs/compose.md", "make env\nmake images"): STACK,
     ("docs/compose.md", "docker compose exec -T ray-head"): STACK,
     ("docs/compose.md", "docker compose down --remove-orphans"): STACK,
+    ("docs/dashboards.md", "python -m grafana.preview"): GUIDE,
+    ("docs/mixin.md", "ray-watcher mixin"): MIXIN,
     ("docs/install.md", "ray-watcher copy-config"): COPY,
     ("docs/serve.md", "ray-watcher start-ray --serve-port"): SERVE,
 }

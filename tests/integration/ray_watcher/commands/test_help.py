@@ -19,6 +19,7 @@ GUIDE_OPTIONS = {
     "stop-watcher": [],
     "check-config": ["--policy", "--rules", "--alertmanager", "--json"],
     "copy-config": ["DIRECTORY", "WATCHER_PROMETHEUS_DIR"],
+    "mixin": ["--config", "--out"],
     "add-worker": ["--provider"],
     "remove-worker": ["--force"],
     "plan": ["--state", "--policy", "--alerts", "--format"],
