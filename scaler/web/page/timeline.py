@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 SPAN_SECONDS = 24 * 3600.0
-SHOWN = 100  # entries; those of one decision are shown as one
-HOLD, IMPOSSIBLE = "hold", "impossible"
+SHOWN = 300  # entries; what is held again and again, and the actions of one decision, are one line each
+RECORDS = 10  # whole records of one line
+HOLD, IMPOSSIBLE = NO_ACTION = "hold", "impossible"
 KINDS = (*(kind.value for kind in ActionKind), HOLD, IMPOSSIBLE)
 CAUSES = tuple(cause.value for cause in Cause)
 RECORD = (  # keys of an entry that its record shows, and their names
@@ -52,7 +53,10 @@ class Filter:
 
 @dataclass(frozen=True)
 class Group:
-    """The entries of one decision with the same kind, cause and reason, the first one first."""
+    """The actions of one decision with the same kind, cause and reason, the first one first.
+
+    Or what was held for the same cause again and again, without an action in between; the latest one last.
+    """
 
     entries: tuple[Mapping[str, Any], ...]
 
@@ -69,24 +73,37 @@ class Group:
     @property
     def title(self) -> str:
         """`launch worker-1-…`, `launch 5`, `hold 3`."""
-        count = sum(entry["count"] for entry in self.entries)
-        one = self.first["worker_id"] if len(self.entries) == 1 else ""
-        return f"{self.first['action']} {one or count}"
+        if self.first["action"] in NO_ACTION:
+            return f"{self.first['action']} {self.entries[-1]['count']}"
+        return f"{self.first['action']} {self.first['worker_id'] if len(self.entries) == 1 else len(self.entries)}"
+
+    @property
+    def latest(self) -> Mapping[str, Any]:
+        """The last of them."""
+        return self.entries[-1]
+
+    @property
+    def records(self) -> tuple[Mapping[str, Any], ...]:
+        """The last ones, whose whole records are shown."""
+        return self.entries[-RECORDS:]
 
     @property
     def outcomes(self) -> list[tuple[str, int]]:
         """How the actions ended, and how many of them; none for what is not an action."""
-        if self.first["action"] in (HOLD, IMPOSSIBLE):
+        if self.first["action"] in NO_ACTION:
             return []
         return sorted(Counter(str(entry["outcome"] or "in progress") for entry in self.entries).items())
 
 
 def grouped(entries: Iterable[Mapping[str, Any]]) -> list[Group]:
-    """The entries in groups, in their order."""
+    """The entries (newest first) in groups, in their order."""
     groups: dict[tuple[object, ...], list[Mapping[str, Any]]] = {}
+    actions = 0
     for entry in entries:
-        key = tuple(entry[name] for name in ("decision_id", "action", "cause", "reason"))
-        groups.setdefault(key, []).append(entry)
+        held = entry["action"] in NO_ACTION
+        actions += not held
+        of = (actions,) if held else (entry["decision_id"], entry["reason"])
+        groups.setdefault((entry["action"], entry["cause"], *of), []).append(entry)
     return [Group(tuple(reversed(members))) for members in groups.values()]
 
 

@@ -34,6 +34,21 @@ def test_what_is_held_has_a_count_and_no_outcome() -> None:
     assert (group.title, group.outcomes) == ("hold 3", [])
 
 
+def test_what_is_held_again_and_again_is_one_line_until_something_is_done() -> None:
+    held = {"action": "hold", "cause": "cooldown", "worker_id": "", "action_id": None, "outcome": None}
+    newest_first = [
+        entry(**held, decision_id=4, count=1, reason="2 s left"),
+        entry(**held, decision_id=3, count=5, reason="9 s left"),
+        entry(decision_id=2),
+        entry(**held, decision_id=1, count=7),
+    ]
+
+    first, launch, last = grouped(newest_first)
+
+    assert (first.title, first.latest["reason"], len(first.entries)) == ("hold 1", "2 s left", 2)
+    assert (launch.title, last.title) == ("launch worker-1-000001", "hold 7")
+
+
 def test_a_record_has_what_is_known() -> None:
     assert ("took seconds", "0.30") in record(entry())
     assert "detail" not in dict(record(entry()))
