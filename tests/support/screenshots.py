@@ -6,13 +6,14 @@ import subprocess
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 from support.browser import chromium, open_page
 from support.operating import PROGRAM, Operator
 from support.own import own_environment, own_name
 from support.paths import ROOT
 
-VIEWS = {
+VIEWS: dict[str, dict[str, Any]] = {
     "laptop": {"viewport": {"width": 1280, "height": 860}},
     "dark": {"viewport": {"width": 1280, "height": 860}, "color_scheme": "dark"},
     "phone": {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2, "is_mobile": True},
