@@ -35,7 +35,6 @@ FOLLOWED = {
     ("docs/compose.md", "make env\nmake images"): STACK,
     ("docs/compose.md", "docker compose exec -T ray-head"): STACK,
     ("docs/compose.md", "docker compose down --remove-orphans"): STACK,
-    ("docs/dashboards.md", "python -m grafana.preview"): GUIDE,
     ("docs/mixin.md", "ray-watcher mixin"): MIXIN,
     ("docs/install.md", "ray-watcher copy-config"): COPY,
     ("docs/serve.md", "ray-watcher start-ray --serve-port"): SERVE,
