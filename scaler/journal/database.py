@@ -35,6 +35,8 @@ def open_file(path: Path | None) -> sqlite3.Connection:
     if path:
         private.make_directory(path.parent)
         path.touch(mode=PRIVATE_FILE)  # SQLite would make it readable for all; its companions follow
+        for suffix in COMPANIONS:  # of an older version, or restored from a copy
+            private.make_private(path.with_name(path.name + suffix))
     db = sqlite3.connect(path or ":memory:", check_same_thread=False, timeout=BUSY_TIMEOUT_SECONDS)
     try:
         db.row_factory = sqlite3.Row

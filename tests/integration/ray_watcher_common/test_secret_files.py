@@ -48,3 +48,11 @@ def test_every_reader_has_a_copy_that_it_alone_can_read(tmp_path: Path, capsys: 
 def test_what_is_no_secret_is_refused(argument: str) -> None:
     with pytest.raises(ValueError, match="wanted NAME=READER:UID"):
         secret_files.parse(argument)
+
+
+def test_a_secret_that_others_may_read_is_made_private(tmp_path: Path) -> None:
+    secret = secret_files.ensure(tmp_path / "secret")
+    (tmp_path / "secret").chmod(0o644)
+
+    assert secret_files.ensure(tmp_path / "secret") == secret
+    assert (tmp_path / "secret").stat().st_mode & 0o777 == 0o600

@@ -177,3 +177,13 @@ def test_a_journal_is_private_whatever_the_umask(tmp_path: Path) -> None:
         os.umask(before)
 
     assert modes == {"state": 0o700, "journal.db": 0o600, "journal.db-wal": 0o600, "journal.db-shm": 0o600}
+
+
+def test_a_journal_that_others_may_read_is_made_private(tmp_path: Path) -> None:
+    path = tmp_path / "journal" / "one.db"
+    Journal(path).close()
+    path.chmod(0o644)
+    path.parent.chmod(0o755)
+    Journal(path).close()
+
+    assert [found.stat().st_mode & 0o777 for found in (path.parent, path)] == [0o700, 0o600]
