@@ -125,7 +125,7 @@ def _remove_from_docker(names: set[str]) -> list[str]:
 
 def _on_engine(api: Any, names: set[str]) -> list[tuple[str, Callable[[], object]]]:
     """What bears the names, and how to remove it: containers first, for they use the others."""
-    containers = [one for one in api.containers(all=True) if names & _owners(one)]
+    containers = [one for one in api.containers(all=True) if names & _owners(one) or _is_named_after(names, one)]
     networks = [one for one in api.networks() if names & {one["Name"], one["Name"].removeprefix("ray-watcher-")}]
     volumes = [one for one in api.volumes()["Volumes"] or () if names & _owners(one)]
     return [
@@ -133,6 +133,11 @@ def _on_engine(api: Any, names: set[str]) -> list[tuple[str, Callable[[], object
         *((f"network {one['Name']}", partial(api.remove_network, one["Id"])) for one in networks),
         *((f"volume {one['Name']}", partial(api.remove_volume, one["Name"], force=True)) for one in volumes),
     ]
+
+
+def _is_named_after(names: set[str], container: Mapping[str, Any]) -> bool:
+    """Whether a name is part of the container's: they are too long to be there by chance."""
+    return any(name in called for called in container["Names"] for name in names)
 
 
 def _owners(described: Mapping[str, Any]) -> set[str]:
