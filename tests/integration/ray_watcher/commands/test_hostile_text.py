@@ -227,14 +227,14 @@ WAYS: list[tuple[str, Callable[[Path], Result]]] = [
     ("explain", answered("explain", code=500, status=HOSTILE)),
     ("history", answered("history", history=_history())),
     ("history", answered("history", "--json", history=_history())),
-    ("pause", answered("pause", "--reason", "r", code=400, pause={"error": HOSTILE})),
-    ("resume", answered("resume", code=400, resume={"error": HOSTILE})),
+    ("pause", answered("pause", "--reason", "r", code=400, pause={"detail": HOSTILE})),
+    ("resume", answered("resume", code=400, resume={"detail": HOSTILE})),
     ("add-worker", a_worker_that_does_not_start("add-worker")),
     ("remove-worker", a_busy_worker),
     ("load", answered("load", jobs={"submission_id": "job-1"}, job=JOB, job_logs={"logs": f"{HOSTILE}\n"})),
     ("load", answered("load", jobs={"submission_id": "job-1"}, job=JOB, job_logs={"logs": json.dumps(poisoned(NODE))})),
 ]
-ELSEWHERE = {"build-image", "completion", "copy-config", "demo"}
+ELSEWHERE = {"build-image", "completion", "copy-config", "demo", "mixin"}
 """They print output of `debian` and `pip` (through `terminal.note`), the caller's own path, and views of the loop."""
 
 
