@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ray_watcher.output import terminal
+from scaler.model.cost import cost_per_hour, counted
+from scaler.model.workers import ActionKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -14,6 +17,7 @@ if TYPE_CHECKING:
     from scaler.model.policy import Policy
 
 PLAN_VERSION = 1
+LEAVES = frozenset({ActionKind.DRAIN, ActionKind.REMOVE})
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,7 @@ def document(run: DryRun) -> dict[str, Any]:
             "up": [alert.name for alert in observation.up.alerts],
             "down": [alert.name for alert in observation.down.alerts],
         },
+        "cost_per_hour": _cost(run),
         "actions": list(_grouped(run.plan)),
         "held": [{"cause": h.cause.value, "count": h.count, "reason": h.reason} for h in run.plan.held],
         "infeasible": [
@@ -58,6 +63,17 @@ def document(run: DryRun) -> dict[str, Any]:
             for i in run.plan.infeasible
         ],
         "notes": list(run.notes),
+    }
+
+
+def _cost(run: DryRun) -> dict[str, float]:
+    """What the workers cost now, and once the plan is carried out: what is drained or removed costs nothing then."""
+    workers, new = run.observation.workers, Counter(action.worker_type for action in run.plan.launches)
+    gone = {action.worker_id for action in run.plan.actions if action.kind in LEAVES}
+    staying = counted(worker for worker in workers if worker.worker_id not in gone)
+    return {
+        "now": cost_per_hour(run.policy, counted(workers)),
+        "planned": cost_per_hour(run.policy, staying + new),
     }
 
 
@@ -83,7 +99,7 @@ def _grouped(plan: Plan) -> Iterator[dict[str, Any]]:
 def headlines(run: DryRun) -> list[str]:
     """The inputs of the plan, in sentences."""
     found = document(run)
-    state, policy = found["state"], found["policy"]
+    state, policy, cost = found["state"], found["policy"], found["cost_per_hour"]
     pending = "pending requests unknown" if state["pending"] is None else _pending(state["pending"])
     permits = [
         f"{way}: {', '.join(sorted(set(found['alerts'][way])))}" for way in ("up", "down") if found["alerts"][way]
@@ -93,6 +109,7 @@ def headlines(run: DryRun) -> list[str]:
         f"State from {state['from']}: {pending}; {workers} (source {state['source']}).",
         f"Policy from {policy['from']}: at most {limit} of type {', '.join(policy['worker_types'])}.",
         f"Alerts from {found['alerts']['from']} permit {'; '.join(permits) or 'nothing'}.",
+        *([f"Cost per hour: {cost['now']:.2f}, {cost['planned']:.2f} after the plan."] if any(cost.values()) else []),
         *found["notes"],
     ]
 

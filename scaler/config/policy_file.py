@@ -112,7 +112,8 @@ def _worker_type(settings: ScalerSettings, policy: Policy, entry: Entry) -> Work
     promised = settings.promised(given.get("memory"), given.get("object_store_memory"))
     sizes = {"memory": promised.memory or None, "object_store_memory": promised.object_store}
     values = {**inherited, "max_workers": policy.max_workers, **given, **sizes}
-    values.update({key: float(values[key]) for key in ("num_cpus", "num_gpus", "idle_timeout")})
+    numbers = ("num_cpus", "num_gpus", "idle_timeout", "price_per_hour")
+    values.update({key: float(values[key]) for key in numbers if key in values})
     return WorkerType(**values, custom_resources=resources, labels=labels)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from scaler.explain.summary import PendingShape, Situation
@@ -87,15 +88,25 @@ class _Places:
     ) -> None:
         self._plan, self._policy, self._now = proposed, with_learned_sizes(policy, observation), now
         self._joining = [worker for worker in observation.workers if worker.state in JOINING]
-        context = Context(observation, self._policy, now)
         self._launches = Counter(action.worker_type for action in proposed.launches)
-        everything = context.capacity(snapshot, launched=self._launches)
-        running, joining = len(context.capacity(snapshot, joining=False)), len(self._joining)
-        self._on_running, self._on_joining, self._on_new = (
-            placed(snapshot.demands, snapshot.gangs, everything[:end])
-            for end in (running, running + joining, len(everything))
-        )
+        self._snapshot, self._context = snapshot, Context(observation, self._policy, now)
         self._held = [held for held in proposed.held if held.cause not in NOT_ABOUT_DEMAND and not held.worker_id]
+
+    @cached_property
+    def _on_running(self) -> Counter[Demand | Gang]:
+        return self._placed(joining=False)
+
+    @cached_property
+    def _on_joining(self) -> Counter[Demand | Gang]:
+        return self._placed(joining=True) if self._joining else self._on_running
+
+    @cached_property
+    def _on_new(self) -> Counter[Demand | Gang]:
+        return self._placed(joining=True, launched=self._launches) if self._launches else self._on_joining
+
+    def _placed(self, *, joining: bool, launched: Counter[str] | None = None) -> Counter[Demand | Gang]:
+        slots = self._context.capacity(self._snapshot, joining=joining, launched=launched or Counter())
+        return placed(self._snapshot.demands, self._snapshot.gangs, slots) if slots else Counter()
 
     def explain(self, part: _Part) -> PendingShape:
         """Why one shape is pending."""

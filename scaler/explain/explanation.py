@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from scaler.explain.demand import explain_demand
 from scaler.explain.summary import headlines, problems
 from scaler.explain.workers import explain_workers
+from scaler.model.cost import cost_per_hour, counted
 from scaler.planning.plan import plan
 
 if TYPE_CHECKING:
@@ -42,5 +43,6 @@ def explain(
     """Explain `proposed`, which `planner` made of the other arguments."""
     pending = explain_demand(observation, proposed, policy, now)
     workers = explain_workers(observation, proposed, policy, now, planner)
+    cost = cost_per_hour(policy, counted(observation.workers))
     wrong = problems(observation, proposed, pending, workers, now)
-    return Explanation(headlines(wrong, proposed, pending, workers), pending, workers, healthy=not wrong)
+    return Explanation(headlines(wrong, proposed, pending, workers, cost), pending, workers, healthy=not wrong)

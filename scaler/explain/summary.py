@@ -8,7 +8,7 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from scaler.model.decision import Cause
-from scaler.model.workers import ENDED, ActionKind, WorkerState
+from scaler.model.workers import ENDED, WorkerState
 from scaler.planning.reasons import plural
 
 if TYPE_CHECKING:
@@ -74,15 +74,15 @@ def problems(
 
 
 def headlines(
-    wrong: Sequence[str], proposed: Plan, pending: Sequence[PendingShape], workers: Sequence[WorkerWhy]
+    wrong: Sequence[str], proposed: Plan, pending: Sequence[PendingShape], workers: Sequence[WorkerWhy], cost: float
 ) -> tuple[str, ...]:
-    """The state of affairs in a few sentences: what is wrong, or that nothing is; and the workers."""
-    pool = _pool(proposed, workers)
+    """The state of affairs in a few sentences: what is wrong, or that nothing is; the workers, and what they cost."""
+    pool = [_pool(proposed, workers), *([f"The workers cost {cost:.2f} per hour."] if cost else [])]
     if wrong:
-        return (*wrong, pool)
+        return (*wrong, *pool)
     many = sum(shape.count for shape in pending)
     work = f"{plural(many, 'pending request')}, {_passing(pending)}" if many else "no pending work"
-    return (f"Healthy, {work}.", pool)
+    return (f"Healthy, {work}.", *pool)
 
 
 def _blindness(observation: Observation, proposed: Plan) -> Iterator[str]:
@@ -191,7 +191,7 @@ def _passing(pending: Sequence[PendingShape]) -> str:
 
 def _pool(proposed: Plan, workers: Sequence[WorkerWhy]) -> str:
     """The workers in one sentence."""
-    launched = sum(action.kind is ActionKind.LAUNCH and not action.worker_id for action in proposed.actions)
+    launched = sum(not action.worker_id for action in proposed.launches)
     counts = Counter(_GROUPS.get(worker.cause, "idle") for worker in workers)
     counts["launching"] = launched
     groups = [f"{counts[group]} {group}" for group in _ORDER if counts[group]]

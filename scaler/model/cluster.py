@@ -59,6 +59,7 @@ class WorkerType:
         "idle seconds after which a worker of this type may be drained", 60, setting="idle_timeout", ge=0
     )
     priority: int = declared("the higher one is preferred if all else is equal", 0)
+    price_per_hour: float = declared("price of a worker per hour; of types that serve the same, the cheaper", 0, ge=0)
     max_launches: int | None = declared(
         "maximum number of launches in progress at once; without it no limit", None, ge=1
     )
@@ -73,6 +74,11 @@ class WorkerType:
             offered[f"accelerator_type:{accelerator}"] = 1.0
         offered.update(self.custom_resources)
         return {name: amount for name, amount in offered.items() if amount}
+
+    @property
+    def expense(self) -> tuple[float, float, int]:
+        """The smaller, the rather it is launched if the demand does not choose: GPUs, price, and low priority."""
+        return self.num_gpus, self.price_per_hour, -self.priority
 
     @property
     def node_labels(self) -> dict[str, str]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from scaler.model.alerts import Permission
@@ -203,7 +204,7 @@ class Plan:
     infeasible: tuple[Infeasible, ...] = ()
     demand_met: bool = True  # no demand needs a worker that is still to be launched
 
-    @property
+    @cached_property
     def launches(self) -> tuple[Action, ...]:
         """The workers that it starts or lets join."""
         return tuple(action for action in self.actions if action.kind is ActionKind.LAUNCH)

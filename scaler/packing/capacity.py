@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import compress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -18,9 +20,12 @@ if TYPE_CHECKING:
 
     Taken = tuple[tuple[int, int], ...]
     """How many of each demand, by its index; a demand that is not named: none."""
+    Block = tuple[int, int, Sequence[tuple[str, float]]]
+    """Demands in a row, from one index to before another, and what any of them takes at least."""
 
 TOLERANCE = 1e-6  # Ray counts resources in units of 1e-4; sums of floats must not lose a whole task
 ALMOST = 1 - TOLERANCE
+UNLIMITED = 10**18
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,9 +48,21 @@ class Slot:
         """Whether it is a fresh worker on which nothing was put."""
         return self.free is self.total
 
+    @cached_property
+    def freedom(self) -> float:
+        """How many CPUs are free."""
+        return self.free.get("CPU", 0.0)
+
     def capacity(self, demand: Demand) -> int:
         """How many of `demand` fit (all of them if it asks for nothing)."""
         return _capacity(self.free, self.labels, demand, demand.count)
+
+    def after(self, demand: Demand) -> Slot:
+        """The slot once one of `demand`, which fits, is put there."""
+        free = dict(self.free)
+        for name, amount in demand.shape:
+            free[name] -= amount
+        return Slot(free, self.total, self.labels, self.worker_type, self.groups)
 
     def filled(
         self,
@@ -54,14 +71,38 @@ class Slot:
         *,
         at_most: int | None = None,
         indices: Iterable[int] | None = None,
+        blocks: Iterable[Block] = (),
     ) -> tuple[Slot, Taken]:
         """The slot after taking what fits of each demand in order: at most its pending count, and `at_most` in all.
 
-        `indices` are the demands that may fit, if that is known.
+        `indices` are the demands that may fit, if that is known; else `blocks` are all of them.
         """
         free, taken = dict(self.free), list[tuple[int, int]]()
-        left = sum(counts) if at_most is None else at_most
-        for index in range(len(counts)) if indices is None else indices:
+        left = UNLIMITED if at_most is None else at_most
+        if indices is not None:
+            self._fill(free, taken, demands, counts, indices, left)
+        for start, end, least in blocks if indices is None else ():
+            for name, amount in least:
+                if free.get(name, 0.0) < amount:
+                    break
+            else:
+                pending = compress(range(start, end), counts[start:end])
+                left = self._fill(free, taken, demands, counts, pending, left)
+                if not left:
+                    break
+        return Slot(free, self.total, self.labels, self.worker_type, self.groups), tuple(taken)
+
+    def _fill(
+        self,
+        free: dict[str, float],
+        taken: list[tuple[int, int]],
+        demands: Sequence[Demand],
+        counts: Sequence[int],
+        indices: Iterable[int],
+        left: int,
+    ) -> int:
+        """Take what fits of these demands, at most `left`; returns how many of that are left."""
+        for index in indices:
             count = counts[index]
             if not count:
                 continue
@@ -70,8 +111,6 @@ class Slot:
                 if free.get(name, 0.0) < amount * ALMOST:
                     break
             else:
-                if not left:
-                    break
                 fits = _capacity(free, self.labels, demand, min(count, left))
                 if not fits:
                     continue
@@ -79,7 +118,9 @@ class Slot:
                 taken.append((index, fits))
                 for name, amount in demand.shape:
                     free[name] -= amount * fits
-        return Slot(free, self.total, self.labels, self.worker_type, self.groups), tuple(taken)
+                if not left:
+                    break
+        return left
 
 
 @dataclass(frozen=True)
@@ -140,12 +181,11 @@ def sight(demands: Iterable[Demand], gangs: Iterable[Gang] = ()) -> Sight:
 
 def grouped(slots: Iterable[Slot], seen: Sight) -> dict[Key, Slots]:
     """Slots that are alike, in an order that does not depend on the input's."""
-    alike = dict[int, tuple[Slot, int]]()  # new workers of a type are one and the same slot
-    for slot in slots:
-        alike[id(slot)] = slot, alike.get(id(slot), (slot, 0))[1] + 1
+    slots = list(slots)
+    same = Counter(map(id, slots))  # new workers of a type are one and the same slot
     counts = Counter[Key]()
-    for slot, count in alike.values():
-        counts[seen.key(slot)] += count
+    for slot in {id(slot): slot for slot in slots}.values() if len(same) < len(slots) else slots:
+        counts[seen.key(slot)] += same[id(slot)]
     return {key: Slots(_slot(key), counts[key]) for key in sorted(counts)}
 
 

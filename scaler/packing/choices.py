@@ -6,13 +6,15 @@ import math
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
+from ray_watcher_common.state import Strategy
 from scaler.packing.greedy import RESCORED_GROUPS
 from scaler.packing.heuristics import (
     LIMITED_ORDERS,
     LIMITED_SCORES,
     ORDERS,
+    PRICED_SCORES,
     SCORES,
     as_ray_orders,
     as_ray_scores,
@@ -22,10 +24,18 @@ from scaler.packing.heuristics import (
 from scaler.packing.line import Line
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from ray_watcher_common.state import Demand, Gang
+    from scaler.model.cluster import WorkerType
     from scaler.packing.heuristics import Order, Score
+
+    class Bounds(TypedDict):
+        """Of a `Way`."""
+
+        rescored: int
+        looked: int
+        hasty: bool
 
     Choice = tuple[tuple[Gang, ...], Line, Score, bool]
     """Gangs in their order, the other requests in theirs, which worker is the best, and whether gangs go last."""
@@ -44,14 +54,16 @@ class Choices:
     demands: Sequence[Demand]
     gangs: Sequence[Gang]
     groups: int
-    worker_types: int
+    worker_types: Sequence[WorkerType]
 
     @cached_property
     def size(self) -> int:
         """How many looks of a worker at a request one way takes, roughly."""
-        kinds, bundles = self.worker_types + 1, sum(len(gang.bundles) for gang in self.gangs)
-        demands = len(self.demands)
-        return 1 + demands * (self.groups + kinds * demands) + bundles * (self.groups + bundles)
+        kinds, demands = len(self.worker_types) + 1, len(self.demands)
+        bundles, places = sum(len(gang.bundles) for gang in self.gangs), self.groups + kinds + len(self.gangs)
+        # Each gang leaves workers of one more state, and is compared with all of them.
+        compared = len(self.gangs) * places * min(places, RESCORED_GROUPS) // 5
+        return 1 + demands * (self.groups + kinds * demands) + bundles * (places + bundles) + compared
 
     @property
     def few(self) -> bool:
@@ -70,11 +82,22 @@ class Choices:
         return max(RESCORED_GROUPS, EFFORT // (1 + sum(len(gang.bundles) for gang in self.gangs)))
 
     @cached_property
+    def bounds(self) -> Bounds:
+        """What bounds the effort of one way."""
+        return {"rescored": self.rescored, "looked": self.looked, "hasty": self.hasty}
+
+    @property
+    def hasty(self) -> bool:
+        """Whether gangs on distinct workers have so many different bundles that each takes the first worker it fits."""
+        spread = (gang for gang in self.gangs if gang.strategy is Strategy.STRICT_SPREAD)
+        return sum(len(gang.bundles) for gang in spread) * RESCORED_GROUPS > EFFORT
+
+    @cached_property
     def usual(self) -> list[Choice]:
         """What the ways differ in."""
-        if self.few:
-            return self._choose(ORDERS, SCORES)
-        return self._choose(ORDERS[:2], SCORES[:2]) if self.size * WAYS <= 2 * EFFORT else [self.quickest]
+        many = EFFORT // self.size
+        priced = any(kind.price_per_hour for kind in self.worker_types)
+        return self._choose(ORDERS, PRICED_SCORES if priced else SCORES)[:many] if many > 1 else [self.quickest]
 
     @cached_property
     def quickest(self) -> Choice:
@@ -94,13 +117,17 @@ class Choices:
     @property
     def further(self) -> list[Choice]:
         """As many of the limited ways as the size allows."""
+        if self.size > EFFORT:
+            return self._choose(LIMITED_ORDERS[:1], LIMITED_SCORES[:1], limited_gang_orders(self.gangs)[:1])
         return self.limited[: max(2, min(LIMITED_WAYS, EFFORT // self.size))]
 
     def _choose(
         self, orders: Sequence[Order], scores: Sequence[Score], gangs: Sequence[tuple[Gang, ...]] = ()
     ) -> list[Choice]:
         """Each order with each score; orders that come to the same are one."""
-        parts = (self.demands, *(gang.bundles for gang in self.gangs))
-        distinct = {tuple(one for part in parts for one in sorted(part, key=order)): order for order in orders}
-        lines = [Line(self.demands, order) for order in distinct.values()]
+        lines = [Line(self.demands, order) for order in (self._distinct(orders) if len(orders) > 1 else orders)]
         return list(product(gangs or gang_orders(self.gangs), lines, scores, [False]))
+
+    def _distinct(self, orders: Sequence[Order]) -> Iterable[Order]:
+        parts = (self.demands, *(gang.bundles for gang in self.gangs))
+        return {tuple(one for part in parts for one in sorted(part, key=order)): order for order in orders}.values()

@@ -6,11 +6,12 @@ import heapq
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from ray_watcher_common.state import Gang, Strategy
 from scaler.model.cluster import WorkerType
-from scaler.packing.capacity import Slot, Slots
+from scaler.packing.capacity import ALMOST, Slot, Slots
 from scaler.packing.heuristics import Fit
 from scaler.packing.line import Line, requests_of
 
@@ -22,7 +23,10 @@ if TYPE_CHECKING:
     from scaler.packing.heuristics import Score
     from scaler.packing.room import Room
 
+HASTY_LOOKS = 3  # so many workers are looked at for a bundle in a hurry
 RESCORED_GROUPS = 50  # so many different workers are compared for each step; more are filled in one fixed order
+
+FREEDOM = attrgetter("slot.freedom")
 
 
 @dataclass(frozen=True)
@@ -50,12 +54,13 @@ class Outcome:
 
     @cached_property
     def cost(self) -> tuple[float, ...]:
-        """Requests unserved, GPUs, workers, priority, GPUs and CPUs left over: the first difference decides."""
+        """Requests unserved, GPUs, price, workers, priority, GPUs and CPUs left over: the first difference decides."""
         new = [group for group in self.workers if group.slot.worker_type]
         gpus, cpus = (sum(g.slot.free.get(name, 0.0) * g.count for g in new) for name in ("GPU", "CPU"))
         spent = sum(kind.num_gpus * count for kind, count in self.launched.items())
+        price = sum(kind.price_per_hour * count for kind, count in self.launched.items())
         priority = sum(kind.priority * count for kind, count in self.launched.items())
-        return (self.unserved, spent, self.launched.total(), -priority, gpus, cpus)
+        return (self.unserved, spent, price, self.launched.total(), -priority, gpus, cpus)
 
 
 @dataclass(frozen=True)
@@ -68,6 +73,7 @@ class Way:
     gangs_last: bool = False
     rescored: int = RESCORED_GROUPS  # so many different workers are compared for each step
     looked: int = 10**9  # so many different workers are tried for a gang, the freest
+    hasty: bool = False  # each bundle of a gang on distinct workers takes the first worker it fits, the freest first
 
     def run(self, gangs: Sequence[Gang], present: Sequence[Slots], empty: Sequence[Slot], room: Room) -> Outcome:
         """Gangs whole or not at all, then the rest; into `present` first, then into as many `empty` as have `room`."""
@@ -87,16 +93,70 @@ class Way:
     def _place(self, gang: Gang, workers: Sequence[Slots], empty: Sequence[Slot], room: Room) -> list[Slots] | None:
         """All workers once the whole gang is placed, None if there is no place for it."""
         line = Line(requests_of(gang), self.line.order, spread=gang.strategy is Strategy.STRICT_SPREAD)
+        if not _may_fit(line, workers, empty, room):
+            return None
         looked = min(len(workers), self.looked)
-        near = workers if looked == len(workers) else heapq.nlargest(looked, workers, key=_freedom)
-        for usable, new in _choices_for(gang, near, empty):
-            bundles, trial = _Queue(line, self.score, self.rescored), room.copy()
-            served = bundles.fill(usable) + bundles.launch(new, trial)
-            if not bundles.left:
+        near = workers if looked == len(workers) else heapq.nlargest(looked, workers, key=FREEDOM)
+        for usable, new in places_for(gang, near, empty):
+            trial = room.copy()
+            if self.hasty and line.spread:
+                served = self._spread(line, usable, new, trial)
+            else:
+                bundles = _Queue(line, self.score, self.rescored)
+                placed = bundles.fill(usable) + bundles.launch(new, trial)
+                served = None if bundles.left else placed
+            if served is not None:
                 room.total, room.by_type = trial.total, trial.by_type
                 chosen = {id(group) for group in usable}
                 return [*(group for group in workers if id(group) not in chosen), *served]
         return None
+
+    def _spread(self, line: Line, usable: Sequence[Slots], new: Sequence[Slot], room: Room) -> list[Slots] | None:
+        """The workers once each bundle has one of its own: the first that it fits, the freest first, or a new one."""
+        left = sorted(usable, key=FREEDOM, reverse=True)
+        done = list[Slots]()
+        for demand in line.demands:
+            count = demand.count
+            for at in range(min(len(left), HASTY_LOOKS)) if count else ():
+                group = left[at]
+                if group.slot.capacity(demand):
+                    many = min(count, group.count)
+                    done.append(Slots(group.slot.after(demand), many))
+                    left[at : at + 1] = [Slots(group.slot, group.count - many)] if many < group.count else []
+                    count -= many
+                    break
+            for slot, after in self._best_new(demand, new) if count else ():
+                if many := min(count, room.of(slot.kind)):
+                    room.take(slot.kind, many)
+                    done.append(Slots(after, many))
+                    count -= many
+            if count:
+                return None
+        return [*done, *left]
+
+    def _best_new(self, demand: Demand, new: Sequence[Slot]) -> list[tuple[Slot, Slot]]:
+        """The new workers that one of a demand fits, the best first, before and after it is put there."""
+        key = demand.shape, demand.selectors, demand.fallbacks, len(new)
+        if key not in self._known:
+            fitting = [(slot, slot.after(demand)) for slot in new if slot.capacity(demand)]
+            selects, totals = bool(demand.selectors), dict(demand.shape)
+            fitting.sort(key=lambda one: self.score(Fit(one[0], one[1], totals, 1, selects)), reverse=True)
+            self._known[key] = fitting
+        return self._known[key]
+
+    @cached_property
+    def _known(self) -> dict[tuple[object, ...], list[tuple[Slot, Slot]]]:
+        return {}
+
+
+def _may_fit(line: Line, workers: Sequence[Slots], empty: Sequence[Slot], room: Room) -> bool:
+    """Whether there is as much of each resource as all requests of a line take together."""
+    for name, needed in line.totals.items():
+        most = max((slot.free.get(name, 0.0) for slot in empty if room.of(slot.kind)), default=0.0)
+        short = needed * ALMOST - most * max(0, room.total)
+        if short > 0 and sum(group.slot.free.get(name, 0.0) * group.count for group in workers) < short:
+            return False
+    return True
 
 
 @dataclass(frozen=True)
@@ -193,13 +253,7 @@ class _Queue:
         return times
 
 
-def _freedom(group: Slots) -> float:
-    return group.slot.free.get("CPU", 0.0)
-
-
-def _choices_for(
-    gang: Gang, workers: Sequence[Slots], empty: Sequence[Slot]
-) -> Iterator[tuple[list[Slots], list[Slot]]]:
+def places_for(gang: Gang, workers: Sequence[Slots], empty: Sequence[Slot]) -> Iterator[tuple[list[Slots], list[Slot]]]:
     """The workers, and new ones, among which a gang may be placed: one after the other is tried.
 
     Some bundles of a rescheduled placement group may still be placed: a STRICT_SPREAD group keeps clear of their nodes,

@@ -5,6 +5,7 @@ Pure: standard library only.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, NamedTuple
 
 from ray_watcher_common.state import Strategy
@@ -34,7 +35,7 @@ PLAIN_RESOURCES = frozenset({"CPU", "memory", "object_store_memory"})  # every w
 
 def gang_orders(gangs: Iterable[Gang]) -> list[tuple[Gang, ...]]:
     """Strict gangs and large ones first, as Ray's scheduler does it; among equals the large shapes or the small."""
-    by_shape = sorted(gangs, key=_gang_key)
+    by_shape = sorted(gangs, key=gang_key)
 
     def hard_first(gang: Gang) -> tuple[int, int]:
         return (0 if gang.strategy is Strategy.ANY else -gang.count, -gang.count)
@@ -46,11 +47,12 @@ def gang_orders(gangs: Iterable[Gang]) -> list[tuple[Gang, ...]]:
 def limited_gang_orders(gangs: Iterable[Gang]) -> list[tuple[Gang, ...]]:
     """Serve more gangs under a limit, or the large ones whatever their strategy."""
     gangs = tuple(gangs)
-    small = tuple(sorted(gangs, key=lambda gang: (gang.count, _gang_key(gang))))
-    return list(dict.fromkeys((small, tuple(sorted(gangs, key=lambda gang: (-gang.count, _gang_key(gang)))))))
+    small = tuple(sorted(gangs, key=lambda gang: (gang.count, gang_key(gang))))
+    return list(dict.fromkeys((small, tuple(sorted(gangs, key=lambda gang: (-gang.count, gang_key(gang)))))))
 
 
-def _gang_key(gang: Gang) -> tuple[object, ...]:
+def gang_key(gang: Gang) -> tuple[object, ...]:
+    """An order that does not depend on how gangs were reported."""
     parts = [(part.shape, part.count, part.selectors, part.fallbacks) for part in gang.bundles]
     return (gang.strategy.value, parts, gang.group, gang.same_label)
 
@@ -98,30 +100,37 @@ def _ray_use(fit: Fit) -> tuple[float, ...]:
     after, total = fit.after.free, fit.before.total
     kinds = sum(after[name] != amount for name, amount in fit.before.free.items())
     use = [amount * ((amount - after.get(name, 0.0)) / amount) ** 3 for name, amount in total.items() if amount]
-    return (kinds, min(use, default=0.0), sum(use) / max(1, len(use)), _priority(fit.before))
+    return (kinds, min(use, default=0.0), sum(use) / max(1, len(use)), *_preferred(fit.before))
 
 
 def _covers_most(fit: Fit) -> tuple[float, ...]:
     """Take the worker that covers the largest share of what is pending, with the least left over."""
     before, after = fit.before, fit.after
     share = sum((before.free.get(name, 0.0) - after.free.get(name, 0.0)) / total for name, total in fit.totals.items())
-    return (share, -_left(fit), _priority(before))
+    return (share, -_left(fit), *_preferred(before))
 
 
 def _covers_most_roomily(fit: Fit) -> tuple[float, ...]:
     """Likewise, but among equals the one that has room for more to come."""
-    share, left, priority = _covers_most(fit)
-    return (share, sum(fit.after.free.values()), left, priority)
+    share, left, *preferred = _covers_most(fit)
+    return (share, sum(fit.after.free.values()), left, *preferred)
+
+
+def _covers_most_for_its_price(fit: Fit) -> tuple[float, ...]:
+    """Take the worker that covers the largest share for what it costs."""
+    share, *rest = _covers_most(fit)
+    price = fit.before.worker_type.price_per_hour if fit.before.worker_type else 0.0
+    return (share / price if price else math.inf, *rest)
 
 
 def _leaves_least(fit: Fit) -> tuple[float, ...]:
     """Take the worker that this fills up best."""
-    return (-_left(fit) / max(1, len(fit.before.total)), _priority(fit.before))
+    return (-_left(fit) / max(1, len(fit.before.total)), *_preferred(fit.before))
 
 
 def _serves_most(fit: Fit) -> tuple[float, ...]:
     """Take the worker that serves the most requests, with the least left over."""
-    return (fit.served, -_left(fit), _priority(fit.before))
+    return (fit.served, -_left(fit), *_preferred(fit.before))
 
 
 def _left(fit: Fit) -> float:
@@ -138,8 +147,10 @@ def _sparing(score: Score) -> Score:
     return sparing
 
 
-def _priority(slot: Slot) -> int:
-    return getattr(slot.worker_type, "priority", 0)
+def _preferred(slot: Slot) -> tuple[float, int]:
+    """Among equals: the cheap worker, then the one of high priority."""
+    kind = slot.worker_type
+    return (-kind.price_per_hour, kind.priority) if kind else (0.0, 0)
 
 
 ORDERS: tuple[Order, ...] = (as_ray_orders, _special_first, _small_first)
@@ -149,6 +160,7 @@ SCORES: tuple[Score, ...] = (
     _sparing(_covers_most_roomily),
     _sparing(_leaves_least),
 )
+PRICED_SCORES: tuple[Score, ...] = (*SCORES, _sparing(_covers_most_for_its_price))  # if types have prices
 # If a limit leaves something unserved, serving more of it comes before sparing GPUs.
 LIMITED_ORDERS: tuple[Order, ...] = (_smallest_first, _plain_first, *ORDERS)
 LIMITED_SCORES: tuple[Score, ...] = (_serves_most, _sparing(_serves_most), as_ray_scores, _covers_most, _leaves_least)

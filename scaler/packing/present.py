@@ -30,11 +30,12 @@ def placed(demands: Iterable[Demand], gangs: Iterable[Gang], slots: Iterable[Slo
     requests = merged((*demands, *(part for gang in loose for part in gang.bundles)))
     outcome = _quickly(requests, others, slots)
     left = Counter({_what(one): one.count for one in outcome.demands_left})
+    gangs_left = set(map(id, outcome.gangs_left))
     found = Counter[Demand | Gang]()
     for demand in demands:
         found[demand] += max(0, demand.count - left[_what(demand)])
     for gang in gangs:
-        whole = gang not in outcome.gangs_left and not any(left[_what(part)] for part in gang.bundles)
+        whole = id(gang) not in gangs_left and not any(left[_what(part)] for part in gang.bundles)
         found[gang] += gang.count if whole else 0
     return found
 
@@ -50,7 +51,7 @@ def _quickly(demands: Sequence[Demand], gangs: Sequence[Gang], slots: Iterable[S
     present = list(grouped(slots, sight(demands, gangs)).values())
     choices = Search(demands, gangs, present, Counter(), ()).choices
     gangs, line, score, _ = choices.quickest
-    return Way(line, score, rescored=choices.rescored, looked=choices.looked).run(gangs, present, (), Room(0, {}))
+    return Way(line, score, **choices.bounds).run(gangs, present, (), Room(0, {}))
 
 
 def _what(demand: Demand) -> tuple[object, ...]:

@@ -6,7 +6,6 @@ import bisect
 from collections import Counter
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import islice
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,7 @@ from ray_watcher_common.state import Demand, Gang, Strategy, merged
 from scaler.model.cluster import WorkerType
 from scaler.packing.capacity import TOLERANCE, Key, Slot, Slots, fresh
 from scaler.packing.choices import Choices
+from scaler.packing.exact import Exact
 from scaler.packing.greedy import Outcome, Way
 from scaler.packing.room import Room
 
@@ -25,9 +25,6 @@ if TYPE_CHECKING:
 
 SETTLE_ROUNDS = 3  # each makes the outcome better; more than one is rare
 POOLED_GANGS = 5  # so many gangs or more are first packed as if their bundles were single requests
-# If a limit leaves something unserved, every mix of as many workers as have room is packed, up to so many mixes of so
-# many different requests: one worker more or less of a type matters most in small pools.
-MIXES, MIXED_REQUESTS = 40, 20
 
 
 @dataclass(frozen=True)
@@ -46,14 +43,23 @@ class Search:
         if not loose:
             return self.settle(room)
         requests = merged((*self.demands, *(part for gang in loose for part in gang.bundles)))
-        pooled = replace(self, demands=requests, gangs=others).settle(room)
+        pooled = replace(self, demands=requests, gangs=others).settle(room, whole=True)
         return self.settle(room) if pooled.unserved else pooled
 
-    def settle(self, room: Room) -> Outcome:
-        """The best outcome that stays the best once its workers are joining, so that planning again adds nothing."""
+    def settle(self, room: Room, *, whole: bool = False) -> Outcome:
+        """The best outcome: of all for small problems, for others by further ways; `whole`: if that serves all."""
         best = self._best(self._tried(room, self.choices.usual))
-        if best.unserved:
-            best = self._limited(best, room)
+        if not (best.unserved or best.launched) or (whole and best.unserved):
+            return best
+        exact = Exact(self.demands, self.gangs, self.present, self.joining, self._empty, self.worker_types, room)
+        if exact.small:
+            best = exact.better(best)
+        return best if exact.finished else self._settled(best, room)
+
+    def _settled(self, best: Outcome, room: Room) -> Outcome:
+        """An outcome that stays the best once its workers are joining, so that planning again adds nothing."""
+        if best.unserved:  # a limit: serve as much as there is room for
+            best = self._best([best, *self._tried(room, self.choices.further)])
         for _ in range(SETTLE_ROUNDS if self.choices.few else 0):
             if best.launched:
                 best = self._with_none_to_spare(best)
@@ -81,31 +87,8 @@ class Search:
         workers = [*self.present, *(Slots(self._empty[kind], count) for kind, count in joined)]
         new = [self._empty[kind] for kind in self.worker_types]
         for gangs, line, score, gangs_last in choices:
-            yield Way(line, score, self.joining, gangs_last, self.choices.rescored, self.choices.looked).run(
-                gangs, workers, new, room.copy()
-            )
-
-    def _limited(self, best: Outcome, room: Room) -> Outcome:
-        """A better outcome if a limit leaves something unserved: by further ways, then with each mix of workers.
-
-        A mix is tried only if it might serve more than the best so far, or as much with fewer GPUs or workers.
-        """
-        further = self.choices.further
-        mixes = list(islice(_mixes(self.worker_types, room), MIXES + 1))
-        if not self.choices.few or len(mixes) > MIXES or len(self.demands) + len(self.gangs) > MIXED_REQUESTS:
-            return self._best([best, *self._tried(room, further)])
-        bounds = sorted(((self._bound(mix), index) for index, mix in enumerate(mixes)))
-        if bounds[0][0] < best.cost[:3]:
-            best = self._best([best, *self._tried(room, further)])
-        for bound, index in bounds:
-            if bound < best.cost[:3]:
-                ways = self._ways(Room(0, {}), self.joining + mixes[index], self.choices.limited)
-                best = min(best, *_until(ways, bound), key=attrgetter("cost"))
-        return best
-
-    def _bound(self, mix: Counter[WorkerType]) -> tuple[float, float, float]:
-        """No way with these workers is better: the fewest unserved, and no GPUs or workers of it if it serves less."""
-        return (self._fewest_unserved(self.joining + mix), 0, 0)
+            way = Way(line, score, self.joining, gangs_last, **self.choices.bounds)
+            yield way.run(gangs, workers, new, room.copy())
 
     def spare(self, outcome: Outcome, there: Mapping[Key, Slots], seen: Sight) -> Counter[Key]:
         """The workers, present or joining, on which the outcome puts nothing."""
@@ -124,11 +107,11 @@ class Search:
     @cached_property
     def choices(self) -> Choices:
         """The ways to try."""
-        return Choices(self.demands, self.gangs, len(self.present), len(self.worker_types))
+        return Choices(self.demands, self.gangs, len(self.present), self.worker_types)
 
     @cached_property
     def _empty(self) -> dict[WorkerType, Slot]:
-        return {kind: fresh(kind) for kind in (*self.worker_types, *self.joining)}
+        return {kind: fresh(kind) for kind in sorted({*self.worker_types, *self.joining}, key=attrgetter("name"))}
 
     def _best(self, outcomes: Iterable[Outcome]) -> Outcome:
         """The best outcome; none is better than to serve all without more workers."""
@@ -179,29 +162,6 @@ class Search:
 
         requests = _requests(self.demands, self.gangs)
         return max(map(unserved, {name for one in requests for name, _ in one.shape}), default=0)
-
-
-def _mixes(kinds: Sequence[WorkerType], room: Room) -> Iterator[Counter[WorkerType]]:
-    """All ways to fill the room with workers of these types, as many as it takes."""
-    if not kinds or room.total <= 0:
-        yield Counter()
-        return
-    kind, others = kinds[0], kinds[1:]
-    elsewhere = sum(room.of(other.name) for other in others)
-    most = room.of(kind.name)
-    for count in range(most, max(0, min(most, room.total - elsewhere)) - 1, -1):
-        rest = room.copy()
-        rest.take(kind.name, count)
-        for mix in _mixes(others, rest):
-            yield Counter({kind: count}) + mix
-
-
-def _until(outcomes: Iterable[Outcome], bound: tuple[float, ...]) -> Iterator[Outcome]:
-    """The outcomes up to the first that is as good as it can be."""
-    for outcome in outcomes:
-        yield outcome
-        if outcome.cost[:3] <= bound:
-            return
 
 
 def loose_gangs(gangs: Sequence[Gang]) -> tuple[list[Gang], list[Gang]]:

@@ -95,8 +95,8 @@ class Context:
         return self.health(worker_type).wait(self.now) > 0
 
     def cheapest_first(self, kinds: Iterable[WorkerType]) -> list[WorkerType]:
-        """In which order types are used if the demand does not choose: healthy, without GPU, high priority."""
-        return sorted(kinds, key=lambda kind: (self.backs_off(kind.name), kind.num_gpus, -kind.priority))
+        """In which order types are used if the demand does not choose: healthy, without GPU, cheap, high priority."""
+        return sorted(kinds, key=lambda kind: (self.backs_off(kind.name), *kind.expense))
 
     @property
     def launches(self) -> list[Action]:

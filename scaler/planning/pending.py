@@ -11,6 +11,8 @@ from scaler.model.decision import Cause
 from scaler.model.workers import WorkerState
 from scaler.packing.capacity import fresh
 from scaler.packing.fitting import could_hold
+from scaler.packing.line import requests_of
+from scaler.packing.solver import solve
 from scaler.planning.launch_limits import why_it_backs_off
 from scaler.planning.reasons import plural, request_text, workers
 
@@ -33,26 +35,40 @@ def launchable(context: Context, kinds: Iterable[WorkerType]) -> list[WorkerType
 
 def cheaper_soon(
     context: Context, snapshot: ClusterState, ready: Sequence[WorkerType]
-) -> tuple[list[WorkerType], list[Demand]]:
+) -> tuple[list[WorkerType], list[Demand | Gang]]:
     """Types without GPU that may not be launched now, and the CPU work that only GPU types could take meanwhile.
 
     A GPU worker is not spent on that work: a type that failed once or twice is tried again within seconds, and one that
-    no alert permits is for an alert to permit. Only a type whose breaker is open is replaced.
+    no alert permits is for an alert to permit. Only a type whose breaker is open, or that is full, is replaced. A gang
+    is such work if it is best placed on one of these types.
     """
-    absent = [kind for kind in context.policy.worker_types if kind not in ready and not kind.num_gpus]
-    absent = [kind for kind in absent if context.health(kind.name).state(context.now) is not BreakerState.OPEN]
+    room = context.room()
+    absent = [
+        kind
+        for kind in context.policy.worker_types
+        if kind not in ready
+        and not kind.num_gpus
+        and room.of(kind.name)
+        and context.health(kind.name).state(context.now) is not BreakerState.OPEN
+    ]
     with_gpu = [fresh(kind) for kind in ready if kind.num_gpus]
     if not absent or not with_gpu:
         return [], []
     without = [fresh(kind) for kind in ready if not kind.num_gpus]
     empty = [fresh(kind) for kind in absent]
-    work = [
-        demand
-        for demand in snapshot.demands
-        if any(slot.capacity(demand) for slot in with_gpu)
-        and not any(slot.capacity(demand) for slot in without)
-        and any(slot.capacity(demand) for slot in empty)
-    ]
+
+    def spares(one: Demand) -> bool:
+        return (
+            any(slot.capacity(one) for slot in with_gpu)
+            and not any(slot.capacity(one) for slot in without)
+            and any(slot.capacity(one) for slot in empty)
+        )
+
+    work: list[Demand | Gang] = [demand for demand in snapshot.demands if spares(demand)]
+    for gang in snapshot.gangs:
+        if any(spares(part) for part in requests_of(gang)):
+            best = solve((), (gang,), (), [*absent, *ready], room)
+            work += [gang] if any(kind in absent for kind in best.launches) else []
     return (absent, work) if work else ([], [])
 
 
@@ -94,7 +110,11 @@ def in_the_way(need: Need) -> str:
         if worker.state is WorkerState.RUNNING and node and node.status is NodeStatus.IDLE and spare.has(node):
             spare.take(node)
             idle[worker.worker_type] += 1
-    return f"; {plural(idle.total(), 'place')} taken by idle workers that do not help: {workers(idle)}" if idle else ""
+    if not idle:
+        return ""
+    pause = need.context.observation.paused_down
+    kept = f", which stay while scaling down is {pause.text}" if pause else ""
+    return f"; {plural(idle.total(), 'place')} taken by idle workers that do not help: {workers(idle)}{kept}"
 
 
 def held_by_back_off(context: Context, left: Demand | Gang, kinds: Iterable[WorkerType]) -> bool:

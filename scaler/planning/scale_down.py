@@ -7,6 +7,7 @@ leaves nothing more unserved.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -76,14 +77,14 @@ def _why_up_holds(context: Context) -> str:
 def _idle_workers(context: Context) -> list[_Candidate]:
     """Workers idle by Ray's own account for as long as their type's timeout.
 
-    In the order in which they go: with GPU first, then of low priority, then the longest idle.
+    In the order in which they go: with GPU first, then at a high price, of low priority, and the longest idle.
     """
     idle = [_Candidate(w, w.node) for w in context.observation.workers if w.node and _eligible(context, w, w.node)]
 
-    def order(one: _Candidate) -> tuple[float, float, float, str]:
+    def order(one: _Candidate) -> tuple[float, float, float, float, str]:
         kind = context.policy.worker_type(one.worker.worker_type)
-        gpus, priority = one.node.total.get("GPU", 0.0), kind.priority if kind else float("-inf")
-        return (-gpus, priority, -one.node.idle_seconds, one.worker.worker_id)
+        price, priority = (kind.price_per_hour, kind.priority) if kind else (math.inf, -math.inf)
+        return (-one.node.total.get("GPU", 0.0), -price, priority, -one.node.idle_seconds, one.worker.worker_id)
 
     return sorted(idle, key=order)
 

@@ -68,8 +68,10 @@ def _launch_what_is_needed(context: Context, snapshot: ClusterState) -> None:
     up, kinds = context.observation.up, _permitted(context)
     ready = launchable(context, kinds)
     cheaper, work = cheaper_soon(context, snapshot, ready)
-    demands = [demand for demand in snapshot.demands if demand not in work]
-    need = Need(context, snapshot, demands, snapshot.gangs, ready, Cause.DEMAND_NEEDS_IT, "pending demand fits on it")
+    spared = set(map(id, work))
+    demands = [demand for demand in snapshot.demands if id(demand) not in spared]
+    gangs = [gang for gang in snapshot.gangs if id(gang) not in spared]
+    need = Need(context, snapshot, demands, gangs, ready, Cause.DEMAND_NEEDS_IT, "pending demand fits on it")
     context.needs.append(need)
     purpose = f"for {pending(snapshot)}{_by_alert(context)}"
     if need.wanted and up and not need.packing.unmet and _settling(context, snapshot):
@@ -80,7 +82,7 @@ def _launch_what_is_needed(context: Context, snapshot: ClusterState) -> None:
     else:
         launch(context, _most_useful_first(need), Cause.PENDING_DEMAND, purpose)
     hold_pending(need, kinds, "pending")
-    later = _for_cheaper(context, snapshot, cheaper, purpose) if work else Counter[str]()
+    later = _for_cheaper(context, snapshot, cheaper, ready, purpose) if work else Counter[str]()
     probed = _judge_misfits(context, snapshot, need.packing.infeasible, kinds)
     context.demand_met = not (need.wanted or need.packing.pending or later or probed)
     if up and context.demand_met and not up.asks_for_a_number and not need.packing.infeasible:
@@ -98,13 +100,20 @@ def _most_useful_first(need: Need) -> Counter[str]:
     return first + later
 
 
-def _for_cheaper(context: Context, snapshot: ClusterState, cheaper: Sequence[WorkerType], purpose: str) -> Counter[str]:
+def _for_cheaper(
+    context: Context,
+    snapshot: ClusterState,
+    cheaper: Sequence[WorkerType],
+    ready: Sequence[WorkerType],
+    purpose: str,
+) -> Counter[str]:
     """Ask for types without GPU that may not be launched now, for work that only GPU workers could take meanwhile."""
-    reason = "pending demand fits on it"
-    need = Need(context, snapshot, snapshot.demands, snapshot.gangs, cheaper, Cause.DEMAND_NEEDS_IT, reason)
+    kinds, reason = [*cheaper, *ready], "pending demand fits on it"
+    need = Need(context, snapshot, snapshot.demands, snapshot.gangs, kinds, Cause.DEMAND_NEEDS_IT, reason)
     context.needs.append(need)
-    launch(context, need.wanted, Cause.PENDING_DEMAND, purpose)
-    return need.wanted
+    later = Counter({kind.name: need.wanted[kind.name] for kind in cheaper if need.wanted[kind.name]})
+    launch(context, later, Cause.PENDING_DEMAND, purpose)
+    return later
 
 
 def _judge_misfits(

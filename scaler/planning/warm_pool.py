@@ -60,6 +60,9 @@ def _served(action: Action, warm: list[str]) -> Action:
 
 def keep_warm_workers(context: Context) -> None:
     """Remove the warm workers that are too many, and prepare those that are missing."""
+    warm = any(worker.state is WorkerState.WARM for worker in context.observation.workers)
+    if not warm and not any(kind.warm_workers for kind in context.policy.worker_types):
+        return
     room, kinds = context.room(), {kind.name: kind for kind in context.policy.worker_types}
     wanted = Counter({name: kind.warm_workers for name, kind in kinds.items()})
     joining = {launch.worker_id for launch in context.launches}

@@ -97,6 +97,9 @@ CATALOG: dict[str, Metric] = {
     "rayscaler_provider_call_duration_seconds": Metric(
         "histogram", "Duration in seconds of calls to the Docker Engine or the host.", ("operation",)
     ),
+    "rayscaler_cost_per_hour": Metric(
+        "gauge", "Cost per hour of the workers of a type, at its price_per_hour (any one currency).", ("worker_type",)
+    ),
     "rayscaler_paused": Metric("gauge", "1 if scaling in this direction is paused.", ("direction",)),
     "rayscaler_anomalies": Metric(
         "gauge", "Number of workers and nodes with an anomaly, by case (docs/reconciling.md).", ("case",)

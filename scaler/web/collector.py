@@ -10,6 +10,7 @@ from prometheus_client.core import GaugeMetricFamily
 from ray_watcher_common.shown import shown
 from scaler.explain.anomalies import Case
 from scaler.model.circuit_breaker import HEALTHY, BreakerState
+from scaler.model.cost import counted
 from scaler.model.decision import HELD_CAUSES
 from scaler.model.workers import WorkerState
 from scaler.planning.context import scale_down_wait, scale_up_wait
@@ -41,6 +42,7 @@ class ViewCollector:
         yield _gauge("rayscaler_workers", self._worker_counts(observation.workers))
         yield _gauge("rayscaler_max_workers", [((), policy.max_workers)])
         yield _gauge("rayscaler_min_workers", [((), policy.fewest)])
+        yield _gauge("rayscaler_cost_per_hour", self._costs(observation.workers))
         warm = [((kind.name,), kind.warm_workers) for kind in policy.worker_types]
         yield _gauge("rayscaler_warm_workers", warm)
         up_wait, down_wait = scale_up_wait(observation, policy, now), scale_down_wait(observation, policy, now)
@@ -66,6 +68,10 @@ class ViewCollector:
         yield _gauge("rayscaler_launch_failures_in_a_row", [((name,), one.failures) for name, one in known.items()])
         waits = [((name,), one.wait(now)) for name, one in known.items()]
         yield _gauge("rayscaler_launch_backoff_remaining_seconds", waits)
+
+    def _costs(self, workers: Iterable[Worker]) -> Samples:
+        there = counted(workers)
+        return [((kind.name,), kind.price_per_hour * there[kind.name]) for kind in self._policy.worker_types]
 
     def _worker_counts(self, workers: Iterable[Worker]) -> Samples:
         counts = {(state.value, kind.name): 0 for state in WorkerState for kind in self._policy.worker_types}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from scaler.alerting.resync import ResyncStatus
 from scaler.explain.explanation import explain
 from scaler.model.circuit_breaker import HEALTHY
+from scaler.model.cost import cost_per_hour, counted
 from scaler.model.errors import JournalError
 from scaler.planning.context import scale_down_wait, scale_up_wait
 from scaler.planning.plan import plan
@@ -82,6 +83,7 @@ def status(  # noqa: PLR0913  # one argument for each part
             "suppressed": list(reread.suppressed),
             "text": _rereading(reread, policy, now),
         },
+        "cost_per_hour": cost_per_hour(policy, counted(observation.workers)),
         "anomalies": [{**asdict(anomaly), "case": anomaly.case.value} for anomaly in view.anomalies],
         "limits": {
             "min_workers": policy.fewest,

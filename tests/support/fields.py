@@ -30,6 +30,7 @@ class TypeFields(TypedDict, total=False):
     labels: tuple[tuple[str, str], ...]
     image: str | None
     priority: int
+    price_per_hour: float
     max_launches: int | None
     warm_workers: int
 

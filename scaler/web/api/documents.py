@@ -220,6 +220,7 @@ class Status(Written):
     paused: ShownPaused
     standby: Annotated[str | None, Field(description="the process that leads, if this scaler is on standby")]
     alertmanager: Alertmanager
+    cost_per_hour: Annotated[float, Field(description="of the workers at the prices of their types; 0: no prices")]
     anomalies: list[AnomalyDocument]
     limits: PoolLimits
     alerts: list[AlertDocument]

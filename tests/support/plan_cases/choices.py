@@ -46,6 +46,41 @@ def kind_cases() -> list[Case]:
             types={"liked": 1},
         ),
         Case(
+            "of two types without GPU a step takes the cheaper one, whatever their priority",
+            observation(nodes=(head(),), up=permits(step=1)),
+            actions=((LAUNCH, Cause.ALERT_STEP, 1),),
+            policy=policy(small(price_per_hour=0.2, priority=1), small(name="spot", price_per_hour=0.1), max_workers=9),
+            types={"spot": 1},
+        ),
+        Case(
+            "of types that serve the same, demand takes the cheaper one",
+            observation(nodes=(head(),), demands=(demand(2),), up=UP),
+            actions=((LAUNCH, Cause.PENDING_DEMAND, 1),),
+            policy=policy(small(price_per_hour=0.2), small(name="spot", price_per_hour=0.1), max_workers=9),
+            types={"spot": 1},
+        ),
+        Case(
+            "two small workers serve as much as a large one at a higher price",
+            observation(nodes=(head(),), demands=(demand(4),), up=UP),
+            actions=((LAUNCH, Cause.PENDING_DEMAND, 2),),
+            policy=policy(small(price_per_hour=0.1), large(price_per_hour=0.8), max_workers=9),
+            types={"small": 2},
+        ),
+        Case(
+            "and a large one as much as eight small ones, if it is cheaper",
+            observation(nodes=(head(),), demands=(demand(16),), up=UP),
+            actions=((LAUNCH, Cause.PENDING_DEMAND, 1),),
+            policy=policy(small(price_per_hour=0.2), large(price_per_hour=0.8), max_workers=9),
+            types={"large": 1},
+        ),
+        Case(
+            "a GPU is spared though its worker is cheaper",
+            observation(nodes=(head(),), demands=(demand(2),), up=UP),
+            actions=((LAUNCH, Cause.PENDING_DEMAND, 1),),
+            policy=policy(small(price_per_hour=0.9), gpu(price_per_hour=0.1), max_workers=9),
+            types={"small": 1},
+        ),
+        Case(
             "a full type passes the rest of a step on",
             observation(worker(1, worker_type="small"), nodes=(head(),), up=permits(step=2)),
             actions=((LAUNCH, Cause.ALERT_STEP, 2),),
@@ -75,6 +110,34 @@ def kind_cases() -> list[Case]:
             observation(nodes=(head(),), demands=(demand(3),), up=UP, launch_health=FAILED_ONCE),
             held=((Cause.LAUNCHES_FAIL, 2),),
             policy=policy(small(), gpu(), max_workers=9),
+        ),
+        Case(
+            "nor the CPU bundles of a gang that needs a GPU for another",
+            observation(
+                nodes=(head(),), gangs=(gang({"CPU": 2}, {"CPU": 8, "GPU": 1}),), up=UP, launch_health=FAILED_ONCE
+            ),
+            held=((Cause.LAUNCHES_FAIL, 1),),
+            policy=policy(small(), gpu(), max_workers=9),
+        ),
+        Case(
+            "a gang that one GPU worker holds whole waits for no other type",
+            observation(nodes=(head(),), gangs=(gang({"CPU": 2}, {"GPU": 1}),), up=UP, launch_health=FAILED_ONCE),
+            actions=((LAUNCH, Cause.PENDING_DEMAND, 1),),
+            policy=policy(small(), gpu(), max_workers=9),
+            types={"gpu": 1},
+        ),
+        Case(
+            "a GPU type takes over from one that is full",
+            observation(
+                of(small(), 1, idle=0),
+                nodes=(head(),),
+                demands=(demand(3),),
+                up=UP,
+                launch_health=FAILED_ONCE,
+            ),
+            actions=((LAUNCH, Cause.PENDING_DEMAND, 1),),
+            policy=policy(small(max_workers=1), gpu(), max_workers=9),
+            types={"gpu": 1},
         ),
         Case(
             "but from one whose breaker is open",

@@ -125,6 +125,13 @@ ROOM = [
         policy=policy(SMALL, GPU, max_workers=4, min_workers=1),
     ),
     Case(
+        "of idle workers the one at the higher price goes, however long the other is idle",
+        observation(of(SMALL, 1), of(small(name="fast", price_per_hour=0.9), 2, idle=100), down=DOWN),
+        actions=((DRAIN, Cause.IDLE, 1),),
+        held=((Cause.MIN_WORKERS, 1),),
+        policy=policy(SMALL, small(name="fast", price_per_hour=0.9), max_workers=4, min_workers=1),
+    ),
+    Case(
         "a drain beside a launch for demand that does not fit on it is no contradiction",
         observation(of(SMALL, 1), demands=(demand(1, {"CPU": 10}),), up=UP, down=DOWN),
         actions=((LAUNCH, Cause.PENDING_DEMAND, 1), (DRAIN, Cause.IDLE, 1)),

@@ -34,6 +34,7 @@ worker_types:
     max_workers: 10
     idle_timeout: 90
     priority: -2
+    price_per_hour: 1.25
     max_launches: 4
     resources: {tpu: 2}
     labels: {zone: a, example.com/disk: ssd}
@@ -52,6 +53,7 @@ CPU = WorkerType(
     labels=(("example.com/disk", "ssd"), ("zone", "a")),
     image="my/ray:1",
     priority=-2,
+    price_per_hour=1.25,
     max_launches=4,
 )
 
@@ -281,6 +283,7 @@ def worker_types(draw: st.DrawFn, name: str) -> WorkerType:
         labels=tuple(sorted(draw(st.dictionaries(words, words)).items())),
         image=draw(st.none() | words),
         priority=draw(st.integers(-9, 9)),
+        price_per_hour=draw(counts) / 4,
         max_launches=draw(st.none() | st.integers(1, 99)),
     )
 

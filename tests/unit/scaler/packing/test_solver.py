@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from ray_watcher_common.state import Demand, Gang, LabelConstraint, Strategy, bundle
 from scaler.packing.capacity import Slot, fresh, grouped, sight
+from scaler.packing.line import requests_of
 from scaler.packing.room import Room
 from scaler.packing.solver import solve
 from support.builders import ONE_CPU, demand, worker_type
@@ -98,3 +99,17 @@ def test_nodes_of_different_size_are_not_alike_with_as_much_free() -> None:
     nodes = [Slot({"CPU": 1.0}, {"CPU": 2.0}), Slot({"CPU": 1.0}, {"CPU": 1.0})]
 
     assert [group.count for group in list(grouped(nodes, sight([demand(1, ONE_CPU)])).values())] == [1, 1]
+
+
+def test_bundles_on_one_node_keep_each_others_fallbacks() -> None:
+    fast, slow, ssd = (LabelConstraint("disk", "in", (name,)) for name in ("fast", "slow", "ssd"))
+    zone = LabelConstraint("zone", "in", ("a",))
+    bundles = (
+        Demand(bundle({"CPU": 1.0}), 1, (fast,), ((slow,), (ssd,))),
+        Demand(bundle({"CPU": 2.0}), 1, (zone,)),
+    )
+
+    (whole,) = requests_of(Gang(bundles, Strategy.STRICT_PACK))
+
+    assert (whole.shape, whole.count) == (bundle({"CPU": 3.0}), 1)
+    assert (whole.selectors, *whole.fallbacks) == ((fast, zone), (slow, zone), (ssd, zone))
