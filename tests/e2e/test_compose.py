@@ -108,7 +108,7 @@ class Stack:
     def load(self, tasks: int, seconds: float) -> subprocess.Popen[str]:
         """Ray tasks, submitted from inside the cluster."""
         driver = (ROOT / "ray_watcher" / "workload" / "driver.py").read_text(encoding="utf-8")
-        command = ["docker", "exec", f"{NAME}-head", "python", "-c", driver, str(tasks), "1", "0", str(seconds)]
+        command = ["docker", "exec", f"ray-{NAME}-head", "python", "-c", driver, str(tasks), "1", "0", str(seconds)]
         return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
@@ -217,7 +217,7 @@ def ray_wants_its_token(stack: Stack) -> None:
     dashboard = f"http://{ADDRESS}:{stack.environment['RAY_DASHBOARD_PORT']}/api/cluster_status"
     assert requests.get(dashboard, timeout=20).status_code == 401
 
-    token = stack.docker("exec", f"{NAME}-head", "cat", "/run/ray-watcher/ray/ray-token").strip()
+    token = stack.docker("exec", f"ray-{NAME}-head", "cat", "/run/ray-watcher/ray/ray-token").strip()
     header = {"Authorization": f"Bearer {token}"}
     assert requests.get(dashboard, headers=header, timeout=20).status_code == 200
     stack.secrets.add(token)
