@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from scaler.recording.patch import Document
 
 KEY_SECONDS = 600.0  # a group's length: what is read at least, and how often a whole document is written
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError)  # msgspec raises the second one for bytes that are no UTF-8
 BEAT_SECONDS = 60.0  # longest time without a line, so that a pause of the recording shows
 
 
@@ -55,7 +56,7 @@ def lines_of(segment: Segment) -> list[Document]:
     """The lines of a segment. Raises `RecordingError` if it is damaged."""
     try:
         return [msgspec.json.decode(line, type=dict[str, Any]) for line in text_of(segment).splitlines()]
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         raise RecordingError(f"the recording from {segment.since:.0f} (unix seconds) is damaged: {error}") from error
 
 
@@ -63,7 +64,7 @@ def points_of(points: bytes) -> list[Point]:
     """The points of a segment. Raises `RecordingError` if they are damaged."""
     try:
         return msgspec.json.decode(points, type=list[Point])
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         raise RecordingError(f"the recording has damaged points: {error}") from error
 
 

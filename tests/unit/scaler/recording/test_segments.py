@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zlib
+
 import pytest
 
 from scaler.model.errors import RecordingError
@@ -81,9 +83,12 @@ def test_thinning_keeps_the_peak_of_each_interval_and_what_held_after_it() -> No
 def test_a_damaged_segment_is_refused() -> None:
     segment = written([with_pending(1)])[0]
 
-    for content in (b"garbage", segment.content[:20]):
+    for content in (b"garbage", segment.content[:20], zlib.compress(b'{"\xf0": 1}')):
         with pytest.raises(RecordingError):
             list(documents_of([segment._replace(content=content)]))
+    for points in (b"garbage", b'[["\xf0"]]', b"[1]"):
+        with pytest.raises(RecordingError):
+            points_of(points)
 
 
 def batches(segments: list[Segment]) -> list[tuple[float, bytes]]:
