@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all test-fast test-versions check chaos fuzz golden screenshots docs images ray-image env bench bench-smoke release lock
+.PHONY: help setup demo test test-all test-fast test-versions check chaos fuzz accept-replay golden screenshots docs images ray-image env bench bench-smoke release lock
 VENV := .venv/bin
 # On two cores: two processes for end-to-end tests, which wait much, and one that computes (tests/support/lanes.py).
 TESTS = $(VENV)/pytest --numprocesses 3
@@ -46,6 +46,10 @@ chaos: ## break the running programs on purpose and check what must hold (ARGS="
 fuzz: ## a hundred thousand inputs for webhook, /state, policy and the command line's files (some 20 minutes)
 	@scripts/setup test
 	FUZZ_EXAMPLES=15000 $(VENV)/pytest $(SEARCHING) tests/fuzz --timeout 0 $(ARGS)
+
+accept-replay: ## accept what the planner now decides otherwise on recorded days; read the difference before you commit it
+	PYTHONPATH=tests:. $(VENV)/python -m support.replayed
+	git diff --stat tests/golden/replay
 
 golden: ## regenerate the golden files and generated code
 	PYTHONPATH=tests:. $(VENV)/python -m support.regenerate

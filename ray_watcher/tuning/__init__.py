@@ -1,0 +1,1 @@
+"""Policies and rules tried on what was recorded."""
