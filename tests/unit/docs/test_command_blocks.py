@@ -22,6 +22,9 @@ MIXIN = (
 STACK = "tests/e2e/test_compose.py::test_the_compose_file_lives_through_a_day"
 
 FOLLOWED = {
+    ("docs/recording.md", "ray-watcher record"): (
+        "tests/integration/ray_watcher/commands/test_record.py::test_the_documents_commands_run"
+    ),
     ("README.md", "make demo"): "tests/e2e/test_demo.py::test_the_demo_runs_the_whole_loop_and_leaves_nothing",
     ("README.md", "scripts/setup demo"): GUIDE,
     ("README.md", ".venv/bin/ray-watcher start-ray"): GUIDE,

@@ -13,6 +13,7 @@ from ray_watcher.settings import OperatorSettings
 from ray_watcher_common.program.settings import load
 from scaler.recording.file import add
 from scaler.recording.segments import documents_of
+from support.command_blocks import block, follow
 from support.recordings import launching, with_pending, written
 from support.watcher_fakes import World
 
@@ -101,3 +102,12 @@ def test_a_file_that_is_no_recording_is_refused(verb: tuple[str, ...], tmp_path:
 def test_without_a_journal_there_is_nothing_to_export_or_replay(tmp_path: Path) -> None:
     for arguments in (("record", "export", str(tmp_path / "x.gz")), ("replay",)):
         assert World().run(*arguments).exit_code == 4
+
+
+@pytest.mark.usefixtures("journal_file")
+def test_the_documents_commands_run(tmp_path: Path) -> None:
+    (tmp_path / "new.yml").write_text("version: 1\nworker_types:\n  - {name: default}\n", encoding="utf-8")
+    commands = block("docs/recording.md", "ray-watcher record")
+
+    told = follow(commands, instead={"monday": str(tmp_path / "monday"), "new.yml": str(tmp_path / "new.yml")})
+    assert told.count("Replayed") == 2
