@@ -27,7 +27,10 @@ def record() -> None:
     """Export or import the recording of decisions.
 
     The scaler records what its decisions rest on (docs/recording.md). Replay a file with: ray-watcher replay FILE
-    """
+
+    \b
+    Example:  ray-watcher record export monday.jsonl.gz --since 1d
+    """  # noqa: D301  # \b is click's
 
 
 @record.command("export")

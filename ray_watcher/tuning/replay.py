@@ -35,7 +35,8 @@ class Key(NamedTuple):
     subject: str
 
 
-class Part(NamedTuple):
+@dataclass(frozen=True)
+class Part:
     """A part of a plan: `count` actions of one kind, or what is held or infeasible, and why."""
 
     key: Key

@@ -25,6 +25,8 @@ GUIDE_OPTIONS = {
     "plan": ["--state", "--policy", "--alerts", "--format"],
     "explain": ["--json"],
     "history": ["--since", "--action", "--cause", "--worker", "--limit", "--json", "--plot"],
+    "record": ["export", "import"],
+    "replay": ["--since", "--policy", "--step", "--limit", "--json"],
     "pause": ["--reason", "--for", "--until"],
     "resume": [],
     "load": ["--num-tasks", "--num-cpus", "--num-gpus", "--seconds", "--no-wait"],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import gzip
 import inspect
 import json
 import re
@@ -206,6 +207,20 @@ def files_with_mistakes(directory: Path) -> Result:
 
 JOB = {"status": "FAILED", "message": HOSTILE}
 NODE = {"event": "node", "node_id": "n", "instance_id": "\x1b[2J", "first_start": 1.0, "tasks": 1}
+
+
+def a_strange_recording(*verb: str) -> Callable[[Path], Result]:
+    """A file that names a format of somebody else."""
+    header = {"format": HOSTILE, "version": 1, "cluster": "test", "written_by": "somebody"}
+
+    def run(tmp_path: Path) -> Result:
+        file = tmp_path / "strange.gz"
+        file.write_bytes(gzip.compress(json.dumps(header).encode()))
+        return World().run(*verb, str(file))
+
+    return run
+
+
 WAYS: list[tuple[str, Callable[[Path], Result]]] = [
     ("start-ray", a_worker_that_does_not_start("start-ray", "--num-workers", "1")),
     ("status-ray", a_worker_that_ended("status-ray")),
@@ -227,6 +242,8 @@ WAYS: list[tuple[str, Callable[[Path], Result]]] = [
     ("explain", answered("explain", code=500, status=HOSTILE)),
     ("history", answered("history", history=_history())),
     ("history", answered("history", "--json", history=_history())),
+    ("record", a_strange_recording("record", "import")),
+    ("replay", a_strange_recording("replay")),
     ("pause", answered("pause", "--reason", "r", code=400, pause={"detail": HOSTILE})),
     ("resume", answered("resume", code=400, resume={"detail": HOSTILE})),
     ("add-worker", a_worker_that_does_not_start("add-worker")),
