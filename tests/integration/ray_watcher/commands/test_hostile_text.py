@@ -215,7 +215,7 @@ def a_strange_recording(*verb: str) -> Callable[[Path], Result]:
 
     def run(tmp_path: Path) -> Result:
         file = tmp_path / "strange.gz"
-        file.write_bytes(gzip.compress(json.dumps(header).encode()))
+        file.write_bytes(gzip.compress(json.dumps(header, ensure_ascii=False).encode("utf-8", "replace")))
         return World().run(*verb, str(file))
 
     return run
