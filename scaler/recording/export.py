@@ -14,6 +14,7 @@ import msgspec
 from ray_watcher_common.urls import shown_url
 from scaler.model.errors import RecordingError
 from scaler.recording.patch import difference, patched
+from scaler.recording.segments import UNREADABLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -69,7 +70,7 @@ def _lines(file: IO[bytes], name: str) -> Iterator[Any]:
         with gzip.open(file) as text:
             while line := text.readline(LONGEST_LINE):
                 yield msgspec.json.decode(line, type=dict[str, Any])
-    except (OSError, EOFError, zlib.error, msgspec.DecodeError) as error:
+    except (OSError, EOFError, zlib.error, *UNREADABLE) as error:
         raise RecordingError(f"{name}: got no recording, or a damaged one: {error}") from error
 
 

@@ -66,6 +66,7 @@ def test_no_password_of_a_url_is_exported() -> None:
         pytest.param(gzip.compress(b"{}\n"), id="another document"),
         pytest.param(gzip.compress(b"no json\n"), id="no JSON"),
         pytest.param(gzip.compress(b"[1]\n"), id="a list"),
+        pytest.param(gzip.compress(b'{"\xf0": 1}\n'), id="no UTF-8"),
         pytest.param(gzip.compress(msgspec.json.encode(HEADER))[:-9], id="cut off"),
         pytest.param(
             gzip.compress(msgspec.json.encode(Header(version=VERSION + 1, cluster="a", written_by="b"))), id="newer"
