@@ -39,7 +39,8 @@ def shipped(folder: Path) -> Timing:
     """The timing in prometheus.yml, rules/scaling.yml and alertmanager.yml below `folder`."""
     jobs = _yaml(folder / "prometheus.yml")["scrape_configs"]
     (group,) = _yaml(folder / "rules" / "scaling.yml")["groups"]
-    (route,) = _yaml(folder / "alertmanager.yml")["route"]["routes"]
+    routes = _yaml(folder / "alertmanager.yml")["route"]["routes"]
+    route = next(route for route in routes if any("ray_scale" in matcher for matcher in route["matchers"]))
     return Timing(
         scrape=next(seconds(job["scrape_interval"]) for job in jobs if job["job_name"] == "ray-exporter"),
         evaluation=seconds(group["interval"]),

@@ -11,20 +11,23 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MODE, FILE_MODE = 0o700, 0o600
+SHARED = stat.S_ISVTX | stat.S_IWOTH
 ROOT = 0
 
 
 def make_directory(path: Path) -> None:
     """Make `path` and its missing parents, all of mode 700. Raises `OSError`, also if `path` is somebody else's.
 
-    If `path` exists it gets that mode; a parent that exists keeps its own, it may be for others too.
+    If `path` exists it gets that mode, but a directory that everybody may use, like /tmp, keeps its own. So does a
+    parent that exists: it may be for others too.
     """
     for directory in reversed((path, *path.parents)):
         if not directory.exists():
             directory.mkdir(MODE, exist_ok=True)
     path.mkdir(exist_ok=True)  # raises if something else has the name
     _require_ours(path)
-    make_private(path, MODE)
+    if not path.stat().st_mode & SHARED:
+        make_private(path, MODE)
 
 
 def make_private(path: Path, mode: int = FILE_MODE) -> None:

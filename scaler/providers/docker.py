@@ -100,12 +100,13 @@ def is_worker(container: Container, cluster: str) -> bool:
     Labels come from images too, so whoever runs a foreign image would have a worker. A name is given when a container
     is made, and no image can give one.
     """
-    return is_worker_name(container.name, cluster, index_of(container.labels))
+    return is_worker_name(container.name, cluster)
 
 
-def is_worker_name(name: str, cluster: str, index: int) -> bool:
-    """Whether the worker `index` of `cluster` has this name, or had it while it was warm."""
-    return index >= 0 and name in {container_name(cluster, f"{role}-{index}") for role in ("worker", "warm")}
+def is_worker_name(name: str, cluster: str) -> bool:
+    """Whether a worker of `cluster` has such a name, or had it while it was warm; labels may be damaged."""
+    prefix, _, number = name.rpartition("-")
+    return prefix in {container_name(cluster, role) for role in ("worker", "warm")} and number.isdecimal()
 
 
 class DockerProvider:

@@ -59,7 +59,7 @@ def signature(plan: Document) -> Any:
 def _plain(value: Any, *left_out: str) -> Document:
     """A value's fields as JSON, without those that are None."""
     fields = {name: inner for name, inner in vars(value).items() if inner is not None and name not in left_out}
-    plain: Document = msgspec.to_builtins(fields)
+    plain: Document = msgspec.to_builtins(fields, enc_hook=int)  # a subclass of int, for example a size in bytes
     return plain
 
 

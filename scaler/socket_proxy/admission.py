@@ -86,7 +86,7 @@ def _is_worker(labels: Mapping[str, str], names: Sequence[str], limits: Limits) 
     """By its labels, and by a name: labels come from images too."""
     labelled = labels.get(CLUSTER_LABEL) == limits.cluster and WORKER_ID.match(labels.get(WORKER_ID_LABEL, ""))
     index = index_of(labels)
-    return bool(labelled) and any(is_worker_name(name, limits.cluster, index) for name in names)
+    return bool(labelled) and any(is_worker_name(name, limits.cluster) and name.endswith(f"-{index}") for name in names)
 
 
 # --- about the engine, lists and names -------------------------------------------------------------------

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from scaler.web.auth import Callers
 
 FRESH_SECONDS = 1.0  # one look serves all who ask within a second
-LOOK_SECONDS, POLL_SECONDS = 3.0, 0.02  # a look takes some 20 ms
+LOOK_SECONDS, POLL_SECONDS = 1.5, 0.02  # a look takes some 20 ms; who asks waits 3 s at most
 REFUSALS: Mapping[type[ScalerError], HTTPStatus] = {
     UnknownEventError: HTTPStatus.CONFLICT,
     by_hand.RefusedError: HTTPStatus.CONFLICT,

@@ -19,6 +19,7 @@ WALK = PAGE.split("\n## Tune your alerts\n")[1].split("\n## ")[0]
 BLOCK = re.compile(r"```(bash|yaml|json)\n(.*?)```", re.DOTALL)
 ALERT_FILE = "serve-queue-long.json"
 TIMEOUT_SECONDS = 120
+CLUSTER = own_name("walk")
 
 
 @pytest.fixture
@@ -39,13 +40,13 @@ def _follow(place: Path, kind: str, text: str) -> str:
         return _run(place, text)
     named = re.match(r"# (prometheus/\S+)\n", text)
     path = place / (named[1] if named else ALERT_FILE)
-    path.write_text(text, encoding="utf-8")
+    path.write_text(text.replace('"cluster": "default"', f'"cluster": "{CLUSTER}"'), encoding="utf-8")
     return ""
 
 
 def _run(place: Path, commands: str) -> str:
     default_address = "check-config" in commands  # the shipped route leads to it
-    mine = os.environ | ({} if default_address else own_environment(own_name("walk"), place / "state"))
+    mine = os.environ | ({} if default_address else own_environment(CLUSTER, place / "state"))
     path = os.pathsep.join([str(place / "bin"), str(Path(sys.executable).parent), mine["PATH"]])
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", commands],

@@ -130,7 +130,7 @@ def listing(name: str, labels: dict[str, str], state: str = "running", created: 
     """A container as the engine lists it."""
     return {
         "Id": name * 8,
-        "Names": [f"/{name}"],
+        "Names": [f"/ray-blue-worker-{name[1:]}"],
         "Image": "ray",
         "Labels": labels,
         "State": state,

@@ -31,6 +31,8 @@ def run(checkout: Path, user: int | None = None) -> subprocess.CompletedProcess[
     (checkout / "scripts").mkdir(parents=True)
     shutil.copy(ROOT / "scripts" / "setup", checkout / "scripts" / "setup")
     shutil.copy(ROOT / "requirements.lock", checkout)
+    for made in (checkout, checkout / "scripts", checkout / "scripts" / "setup"):
+        made.chmod(0o755)  # everybody may read it, whatever the umask
     return subprocess.run(
         [checkout / "scripts" / "setup"], capture_output=True, text=True, timeout=60, check=False, user=user
     )

@@ -42,6 +42,17 @@ def test_what_exists_is_made_private_and_its_parent_keeps_its_mode(tmp_path: Pat
     assert [mode(shared), mode(shared / "ours")] == [0o755, 0o700]
 
 
+@pytest.mark.parametrize("shared", [0o1777, 0o777], ids=["sticky-as-tmp", "writable-for-all"])
+def test_a_directory_that_everybody_may_use_keeps_its_mode(tmp_path: Path, shared: int) -> None:
+    everybodys = tmp_path / "tmp"
+    everybodys.mkdir()
+    everybodys.chmod(shared)
+
+    make_directory(everybodys)
+
+    assert mode(everybodys) == shared
+
+
 @pytest.mark.parametrize(("before", "after"), [(0o644, 0o600), (0o600, 0o600), (0o400, 0o400)])
 def test_a_file_that_others_may_read_is_made_private(tmp_path: Path, before: int, after: int) -> None:
     file = tmp_path / "file"
