@@ -69,7 +69,7 @@ class Recorder:
         try:
             self._write(finish=finish)
             self._failing = False
-        except (JournalError, RecordingError) as error:
+        except (JournalError, RecordingError, TypeError, ValueError) as error:  # also of a value JSON has no word for
             self._errors.inc()
             self._writer = Writer()  # the next moment begins a group, which needs nothing that was lost
             if not self._failing:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 from hypothesis import given
+from pydantic import ByteSize
 
 from scaler.model.alerts import Permission
 from scaler.model.errors import RecordingError
@@ -48,6 +49,13 @@ def test_the_plan_of_what_is_read_is_the_plan_that_was_made(seen: Observation) -
 
     read = through_json(made)
     assert plan(read.observation, read.policy, read.at) == made.plan
+
+
+def test_a_size_that_settings_read_is_recorded_as_a_number() -> None:
+    types = tuple(replace(kind, memory=ByteSize(2_000_000_000)) for kind in POLICY.worker_types)
+    made = replace(moment(observation()), policy=replace(POLICY, worker_types=types))
+
+    assert {kind["memory"] for kind in document_of(made)["policy"]["worker_types"]} == {2_000_000_000}
 
 
 def test_what_has_no_value_in_json_survives() -> None:
