@@ -17,12 +17,12 @@ from scaler.alerting.resync import ResyncStatus
 from scaler.control.requests import LoopBusyError
 from scaler.journal.history import Question
 from scaler.recording.moment import point_of
-from scaler.recording.series import Step, series, with_samples
+from scaler.recording.series import series, with_samples
 from scaler.web.api import by_hand, openapi, pause, questions
 from scaler.web.api.follow import Follower, UnknownEventError
 from scaler.web.api.operations import OPERATIONS, PREFIX
 from scaler.web.auth import refused
-from scaler.web.page.chart import Look, chart
+from scaler.web.page.chart import chart
 from scaler.web.page.routes import Page
 from scaler.web.status import status
 
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from scaler.model.policy import Policy
     from scaler.model.ports import Clock
     from scaler.reconciler import Reconciler
+    from scaler.recording.series import Step
     from scaler.recording.store import RecordingStore
     from scaler.telemetry.metrics import ScalerMetrics
     from scaler.web.api.documents import Chart, PauseAnswer, ResumeAnswer, Started, Status
@@ -164,8 +165,7 @@ class ScalerApi:
         now = self.clock.now()
         since = now - asked.seconds
         found = self.journal.history(Question(since, MARKS_READ), now)
-        looks = [_look(step) for step in self._series(since, now)]
-        return chart(looks, found["entries"], since, now)
+        return chart(self._series(since, now), found["entries"], since, now)
 
     def _series(self, since: float, now: float) -> list[Step]:
         """What was recorded, and the last round of the loop."""
@@ -231,8 +231,3 @@ def _asked(operation: Operation) -> tuple[Any, ...]:
     if operation.query:
         return (operation.query.model_validate({name: value for name, value in request.args.items() if value}),)
     return ()
-
-
-def _look(step: Step) -> Look:
-    at, point = step
-    return Look(at, point.demand, point.workers, point.max_workers) if point else Look(at, None, {}, 0)

@@ -2,67 +2,56 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from scaler.recording.moment import OTHER_SHAPES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from scaler.recording.series import Step
     from scaler.web.api.documents import Chart, Mark, Series
 
 POINTS = 180  # more are not seen on a laptop's screen
 SHAPES = 6  # the largest ones; the others are summed
 MARKS = 60
-OTHERS = "other shapes"
 
 
-@dataclass(frozen=True)
-class Look:
-    """The cluster at one moment (unix seconds); `demand` None: not known."""
-
-    at: float
-    demand: Mapping[str, int] | None
-    workers: Mapping[str, int]
-    max_workers: int
-
-
-def chart(looks: Sequence[Look], entries: Iterable[Mapping[str, Any]], since: float, until: float) -> Chart:
-    """The chart from `since` to `until`; `looks` are in order, one before `since` says how it was then."""
-    kept = _thinned(looks, since, until)
-    shapes = _names((look.demand or {} for look in kept), SHAPES)
-    states = _names((look.workers for look in kept), len({name for look in kept for name in look.workers}))
+def chart(steps: Sequence[Step], entries: Iterable[Mapping[str, Any]], since: float, until: float) -> Chart:
+    """The chart from `since` to `until`; `steps` are in order, one before `since` says how it was then."""
+    kept = _thinned(steps, since, until)
+    demand = [point and point.demand for _, point in kept]
+    workers = [point.workers if point else {} for _, point in kept]
+    states = _names(workers, len({name for one in workers for name in one}))
     return {
         "since": since,
         "until": until,
-        "times": [look.at for look in kept],
-        "demand": _demand(kept, shapes),
-        "workers": [_series(state, [look.workers.get(state, 0) for look in kept]) for state in states],
-        "max_workers": [look.max_workers for look in kept],
+        "times": [at for at, _ in kept],
+        "demand": _demand(demand),
+        "workers": [_series(state, [one.get(state, 0) for one in workers]) for state in states],
+        "max_workers": [point.max_workers if point else 0 for _, point in kept],
         "marks": _marks(entries, since),
     }
 
 
-def _thinned(looks: Sequence[Look], since: float, until: float) -> list[Look]:
-    """At most `POINTS` and two more: of each interval the look with the most demand, and how it was at both ends."""
-    before = [look for look in looks if look.at < since]
-    inside = [look for look in looks if since <= look.at <= until]
+def _thinned(steps: Sequence[Step], since: float, until: float) -> list[Step]:
+    """At most `POINTS` and two more: of each interval the step with the most demand, and how it was at both ends."""
+    before = [step for step in steps if step[0] < since]
+    inside = [step for step in steps if since <= step[0] <= until]
     interval = max((until - since) / POINTS, 1e-3)
-    peaks: dict[int, Look] = {}
-    for look in inside:
-        bucket = int((look.at - since) / interval)
-        if bucket not in peaks or _pending(look) >= _pending(peaks[bucket]):
-            peaks[bucket] = look
-    kept = [*([_moved(before[-1], since)] if before else []), *peaks.values()]
-    last = inside[-1] if inside else before[-1] if before else None
-    return [*kept, _moved(last, until)] if last else []
+    peaks: dict[int, Step] = {}
+    for step in inside:
+        bucket = int((step[0] - since) / interval)
+        if bucket not in peaks or _pending(step) >= _pending(peaks[bucket]):
+            peaks[bucket] = step
+    kept = [*([(since, before[-1][1])] if before else []), *peaks.values()]
+    last = (inside or before)[-1:]
+    return [*kept, *((until, point) for _, point in last)]
 
 
-def _moved(look: Look, at: float) -> Look:
-    return Look(at, look.demand, look.workers, look.max_workers)
-
-
-def _pending(look: Look) -> int:
-    return sum((look.demand or {}).values())
+def _pending(step: Step) -> int:
+    _, point = step
+    return (point.pending if point else None) or 0
 
 
 def _names(counts: Iterable[Mapping[str, int]], most: int) -> list[str]:
@@ -74,11 +63,13 @@ def _names(counts: Iterable[Mapping[str, int]], most: int) -> list[str]:
     return sorted(sorted(peaks, key=lambda name: (-peaks[name], name))[:most])
 
 
-def _demand(looks: Sequence[Look], shapes: Sequence[str]) -> list[Series]:
-    known = [look.demand for look in looks]
-    found = [_series(name, [None if demand is None else demand.get(name, 0) for demand in known]) for name in shapes]
+def _demand(known: Sequence[Mapping[str, int] | None]) -> list[Series]:
+    """The largest shapes, and the sum of the others, some of which the recording has summed already."""
+    named = [{name: count for name, count in (one or {}).items() if name != OTHER_SHAPES} for one in known]
+    shapes = _names(named, SHAPES)
+    found = [_series(name, [None if one is None else one.get(name, 0) for one in known]) for name in shapes]
     rest = [None if one is None else sum(count for name, count in one.items() if name not in shapes) for one in known]
-    return [*found, _series(OTHERS, rest)] if any(rest) else found
+    return [*found, _series(OTHER_SHAPES, rest)] if any(rest) else found
 
 
 def _series(name: str, values: Sequence[int | None]) -> Series:
