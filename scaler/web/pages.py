@@ -83,8 +83,13 @@ class ScalerApi:
 
     @property
     def leads(self) -> bool:
-        """Whether this scaler acts; if not, it stands by."""
+        """Whether this scaler acts; if not, it is on standby."""
         return self.lease is None or self.lease.held
+
+    @property
+    def leader(self) -> str:
+        """Who acts while this scaler is on standby; "" if it acts itself."""
+        return "" if self.lease is None or self.lease.held else self.lease.holder
 
     def add_to(self, app: Flask) -> None:
         """Make `app` answer with the pages."""
@@ -109,11 +114,17 @@ class ScalerApi:
         If that takes too long, for example because the exporter hangs, it is the last one; the status says how old.
         """
         asked, deadline = self.clock.now(), time.monotonic() + LOOK_SECONDS
-        if self.reconciler.is_looping and asked - self.reconciler.view.at > FRESH_SECONDS:
-            self.wakeup.look()
+        if self._look_again(asked):
             while self.reconciler.view.at < asked and time.monotonic() < deadline:
                 time.sleep(POLL_SECONDS)
         return self.reconciler.view
+
+    def _look_again(self, now: float) -> bool:
+        """Have the loop take another look, unless the last one is fresh; whether it will."""
+        stale = self.reconciler.is_looping and now - self.reconciler.view.at > FRESH_SECONDS
+        if stale:
+            self.wakeup.look()
+        return stale
 
     def _operate(self, operation: Operation) -> Response:
         """Answer one operation."""
@@ -135,8 +146,7 @@ class ScalerApi:
 
     def _status_now(self) -> Status:
         """The status for the page, which asks again and again: without waiting, but the next one has a new look."""
-        if self.reconciler.is_looping and self.clock.now() - self.reconciler.view.at > FRESH_SECONDS:
-            self.wakeup.look()
+        self._look_again(self.clock.now())
         return self._status_of(self.reconciler.view)
 
     def _status_of(self, view: View) -> Status:
@@ -148,7 +158,7 @@ class ScalerApi:
             provider=self.provider,
             now=self.clock.now(),
             planner=self.reconciler.planner,
-            standby="" if self.lease is None or self.lease.held else self.lease.holder,
+            standby=self.leader,
             reread=self.resync.last if self.resync else ResyncStatus(),
         )
 
@@ -198,7 +208,7 @@ class ScalerApi:
 
     def _require_leader(self) -> None:
         if not self.leads:
-            raise by_hand.RefusedError(f"this scaler is on standby, {self.lease.holder if self.lease else ''} leads")
+            raise by_hand.RefusedError(f"this scaler is on standby, {self.leader} leads")
 
     # --- pages ----------------------------------------------------------------------------------------
 
@@ -217,8 +227,8 @@ class ScalerApi:
 
     def ready(self) -> tuple[str, int]:
         """`GET /-/ready`: this scaler acts, and the cluster, the workers and the journal are in sight."""
-        if self.lease is not None and not self.lease.held:
-            return f"standby: {self.lease.holder} acts for this cluster\n", 503
+        if not self.leads:
+            return f"standby: {self.leader} acts for this cluster\n", 503
         observation = self.reconciler.view.observation
         problem = observation.journal_problem or observation.provider_problem or observation.problem
         return (f"not ready: {problem}\n", 503) if problem else ("ready\n", 200)
