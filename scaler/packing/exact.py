@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ray_watcher_common.state import Strategy
 from scaler.packing.capacity import Slot, Slots
-from scaler.packing.greedy import Outcome, places_for
+from scaler.packing.greedy import Outcome, cost_of, places_for
 from scaler.packing.heuristics import as_ray_orders, gang_key
 from scaler.packing.line import requests_of
 
@@ -133,7 +133,8 @@ class Exact:
             for index in range(max(0, last), len(kinds)) if states and places > 0 else ():
                 if mix[index] < self._room.of(kinds[index].name):
                     more = tuple(many + (at == index) for at, many in enumerate(mix))
-                    heapq.heappush(queue, (_cost(kinds, more), next(number), more, index, states))
+                    launched = dict(zip(kinds, more, strict=True))
+                    heapq.heappush(queue, (cost_of(launched), next(number), more, index, states))
         return best
 
     def _filled_group(self, filling: _Filling, states: States, group: Slots) -> States:
@@ -282,14 +283,6 @@ def _units(amount: float) -> int:
 
 def _kind_order(kind: WorkerType) -> tuple[float, str]:
     return kind.num_gpus, kind.name
-
-
-def _cost(kinds: Sequence[WorkerType], mix: Sequence[int]) -> tuple[float, float, int, int]:
-    """As `Outcome.cost`: GPUs, price, workers, priority."""
-    gpus = sum(kind.num_gpus * many for kind, many in zip(kinds, mix, strict=True))
-    price = sum(kind.price_per_hour * many for kind, many in zip(kinds, mix, strict=True))
-    priority = sum(kind.priority * many for kind, many in zip(kinds, mix, strict=True))
-    return (gpus, price, sum(mix), -priority)
 
 
 def _after(parts: Sequence[_Part], used: _Used) -> Slots:

@@ -16,7 +16,7 @@ from scaler.packing.heuristics import Fit
 from scaler.packing.line import Line, requests_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from ray_watcher_common.state import Demand
     from scaler.packing.capacity import Taken
@@ -57,10 +57,15 @@ class Outcome:
         """Requests unserved, GPUs, price, workers, priority, GPUs and CPUs left over: the first difference decides."""
         new = [group for group in self.workers if group.slot.worker_type]
         gpus, cpus = (sum(g.slot.free.get(name, 0.0) * g.count for g in new) for name in ("GPU", "CPU"))
-        spent = sum(kind.num_gpus * count for kind, count in self.launched.items())
-        price = sum(kind.price_per_hour * count for kind, count in self.launched.items())
-        priority = sum(kind.priority * count for kind, count in self.launched.items())
-        return (self.unserved, spent, price, self.launched.total(), -priority, gpus, cpus)
+        return (self.unserved, *cost_of(self.launched), gpus, cpus)
+
+
+def cost_of(launched: Mapping[WorkerType, int]) -> tuple[float, float, int, int]:
+    """What launches cost: GPUs, price, workers, priority; the first difference decides."""
+    gpus = sum(kind.num_gpus * count for kind, count in launched.items())
+    price = sum(kind.price_per_hour * count for kind, count in launched.items())
+    priority = sum(kind.priority * count for kind, count in launched.items())
+    return (gpus, price, sum(launched.values()), -priority)
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 """How many workers of which type the demand needs. Pure: standard library only.
 
 Bin packing is hard, and no greedy rule is the best in every case. So several greedy ways are tried, one of them
-the way of Ray's own autoscaler (`ray.autoscaler.v2.scheduler`), and the best outcome is taken: the most
-requests served, then the fewest workers, then the least GPU and CPU left over. Hence never worse than Ray's.
+the way of Ray's own autoscaler (`ray.autoscaler.v2.scheduler`), and the best outcome is taken: the most requests
+served, then the first of `Outcome.cost` that differs. Small problems are then searched for a better one (`exact`).
 """
 
 from __future__ import annotations
