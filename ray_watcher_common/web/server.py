@@ -105,7 +105,9 @@ class Server(TcpWSGIServer):
 
     def stop(self) -> None:
         """Make `run` return, from any thread."""
-        self.trigger.pull_trigger(partial(wasyncore.close_all, self._map))
+        with self.trigger.lock:  # else `run`, woken by another thread meanwhile, closes what is about to be written to
+            self.trigger.thunks.append(partial(wasyncore.close_all, self._map))
+            self.trigger.pull_trigger()
 
     def readable(self) -> bool:
         """Whether a new connection can be taken; called in each round of the loop."""

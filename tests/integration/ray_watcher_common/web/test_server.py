@@ -324,3 +324,17 @@ def asked(connection: socket.socket) -> int:
         assert part, "closed before its answer"
         answered += part
     return status(answered)
+
+
+def test_to_stop_is_safe_while_another_thread_wakes_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    with serving() as (site, _app):
+        trigger = site.server.trigger
+        pull = trigger._physical_pull  # noqa: SLF001  # what another thread's pull does too
+
+        def pull_twice() -> None:
+            pull()
+            (loop,) = (thread for thread in threading.enumerate() if thread.name == "served")
+            loop.join(0.2)  # time for the loop to end, and to close what the second pull writes to
+            pull()
+
+        monkeypatch.setattr(trigger, "_physical_pull", pull_twice)
