@@ -55,17 +55,13 @@ def environment_here() -> dict[str, str]:
         "PYTHONPATH": os.pathsep.join([str(ROOT), str(PACKAGES)]),
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONUNBUFFERED": "1",
-        "PATH": os.pathsep.join([*map(str, _program_directories()), os.environ.get("PATH", "")]),
+        "PATH": os.pathsep.join([str(PROGRAMS / "usr" / "bin"), os.environ.get("PATH", "")]),
     }
 
 
 def is_ready() -> bool:
     """Whether this is such a container, with its packages installed."""
     return (HOME / "ready").exists()
-
-
-def _program_directories() -> list[Path]:
-    return [PROGRAMS / "usr" / "bin"]
 
 
 def _install_packages() -> None:

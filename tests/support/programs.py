@@ -6,9 +6,13 @@ import contextlib
 import subprocess
 from typing import TYPE_CHECKING
 
+from ray_watcher.stack.monitoring import alertmanager_command, prometheus_command, write_monitoring
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
+
+    from ray_watcher.stack.monitoring import Addresses
 
 
 @contextlib.contextmanager
@@ -21,3 +25,16 @@ def running(
             yield process
         finally:
             process.kill()
+
+
+@contextlib.contextmanager
+def monitoring(directory: Path, addresses: Addresses) -> Iterator[None]:
+    """Prometheus and Alertmanager with the shipped configuration, which is written to `directory`."""
+    write_monitoring(directory, addresses)
+    alertmanager = alertmanager_command(directory, addresses, directory / "alertmanager")
+    prometheus = prometheus_command(directory, addresses, directory / "data")
+    with (
+        running(alertmanager, directory / "alertmanager.log"),
+        running(prometheus, directory / "prometheus.log"),
+    ):
+        yield

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ray_watcher.stack.monitoring import Addresses, alertmanager_command, prometheus_command, write_monitoring
+from ray_watcher.stack.monitoring import Addresses
 from support.own import own_ports
-from support.programs import running
+from support.programs import monitoring
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -114,12 +114,7 @@ def world(tmp_path: Path) -> Iterator[World]:
     ):
         prometheus, alertmanager = (f"127.0.0.1:{port}" for port in own_ports(2))
         addresses = Addresses(exporter, scaler, prometheus, alertmanager, cluster="blue", token_file=token_file)
-        write_monitoring(tmp_path, addresses)
-        for name, command in {
-            "alertmanager": alertmanager_command(tmp_path, addresses, tmp_path / "alertmanager"),
-            "prometheus": prometheus_command(tmp_path, addresses, tmp_path / "data"),
-        }.items():
-            programs.enter_context(running(command, tmp_path / f"{name}.log"))
+        programs.enter_context(monitoring(tmp_path, addresses))
         yield world
 
 

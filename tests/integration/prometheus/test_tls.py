@@ -12,7 +12,7 @@ import requests
 from flask import Flask, request
 
 from ray_watcher.stack.doors import Door
-from ray_watcher.stack.monitoring import Addresses, alertmanager_command, prometheus_command, write_monitoring
+from ray_watcher.stack.monitoring import Addresses
 from ray_watcher_common.web.application import Access, new_app
 from ray_watcher_common.web.config import WebConfigFile
 from ray_watcher_common.web.limits import Limits
@@ -20,7 +20,7 @@ from ray_watcher_common.web.users import Users
 from scaler.web.auth import Callers
 from support.certificates import self_signed
 from support.own import own_ports
-from support.programs import running
+from support.programs import monitoring
 from support.served import served
 from support.waiting import eventually
 
@@ -99,12 +99,7 @@ def test_scrapes_and_notifications_arrive(tmp_path: Path, web: WebConfigFile) ->
             exporter_door=as_user,
             scaler_door=Door("https", door.ca_file, door.certificate, wants_token=True),
         )
-        write_monitoring(tmp_path, addresses)
-        for name, command in {
-            "alertmanager": alertmanager_command(tmp_path, addresses, tmp_path / "alertmanager"),
-            "prometheus": prometheus_command(tmp_path, addresses, tmp_path / "data"),
-        }.items():
-            programs.enter_context(running(command, tmp_path / f"{name}.log"))
+        programs.enter_context(monitoring(tmp_path, addresses))
         eventually(lambda: is_taken(f"http://{addresses.alertmanager}/api/v2/alerts"), "Alertmanager takes an alert")
 
         assert seen["exporter"].wait("/metrics")
