@@ -23,7 +23,7 @@ from ray_watcher_common.urls import shown_url
 from ray_watcher_common.web.client import Bearer
 from scaler.config.policy_file import policy_from
 from scaler.config.settings import LOOPBACK_HOSTS
-from scaler.config.sizes import RAY_ON_A_WORKER, RAY_ON_THE_HEAD, share_beside
+from scaler.config.sizes import RAY_ON_A_WORKER, RAY_ON_THE_HEAD, share_of_rest
 from scaler.model.errors import ProviderError
 from scaler.providers import docker_answers, docker_is_chosen, host_capacity, require_docker_client
 
@@ -167,8 +167,8 @@ class Host:
         head, workers = self._promised(cluster)
         if not head:
             return settings.on_a_host_with(capacity[1], most)
-        beside = share_beside(capacity[1], most, head, workers)
-        return settings.model_copy(update={"node_memory": ByteSize(max(1, beside))})
+        each = share_of_rest(capacity[1], most, head, workers)
+        return settings.model_copy(update={"node_memory": ByteSize(max(1, each))})
 
     def _promised(self, cluster: RayCluster) -> tuple[int, list[int]]:
         """Bytes of the running head (0: none), and of each running worker: what they promise, and Ray itself."""

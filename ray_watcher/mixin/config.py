@@ -62,7 +62,7 @@ class AlertEntry(_Entry):
 class Config(_Entry):
     """The whole file."""
 
-    cluster_label: str = Field(default="cluster", pattern=LABEL, description="label that tells Ray clusters apart")
+    cluster_label: str = Field(default="cluster", pattern=LABEL, description="label that distinguishes Ray clusters")
     jobs: Jobs = Field(default=Jobs(), description="names of scrape jobs")
     grafana_url: Url | None = Field(default=None, description="base URL of Grafana, for dashboard_url")
     runbook_url: Url | None = Field(default=None, description="URL to which a slash and the alert's name are added")

@@ -24,7 +24,7 @@ from ray_watcher_common.program.settings import (
 from ray_watcher_common.ray_auth import NO_TOKEN, RayToken
 from ray_watcher_common.web.config import WEB_CONFIG_FILE, WebConfig, WebConfigFile
 from scaler.config import keys
-from scaler.config.sizes import RAY_ON_A_WORKER, Promise, promise, share, share_beside
+from scaler.config.sizes import RAY_ON_A_WORKER, Promise, promise, share, share_of_rest
 from scaler.model.cluster import SMALLEST_OBJECT_STORE, WorkerType
 from scaler.model.policy import Limits
 
@@ -307,7 +307,7 @@ class ScalerSettings(_WithLimits):
         if self.head_memory is None:
             each = share(host_memory, workers)
         else:
-            each = max(1, share_beside(host_memory, workers, self.head_memory, []))
+            each = max(1, share_of_rest(host_memory, workers, self.head_memory, []))
         return self.model_copy(update={"node_memory": ByteSize(each)})
 
     @property

@@ -35,8 +35,8 @@ def share(host_memory: int, workers: int) -> int:
     return int(host_memory * USABLE / (workers + 1))
 
 
-def share_beside(host_memory: int, max_workers: int, head: int, workers: list[int]) -> int:
-    """Bytes for each further worker beside a head and `workers` (their bytes) that are running.
+def share_of_rest(host_memory: int, max_workers: int, head: int, workers: list[int]) -> int:
+    """Bytes for each further worker next to a head and `workers` (their bytes) that are running.
 
     Whatever goes and comes, the sum stays within the host: a new worker may take the place of a smaller one.
     """

@@ -97,7 +97,7 @@ def ray_command(address: str, network: str) -> Callable[[LaunchRequest], list[st
 def is_worker(container: Container, cluster: str) -> bool:
     """Whether a container with the labels of a worker of `cluster` is one.
 
-    Labels come from images too, so whoever runs a foreign image would have a worker. A name is given when a container
+    Labels come from images too, so a container of a foreign image could have them. A name is given when a container
     is made, and no image can give one.
     """
     return is_worker_name(container.name, cluster)

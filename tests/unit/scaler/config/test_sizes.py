@@ -17,7 +17,7 @@ from scaler.config.sizes import (
     oversold,
     promise,
     share,
-    share_beside,
+    share_of_rest,
 )
 from scaler.model.cluster import SMALLEST_OBJECT_STORE
 from support.builders import policy, worker_type
@@ -44,7 +44,7 @@ def test_a_pool_at_its_largest_promises_less_than_the_host_has(host: int, worker
 def test_so_it_does_after_another_limit_whoever_is_replaced(host: int, first: int, then: int, running: int) -> None:
     old = share(host, first)
     running = min(running, first, then)
-    new = share_beside(host, then, old, [old] * running)
+    new = share_of_rest(host, then, old, [old] * running)
 
     floor = (then + 1) * (SMALLEST_HEAP + SMALLEST_OBJECT_STORE)  # what Ray needs at least
     for still_old in range(running + 1):
