@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ import yaml
 from ray_watcher.errors import UnusableFileError
 from ray_watcher.mixin.dashboards import dashboard
 from ray_watcher.mixin.rules import for_scaler, rule_file
+from ray_watcher_common.documents.yaml_models import alike
 from ray_watcher_common.shipped import shipped_path
 
 if TYPE_CHECKING:
@@ -70,6 +70,4 @@ def _check_names(rules: Mapping[str, dict[str, Any]], config: Config) -> None:
     health = [rule["alert"] for rule in alerts if "alert" in rule and not for_scaler(rule)]
     for name in config.alerts:
         if name not in health:
-            close = difflib.get_close_matches(name, health, n=1)
-            hint = f"did you mean {close[0]}?" if close else f"known: {', '.join(health)}"
-            raise UnusableFileError(f"alerts.{name}: no health alert has this name; {hint}")
+            raise UnusableFileError(f"alerts.{name}: no health alert has this name; {alike(name, health)}")

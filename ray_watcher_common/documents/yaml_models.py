@@ -10,6 +10,8 @@ from pydantic import BaseModel, ValidationError
 from ray_watcher_common.program.settings import wanted
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pydantic.fields import FieldInfo
     from pydantic_core import ErrorDetails
 
@@ -81,5 +83,10 @@ def _known(model: type[BaseModel], key: str) -> str:
     names = list(_fields(model))
     if key in (elsewhere := getattr(model, "KEYS_ELSEWHERE", {})):
         return f"it belongs under {elsewhere[key]}"
-    close = difflib.get_close_matches(key, names, n=1)
-    return f"did you mean {close[0]}?" if close else f"known here: {', '.join(names)}"
+    return alike(key, names)
+
+
+def alike(name: str, known: Sequence[str]) -> str:
+    """What to write instead of an unknown name: the closest that is known, else all of them."""
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"did you mean {close[0]}?" if close else f"known here: {', '.join(known)}"
