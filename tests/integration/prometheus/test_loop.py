@@ -43,11 +43,11 @@ class World:
         self.heard: queue.Queue[tuple[float, str | None, dict[str, Any]]] = queue.Queue()
 
     def next(self, status: str, timeout: float) -> tuple[float, str | None, dict[str, Any]]:
-        """When the next notification of that status came, its Authorization, and what it said."""
+        """When the next notification of RayPendingTasks came, its Authorization, and what it said."""
         deadline = time.monotonic() + timeout
         while True:
             heard = self.heard.get(timeout=max(0.0, deadline - time.monotonic()))
-            if heard[2]["status"] == status:
+            if heard[2]["status"] == status and heard[2]["commonLabels"]["alertname"] == "RayPendingTasks":
                 return heard
 
 
@@ -138,5 +138,5 @@ def test_pending_tasks_reach_the_webhook_and_so_does_their_end(
         changed_at, world.pending = time.monotonic(), pending
         heard_at, _, notification = world.next(status, DELIVERY_SECONDS)
         record_testsuite_property(f"RayPendingTasks: seconds to {status}", round(heard_at - changed_at, 2))
-        assert [alert["labels"]["alertname"] for alert in notification["alerts"]] == ["RayPendingTasks"]
+        assert len(notification["alerts"]) == 1
         assert notification["groupKey"] == first["groupKey"]
