@@ -33,7 +33,7 @@ from scaler.control.view import Wakeup
 from scaler.control.watchdog import Watchdog
 from scaler.journal.database import set_aside
 from scaler.journal.journal import Journal
-from scaler.model.errors import JournalCorruptError, ScalerError
+from scaler.model.errors import JournalCorruptError, JournalError, ScalerError
 from scaler.providers import host_capacity, provider_from_settings
 from scaler.reconciler import Reconciler
 from scaler.recording.recorder import Recorder
@@ -94,7 +94,7 @@ def run(settings: ScalerSettings) -> None:
         on_success=wakeup.wake,
         stop_grace=settings.stop_grace,
     )
-    watchdog = Watchdog()
+    watchdog = _watchdog(journal, clock)
     metrics.watchdog.set_function(lambda: watchdog.up(clock.now()))
     recording = RecordingStore(settings.journal_file)
     recorder = Recorder(
@@ -172,6 +172,15 @@ def run(settings: ScalerSettings) -> None:
     runner.wait(ENDING_SECONDS)
     recorder.join(ENDING_SECONDS)
     log.info("scaler stopped, workers left running")
+
+
+def _watchdog(journal: Journal, clock: SystemClock) -> Watchdog:
+    """The watchdog, as an earlier process left it."""
+    try:
+        return Watchdog(journal.watchdog(), clock.now())
+    except JournalError as error:
+        log.warning("watchdog time not read", problem=str(error))
+        return Watchdog()
 
 
 def _policy(settings: ScalerSettings, provider: str) -> Policy:

@@ -9,14 +9,15 @@ MISSING_AFTER_SECONDS = 150.0
 
 
 class Watchdog:
-    """When RayWatchdog was last received.
+    """When RayWatchdog was last received, `last` by an earlier process; this one began at `begun` (unix seconds).
 
     Until the first time it is not expected: an installation may lack its rule or its route.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, last: float | None = None, begun: float = 0.0) -> None:
         self._lock = threading.Lock()
-        self._last: float | None = None
+        self._last = last
+        self._begun = begun
         self._ended = False
 
     def receive(self, now: float, *, firing: bool) -> bool:
@@ -35,7 +36,10 @@ class Watchdog:
             return self._missing_since(now)
 
     def _missing_since(self, now: float) -> float | None:
-        if self._last is None or not (self._ended or now - self._last > MISSING_AFTER_SECONDS):
+        if self._last is None:
+            return None
+        late = now - max(self._last, self._begun) > MISSING_AFTER_SECONDS  # nothing is received by what does not run
+        if not (self._ended or late):
             return None
         return self._last
 

@@ -93,6 +93,17 @@ class AlertJournal(JournalFile):
         with self._reading() as db:
             return list(self._known(db).values())
 
+    def keep_watchdog(self, at: float) -> None:
+        """Store when RayWatchdog was received last (unix seconds)."""
+        with self._transaction() as db:
+            db.execute("INSERT OR REPLACE INTO watchdog VALUES (1, ?)", (at,))
+
+    def watchdog(self) -> float | None:
+        """When RayWatchdog was received last (unix seconds); None if it never was."""
+        with self._reading() as db:
+            row = db.execute("SELECT at FROM watchdog").fetchone()
+            return None if row is None else float(row["at"])
+
     def _forget_alerts(self, db: sqlite3.Connection, before: float) -> None:
         db.execute("DELETE FROM alerts WHERE received_at < ?", (before,))
         newest = "SELECT key FROM alerts ORDER BY received_at DESC LIMIT ?"

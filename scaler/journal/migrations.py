@@ -63,6 +63,7 @@ INSERT INTO recording (since, "until", is_key, step, content, points)
     FROM (SELECT * FROM samples ORDER BY at) GROUP BY CAST(at / 600 AS INTEGER);
 DROP TABLE samples;
 """,
+    "CREATE TABLE watchdog (id INTEGER PRIMARY KEY CHECK (id = 1), at REAL NOT NULL);",
 )
 SCHEMA_VERSION = len(MIGRATIONS)
 

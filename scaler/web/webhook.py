@@ -54,7 +54,7 @@ class Webhook:
     ) -> None:
         self._metrics, self._clock, self._wakeup = metrics, clock, wakeup
         self._callers, self._cluster, self._watchdog = callers, cluster, watchdog
-        self._alerts = GroupCommit(journal.absorb_all)
+        self._journal, self._alerts = journal, GroupCommit(journal.absorb_all)
         self._reading_a_large_one = threading.Lock()
 
     def add_to(self, app: Flask) -> None:
@@ -73,6 +73,8 @@ class Webhook:
         try:
             received = self._read()
             absorbed = self._alerts.commit(received.alerts)
+            if received.watchdog:
+                self._journal.keep_watchdog(self._clock.now())
         except InvalidAlertError as error:
             log.warning("notification refused", problem=str(error))
             too_many = isinstance(error, TooManyAlertsError)

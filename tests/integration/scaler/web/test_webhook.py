@@ -323,7 +323,7 @@ def test_the_watchdog_is_no_permission_and_its_repetition_no_news(site: Site) ->
     assert (reply.status_code, reply.json["accepted"], reply.json["problems"]) == (200, 0, [])
     assert site.journal.alerts() == []
     assert site.wakeup.take() == "start"
-    assert site.watchdog.up(NOW) == 1.0
+    assert (site.watchdog.up(NOW), site.journal.watchdog()) == (1.0, NOW)
 
 
 def test_its_end_is_said_and_nothing_is_launched_for_it(site: Site) -> None:
@@ -340,6 +340,7 @@ def test_another_clusters_watchdog_is_not_ours(site: Site) -> None:
     site.client.post("/alerts", json=watchdog("firing", cluster="blue"))
 
     assert math.isnan(site.watchdog.up(NOW))
+    assert site.journal.watchdog() is None
 
 
 def test_a_look_beyond_the_stale_limit_is_never_healthy(site: Site) -> None:

@@ -46,3 +46,10 @@ def test_its_repetitions_are_no_news() -> None:
     watchdog = Watchdog()
 
     assert [watchdog.receive(NOW + 60 * minute, firing=True) for minute in range(3)] == [False, False, False]
+
+
+def test_after_a_restart_it_is_missed_only_when_it_had_the_time_to_arrive() -> None:
+    watchdog = Watchdog(last=NOW - 3600, begun=NOW)
+
+    assert watchdog.missing_since(NOW + MISSING_AFTER_SECONDS) is None
+    assert watchdog.missing_since(LATE) == NOW - 3600
