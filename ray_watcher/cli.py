@@ -105,26 +105,41 @@ class Verbs(click.Group):
             with formatter.section(title):
                 formatter.write_dl([(f"{verb.name:{widest}}", verb.get_short_help_str(line)) for verb in verbs])
 
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:
+        """Read the options before the verb; a mistake becomes one message."""
+        with _errors_shown():
+            return super().make_context(*args, **extra)
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run the verb; an error becomes one message and its exit code."""
-        try:
-            with _ended_like_interrupted():
-                return super().invoke(ctx)
-        except WatcherError as error:
-            _fail(str(error), error.exit_code)
-        except SettingsError as error:
-            _fail(str(error), USAGE_EXIT_CODE)
-        except ProviderUnavailableError as error:
-            _fail(str(error), MissingError.exit_code)
-        except ScalerError as error:
-            _fail(str(error), WatcherError.exit_code)
-        except BrokenPipeError:
-            raise  # the reader of our output has closed it; click exits silently
-        except OSError as error:
-            reason = f"{error.filename}: {error.strerror}" if error.filename else str(error)
-            _fail(reason, WatcherError.exit_code)
-        except KeyboardInterrupt:
-            _fail("interrupted", INTERRUPTED_EXIT_CODE)
+        with _errors_shown(), _ended_like_interrupted():
+            return super().invoke(ctx)
+
+
+@contextlib.contextmanager
+def _errors_shown() -> Iterator[None]:
+    try:
+        yield
+    except click.UsageError as error:
+        if isinstance(error, click.exceptions.NoArgsIsHelpError) or error.ctx is None:
+            raise
+        click.echo(f"{error.ctx.get_usage()}\nTry '{error.ctx.command_path} --help' for help.\n", err=True)
+        _fail(error.format_message(), error.exit_code)
+    except WatcherError as error:
+        _fail(str(error), error.exit_code)
+    except SettingsError as error:
+        _fail(str(error), USAGE_EXIT_CODE)
+    except ProviderUnavailableError as error:
+        _fail(str(error), MissingError.exit_code)
+    except ScalerError as error:
+        _fail(str(error), WatcherError.exit_code)
+    except BrokenPipeError:
+        raise  # the reader of our output has closed it; click exits silently
+    except OSError as error:
+        reason = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+        _fail(reason, WatcherError.exit_code)
+    except KeyboardInterrupt:
+        _fail("interrupted", INTERRUPTED_EXIT_CODE)
 
 
 @contextlib.contextmanager
