@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import itertools
 import os
 import signal
@@ -11,25 +12,6 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from exporter.settings import ExporterSettings
-from ray_watcher.commands import (
-    check_config,
-    completion,
-    copy_config,
-    demo,
-    explain,
-    history,
-    image,
-    load,
-    logs,
-    mixin,
-    pause,
-    plan,
-    ray,
-    record,
-    replay,
-    watcher,
-    workers,
-)
 from ray_watcher.errors import MissingError, WatcherError
 from ray_watcher.host import Host
 from ray_watcher.output import terminal
@@ -56,37 +38,38 @@ INTERRUPTED_EXIT_CODE = 130  # 128 + SIGINT, as shells report Ctrl-C; used for t
 
 
 SECTIONS = {
-    "Ray cluster": (
-        ray.start_ray,
-        ray.status_ray,
-        ray.stop_ray,
-        logs.logs_ray,
-        workers.add_worker,
-        workers.remove_worker,
-        image.build_image,
-    ),
-    "Watcher": (
-        watcher.start_watcher,
-        watcher.restart_watcher,
-        watcher.watcher_status,
-        watcher.stop_watcher,
-        pause.pause,
-        pause.resume,
-    ),
-    "Decisions": (
-        check_config.check_config,
-        copy_config.copy_config,
-        plan.plan,
-        explain.explain,
-        history.history,
-        record.record,
-        replay.replay_recording,
-    ),
-    "Monitoring": (mixin.mixin,),
-    "Try it": (demo.demo, load.load),
-    "Shell": (completion.completion,),
+    "Ray cluster": {
+        "ray": ("start-ray", "status-ray", "stop-ray"),
+        "logs": ("logs-ray",),
+        "workers": ("add-worker", "remove-worker"),
+        "image": ("build-image",),
+    },
+    "Watcher": {
+        "watcher": ("start-watcher", "restart-watcher", "watcher-status", "stop-watcher"),
+        "pause": ("pause", "resume"),
+    },
+    "Decisions": {
+        verb.replace("-", "_"): (verb,)
+        for verb in ("check-config", "copy-config", "plan", "explain", "history", "record", "replay")
+    },
+    "Monitoring": {"mixin": ("mixin",)},
+    "Try it": {"demo": ("demo",), "load": ("load",)},
+    "Shell": {"completion": ("completion",)},
 }
-"""The verbs, in the order in which an operator needs them."""
+"""The verbs by module of `ray_watcher.commands`, in the order in which they are needed; `start-ray` is `start_ray`."""
+MODULES = {verb: module for modules in SECTIONS.values() for module, verbs in modules.items() for verb in verbs}
+
+
+def all_verbs() -> dict[str, click.Command]:
+    """Every verb by its name."""
+    return {verb: _loaded(verb) for verb in MODULES}
+
+
+def _loaded(verb: str) -> click.Command:
+    """The verb. Only the one that runs is imported: all of them take half a second."""
+    module = importlib.import_module(f"ray_watcher.commands.{MODULES[verb]}")
+    command: click.Command = getattr(module, verb.replace("-", "_"))
+    return command
 
 
 class Verbs(click.Group):
@@ -95,15 +78,21 @@ class Verbs(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The verbs in the order in which an operator needs them."""
         del ctx
-        return list(self.commands)
+        return list(MODULES)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The verb of that name; None if there is none."""
+        del ctx
+        return _loaded(cmd_name) if cmd_name in MODULES else None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the verbs by section."""
         del ctx
-        widest, line = max(map(len, self.commands)), formatter.width
-        for title, verbs in SECTIONS.items():
+        all_of_them, widest, line = all_verbs(), max(map(len, MODULES)), formatter.width
+        for title, modules in SECTIONS.items():
             with formatter.section(title):
-                formatter.write_dl([(f"{verb.name:{widest}}", verb.get_short_help_str(line)) for verb in verbs])
+                names = itertools.chain.from_iterable(modules.values())
+                formatter.write_dl([(f"{name:{widest}}", all_of_them[name].get_short_help_str(line)) for name in names])
 
     def make_context(self, *args: Any, **extra: Any) -> click.Context:
         """Read the options before the verb; a mistake becomes one message."""
@@ -185,10 +174,6 @@ def cli(ctx: click.Context, /) -> None:
     ctx.ensure_object(Host)
     for line in misspelled(os.environ, variables(OperatorSettings, ExporterSettings)):
         terminal.warn(line)
-
-
-for verb in itertools.chain.from_iterable(SECTIONS.values()):
-    cli.add_command(verb)
 
 
 def main() -> None:

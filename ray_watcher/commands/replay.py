@@ -14,7 +14,7 @@ from ray_watcher.errors import NotRunningError, UnusableFileError
 from ray_watcher.output import replay as output
 from ray_watcher.output import terminal
 from ray_watcher.settings import OperatorSettings
-from ray_watcher.tuning.replay import STEP_SECONDS, replay
+from ray_watcher.tuning import replay as tuning
 from ray_watcher_common.program.settings import load
 from scaler.config.policy_file import read_policy
 from scaler.control.custom_planner import load_planner
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from scaler.recording.patch import Document
 
 
-@click.command("replay")
+@click.command()
 @click.argument("file", required=False, type=click.File("rb"))
 @click.option(
     "--since",
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 @click.option(
     "--step",
     type=Span(),
-    default=f"{STEP_SECONDS:g}s",
+    default=f"{tuning.STEP_SECONDS:g}s",
     show_default=True,
     metavar="SPAN",
     help="Time between plans while nothing changes.",
@@ -64,7 +64,7 @@ if TYPE_CHECKING:
 )
 @json_option
 @click.pass_obj
-def replay_recording(
+def replay(
     host: Host, /, file: IO[bytes] | None, since: float, policy: Path | None, step: float, limit: int, *, as_json: bool
 ) -> None:
     """Show which decisions another policy or planner would have changed.
@@ -82,7 +82,7 @@ def replay_recording(
     reader = Reader()
     try:
         documents = export.read(file, source)[1] if file else _of_journal(settings, since)
-        result = replay(map(reader.moment, documents), load_planner(settings.planner), other, step)
+        result = tuning.replay(map(reader.moment, documents), load_planner(settings.planner), other, step)
     except RecordingError as error:
         raise UnusableFileError(str(error)) from None
     if result is None:

@@ -10,7 +10,7 @@ import click
 from exporter.metrics.catalog import CATALOG as EXPORTER_CATALOG
 from exporter.metrics.catalog import OWN
 from exporter.settings import ExporterSettings
-from ray_watcher.cli import cli
+from ray_watcher.cli import all_verbs, cli
 from ray_watcher.settings import OperatorSettings
 from ray_watcher_common.program.environment import CA_VARIABLES
 from scaler.config.keys import INHERITED_BY_TYPES
@@ -106,7 +106,7 @@ def _cause_table() -> str:
 def cli_page() -> str:
     """The help of every verb."""
     parts = [f"# Command line\n\n{NOTE}{CLI_NOTES}"]
-    parts += [f"## {name}\n\n```text\n{_help(command, name)}\n```\n" for name, command in cli.commands.items()]
+    parts += [f"## {name}\n\n```text\n{_help(command, name)}\n```\n" for name, command in all_verbs().items()]
     return "\n".join([parts[0], f"```text\n{_help(cli, 'ray-watcher')}\n```\n", *parts[1:]])
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ray_watcher.cli import cli
+from ray_watcher.cli import all_verbs
 from ray_watcher.demo.timeline import Record, stages
 from scaler.model.decision import Cause
 from support import reference_docs
@@ -23,8 +23,8 @@ USED_COMMAND = re.compile(r"ray-watcher ([a-z]+(?:-[a-z]+)?)((?: +--?[a-z-]+(?:[
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_commands_in_documents_have_these_options(document: Path) -> None:
     for verb, options in USED_COMMAND.findall(document.read_text(encoding="utf-8")):
-        if verb in cli.commands:
-            known = {flag for parameter in cli.commands[verb].params for flag in parameter.opts} | {"--help"}
+        if verb in all_verbs():
+            known = {flag for parameter in all_verbs()[verb].params for flag in parameter.opts} | {"--help"}
             assert set(re.findall(r"--[a-z-]+", options)) <= known, f"{document.name}: {verb}{options}"
 
 
