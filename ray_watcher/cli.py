@@ -37,7 +37,7 @@ USAGE_EXIT_CODE = 2  # click's own for a wrong command line; also used for wrong
 INTERRUPTED_EXIT_CODE = 130  # 128 + SIGINT, as shells report Ctrl-C; used for the other signals too
 
 
-SECTIONS = {
+SECTIONS: dict[str, dict[str, tuple[str, ...]]] = {
     "Ray cluster": {
         "ray": ("start-ray", "status-ray", "stop-ray"),
         "logs": ("logs-ray",),
@@ -83,7 +83,10 @@ class Verbs(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The verb of that name; None if there is none."""
         del ctx
-        return _loaded(cmd_name) if cmd_name in MODULES else None
+        if cmd_name in MODULES:
+            return _loaded(cmd_name)
+        self.commands.update(all_verbs())  # click looks among them for what was meant
+        return None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the verbs by section."""

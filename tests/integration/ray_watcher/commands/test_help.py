@@ -85,7 +85,9 @@ def test_exit_codes_are_told_and_all_different() -> None:
         pytest.param(["start-watcher", "--cooldown", "-1"], "--cooldown", id="negative-time"),
         pytest.param(["pause", "--reason", "x", "--until", "25:99"], "25:99", id="no-time"),
         pytest.param(["load", "--num-tasks", "0"], "--num-tasks", id="no-tasks"),
-        pytest.param(["fly"], "fly", id="unknown-verb"),
+        pytest.param(["fly"], "error: No such command 'fly'", id="unknown-verb"),
+        pytest.param(["start-rayy"], "'start-ray'", id="mistyped-verb"),
+        pytest.param(["--fly"], "error: No such option", id="unknown-option"),
     ],
 )
 def test_wrong_usage_names_what_is_wrong(arguments: list[str], told: str) -> None:
