@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from ray_watcher.cluster.base import HeadOptions
+    from ray_watcher_common.host.detached import State
     from scaler.config.settings import ScalerSettings
 
 GRACE_SECONDS = 35.0  # in case the head drains: Ray's own limit is 30 s
@@ -194,12 +195,18 @@ class ProcessCluster:
         record, state = self._record(), self._process.state()
         return HeadStatus(
             running=state.running,
-            detail=state.text if state.running else ": ".join(filter(None, (state.text, self._process.last_line()))),
+            detail=state.text if state.running else self._end_of(state),
             started_at=float(record["started_at"]),
             gcs_address=f"{ray_head.HOST}:{record['gcs_port']}",
             dashboard_url=ray_head.dashboard_url(record["dashboard_port"]),
             token=self._token.read(),
         )
+
+    def _end_of(self, state: State) -> str:
+        """How it ended; Ray's own processes may outlive the one that was killed, and then tasks still run."""
+        if left := self._process.members():
+            return f"{state.text}, but {len(left)} of its processes still run; end them with: {typed('stop-ray')}"
+        return ": ".join(filter(None, (state.text, self._process.last_line())))
 
     def _last_lines(self) -> list[str]:
         return list(self._process.lines(tail=CULPRIT_LINES))

@@ -15,6 +15,7 @@ import threading
 import time
 from collections import deque
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil
@@ -23,7 +24,6 @@ from ray_watcher_common.host import last_words, private, processes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from pathlib import Path
 
 MARKER = "RAY_WATCHER_PROCESS"
 POLL_SECONDS = 0.1
@@ -47,7 +47,10 @@ class StillRunningError(RuntimeError):
 
 @dataclass(frozen=True)
 class State:
-    """State of a detached process. `exit_code` is None while it runs, and if its end was not recorded."""
+    """State of a detached process. `exit_code` is None while it runs, and if its end was not recorded.
+
+    `pid` is the command's own while it runs.
+    """
 
     running: bool
     pid: int | None
@@ -100,8 +103,9 @@ class Detached:
             return State(running=False, pid=pid, exit_code=code)
         if pid is None:
             return State(running=self._is_young(), pid=None, exit_code=None)
-        running = _is_ours(pid, self.directory)
-        return State(running=running, pid=pid, exit_code=None if running else self._number("exit_code"))
+        if _is_ours(pid, self.directory):
+            return State(running=True, pid=_child(pid) or pid, exit_code=None)
+        return State(running=False, pid=pid, exit_code=self._number("exit_code"))
 
     def stop(self, grace_seconds: float) -> None:
         """End it and everything that it started, and remove its directory; see `end`."""
@@ -180,6 +184,13 @@ def _is_ours(pid: int, directory: Path) -> bool:
         return processes.has_marker(psutil.Process(pid), MARKER, str(directory))
     except psutil.NoSuchProcess:
         return False
+
+
+def _child(pid: int) -> int | None:
+    """The only child of the shell: the command; None if the kernel does not list it. Cheaper than every process."""
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        return int(Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()[0])
+    return None
 
 
 def _parent(process: psutil.Process) -> int | None:

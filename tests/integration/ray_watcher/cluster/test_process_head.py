@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
+import signal
 import socket
 import sys
 from pathlib import Path
@@ -25,6 +27,7 @@ from ray_watcher_common.host import processes
 from ray_watcher_common.host.detached import MARKER
 from support.own import own_ports
 from support.provider_worlds import SLEEPS, ProcessWorld
+from support.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -131,6 +134,15 @@ def test_a_head_that_died_is_told_and_makes_room_for_another(
     assert dead is not None
     assert (dead.running, dead.detail) == (False, "killed, exit code unknown: asked for 0 CPUs")
     assert cluster.start_head(options).running
+
+
+def test_what_runs_on_after_the_process_that_watches_it_was_killed_is_told(
+    cluster: ProcessCluster, options: HeadOptions, ray: Callable[[str], None], tmp_path: Path
+) -> None:
+    ray(STAND_IN)
+    started = cluster.start_head(options)
+    os.kill(int((tmp_path / "head" / "one" / "pid").read_text()), signal.SIGKILL)
+    eventually(lambda: "1 of its processes still run; end them with: " in (cluster.head() or started).detail, every=0)
 
 
 def test_a_head_that_ends_while_it_starts_is_told_with_its_last_words(

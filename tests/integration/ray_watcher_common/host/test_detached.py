@@ -62,6 +62,16 @@ def test_it_runs_from_the_moment_start_returns(tmp_path: Path) -> None:
         process.stop(0)
 
 
+def test_its_pid_is_that_of_the_command(tmp_path: Path) -> None:
+    process = Detached(tmp_path / "made")
+    process.start(SLEEP, os.environ)
+    try:
+        eventually(lambda: psutil.Process(process.state().pid).name() == "sleep", every=0)
+        assert process.state().text == f"pid {process.state().pid}"
+    finally:
+        process.stop(0)
+
+
 def test_how_it_ended_is_known(tmp_path: Path) -> None:
     process = Detached(tmp_path / "made")
     process.start(["sh", "-c", "echo last words; exit 7"], os.environ)
