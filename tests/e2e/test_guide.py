@@ -1,4 +1,7 @@
-"""A session as README has it, command by command, with processes and with Docker; and what goes wrong in real life."""
+"""A session as README has it, command by command, with processes and with Docker; and what goes wrong in real life.
+
+With processes, the command is that of the sdist, installed outside the checkout; with Docker, the checkout's.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import os
 import signal
 import socket
 import time
+from dataclasses import replace
 from typing import Any
 
 import psutil
@@ -15,13 +19,20 @@ import pytest
 from grafana.panel_data import Prometheus
 from support import panel_rows
 from support.command_blocks import block, follow
+from support.installing import install
 from support.operating import Operator, processes_below
 from support.waiting import eventually_shown
+from tools import release
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(500)]
 SETUP = block("README.md", "scripts/setup demo")
 START_RAY, START_WATCHER, LOAD, LOOK, END = block("README.md", ".venv/bin/ray-watcher start-ray").splitlines()
 PROGRAMS = ("exporter", "prometheus", "alertmanager", "scaler")
+
+
+def typed(session: Operator, commands: str) -> str:
+    """What README's commands say, typed with the session's own program."""
+    return follow(commands, session.environment, {".venv/bin/ray-watcher": session.program})
 
 
 def status(operator: Operator) -> dict[str, Any]:
@@ -59,7 +70,7 @@ def a_taken_port_is_told_and_nothing_is_left_behind(session: Operator) -> None:
 
 
 def the_three_steps_bring_up_cluster_and_watcher(session: Operator) -> None:
-    said = follow(f"{SETUP}{START_RAY}\n{START_WATCHER}", session.environment)
+    said = typed(session, f"{SETUP}{START_RAY}\n{START_WATCHER}")
 
     assert "2 workers" in said
     assert scaler(session)["limits"]["max_workers"] == 4
@@ -82,10 +93,10 @@ def prometheus_sees_the_scaler_before_anything_happens(session: Operator) -> Non
 
 
 def load_makes_the_pool_grow_to_its_limit_and_all_tasks_finish(session: Operator) -> None:
-    done = json.loads(follow(LOAD, session.environment).splitlines()[-1])
+    done = json.loads(typed(session, LOAD).splitlines()[-1])
 
     assert (done["event"], done["finished"], done["failed"]) == ("done", 12, 0)
-    assert "Last decisions" in follow(LOOK, session.environment)
+    assert "Last decisions" in typed(session, LOOK)
     launches = [a for a in scaler(session)["actions"] if a["action"] == "launch"]
     assert len(launches) >= 2  # the first two may have been idle for long enough to go, and have been replaced
     assert all(a["cause"] == "pending_demand" and a["outcome"] == "done" and a["joined_at"] for a in launches)
@@ -183,7 +194,7 @@ def a_warm_worker_joins_and_is_replaced(session: Operator) -> None:
 def stopping_leaves_nothing_and_can_be_repeated(session: Operator) -> None:
     session.run("stop-watcher")
     session.run("stop-watcher")
-    follow(END, session.environment)
+    typed(session, END)
     session.run("stop-ray")
     assert "running" in session.run("status-ray", exit_code=4).stderr
 
@@ -219,6 +230,16 @@ ONCE = {  # what is the same with the other provider
 def provider(request: pytest.FixtureRequest) -> str:
     """Where head and workers run; that Docker can do it all is shown by the other tests here, with less of it each."""
     return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def operator(operator: Operator, provider: str, tmp_path_factory: pytest.TempPathFactory) -> Operator:
+    """With processes, an operator who has installed the sdist, and has no checkout in their path."""
+    if provider == "docker":
+        return operator
+    directory = tmp_path_factory.mktemp("installed")
+    installed = install(release.build(directory)[1], "all", directory)
+    return replace(installed, environment={**installed.environment, **operator.environment})
 
 
 def test_the_guides_session(operator: Operator, provider: str) -> None:

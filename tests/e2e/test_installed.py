@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from support.installing import install
-from support.operating import processes_below
 from support.own import own_environment, own_name
 from tools import release
 
@@ -81,28 +80,9 @@ def test_a_plain_installation_works_and_names_what_workers_need(artefacts: tuple
         assert f"ray-watcher[{extra}] @ {artefacts[0].as_uri()}" in refused.stderr
 
 
-@pytest.mark.full  # the same program as in test_demo.py, with what the next test shows to be installed
+@pytest.mark.full  # the same program as in test_demo.py; what is installed is used by test_guide.py
 def test_the_demo_runs_the_whole_loop(complete: Operator) -> None:
     shown = complete.says("demo")
 
     assert "12 of 12" in shown
     assert "all removed" in shown
-
-
-def test_the_guides_verbs_do_what_the_guide_says(complete: Operator) -> None:
-    complete.run("start-ray", "--num-workers", "2")
-    complete.run(
-        "start-watcher", "--check-interval", "60", "--pending-threshold", "3", "--max-workers", "8", "--cooldown", "120"
-    )
-    complete.run("load", "--num-tasks", "2", "--seconds", "1")
-    complete.run("add-worker")
-
-    assert len(json.loads(complete.says("status-ray", "--json"))["workers"]) == 3
-    states = json.loads(complete.says("watcher-status", "--json"))["programs"]
-    assert {program["state"] for program in states} == {"RUNNING"}
-    for service in ("head", "worker-1", "exporter", "scaler", "prometheus", "alertmanager"):
-        assert complete.says("logs-ray", "--service", service), service
-
-    complete.run("stop-watcher")
-    complete.run("stop-ray")
-    assert processes_below(complete.environment["WATCHER_STATE_DIR"]) == []
