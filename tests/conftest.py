@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 # How long an example takes says nothing on a busy machine. `make test` tries the same examples each time, so that it
 # fails by what was changed; `make test-all` and `make fuzz` look for new ones.
-settings.register_profile("project", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
+settings.register_profile(
+    "project", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True, max_examples=50
+)
 settings.register_profile("searching", settings.get_profile("project"), derandomize=False, max_examples=300)
 settings.load_profile("project")
 

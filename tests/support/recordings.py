@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 from scaler.planning.plan import plan
@@ -12,7 +13,7 @@ from support.builders import NOW, demand, observation, permits, policy, worker
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from scaler.model.decision import Observation
+    from scaler.model.decision import Observation, Plan
     from scaler.recording.segments import Segment
 
 
@@ -22,11 +23,19 @@ def moment(seen: Observation, at: float = NOW) -> Moment:
 
 
 def with_pending(count: int, at: float = NOW, workers: int = 1) -> Moment:
-    """Some busy workers and pending tasks, while no alert fires."""
-    seen = observation(
+    """Some busy workers and pending tasks, while no alert fires; the plan is the same at any time."""
+    return Moment(at, _pending(count, at, workers), policy(), _planned(count, workers))
+
+
+def _pending(count: int, at: float, workers: int) -> Observation:
+    return observation(
         *(worker(index) for index in range(1, workers + 1)), demands=(demand(count),) * bool(count), observed_at=at
     )
-    return moment(seen, at)
+
+
+@cache
+def _planned(count: int, workers: int) -> Plan:
+    return plan(_pending(count, NOW, workers), policy(), NOW)
 
 
 def launching(at: float = NOW) -> Moment:

@@ -278,9 +278,9 @@ def worker_types(draw: st.DrawFn, name: str) -> WorkerType:
         max_workers=fewest + draw(st.integers(0, 100)),
         idle_timeout=draw(st.floats(60, 1e6)),
         custom_resources=tuple(
-            sorted(draw(st.dictionaries(words.map(lambda word: f"r-{word}"), counts.map(lambda n: n + 1.0))).items())
+            sorted((f"r-{name}", n + 1.0) for name, n in draw(st.dictionaries(words, counts, max_size=2)).items())
         ),
-        labels=tuple(sorted(draw(st.dictionaries(words, words)).items())),
+        labels=tuple(sorted(draw(st.dictionaries(words, words, max_size=2)).items())),
         image=draw(st.none() | words),
         priority=draw(st.integers(-9, 9)),
         price_per_hour=draw(counts) / 4,

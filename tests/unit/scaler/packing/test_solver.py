@@ -61,7 +61,7 @@ def packed(some: list[Demand], groups: list[Gang], there: list[Slot]) -> tuple[C
     return Counter(kind.name for kind in packing.launches), packing.unmet, infeasible
 
 
-@settings(max_examples=settings().max_examples // 4)  # each is solved twice, with six nodes
+@settings(max_examples=settings().max_examples // 2)  # each is solved twice, with six nodes
 @given(demands, gangs, workers(), st.randoms())
 def test_the_order_of_demand_and_workers_does_not_matter(
     some: list[Demand], groups: list[Gang], there: list[Slot], random: Random

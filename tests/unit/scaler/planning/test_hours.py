@@ -78,7 +78,7 @@ def _most(pool: Policy, name: str) -> int:
     return next(kind.max_workers for kind in pool.worker_types if kind.name == name)
 
 
-@settings(max_examples=settings().max_examples // 12)  # an hour takes a second or two
+@settings(max_examples=settings().max_examples // 6)  # an hour takes a second or two
 @given(stories())
 def test_plans_hold_over_an_hour(story: Story) -> None:
     world = World(story).run(HOUR)
@@ -87,7 +87,7 @@ def test_plans_hold_over_an_hour(story: Story) -> None:
     assert [event for event in world.events if event.at > QUIET_FROM] == []
 
 
-@settings(max_examples=settings().max_examples // 12)  # an hour takes a second or two
+@settings(max_examples=settings().max_examples // 6)  # an hour takes a second or two
 @given(stories())
 def test_all_that_is_feasible_is_served(story: Story) -> None:
     story = replace(story, floor=(), policy=_without_minimums(story.policy))
