@@ -25,7 +25,7 @@ from scaler.model.errors import JournalCorruptError, JournalError, ProviderError
 from scaler.model.workers import JOINING, ActionKind, Worker, WorkerState, join_views
 from scaler.planning.by_hand import with_requests
 from scaler.planning.plan import plan
-from scaler.planning.worker_sizes import learned
+from scaler.planning.worker_sizes import joined, learned
 from scaler.recording.moment import Moment
 from scaler.telemetry.stages import StageTracker
 
@@ -132,6 +132,7 @@ class Reconciler:
             last_scale_down=self._journal.last_started(ActionKind.DRAIN),
             launch_health=health_by_type(self._journal.launch_outcomes()),
             learned=learned(self._memory.learned, workers),
+            joined=joined(self._memory.joined, self._memory.workers, workers, snapshot),
             last_drain_failure=self._journal.last_failed(ActionKind.DRAIN),
             last_prepare_failure=self._journal.last_prepare_failure(),
             demand_since=self._memory.demand_since,

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from scaler.explain.anomalies import Anomaly
     from scaler.model.decision import Observation, Plan
-    from scaler.model.workers import Worker
+    from scaler.model.workers import Joined, Worker
 
 
 class Wakeup:
@@ -60,6 +60,7 @@ class Memory:
     demand_since: float | None = None  # since when demand has not been met; None: it is met
     blind_since: float | None = None  # since when demand has not been known; None: it is known
     learned: Mapping[str, Mapping[str, float]] = field(default_factory=dict)  # as in `Observation`
+    joined: Mapping[str, Joined] = field(default_factory=dict)  # as in `Observation`
 
     @property
     def draining_since(self) -> Mapping[str, float]:
@@ -69,4 +70,4 @@ class Memory:
     def after(self, observation: Observation, plan: Plan, now: float) -> Memory:
         """The memory after a reconcile at `now` that made this plan of this observation."""
         since = None if plan.demand_met else observation.demand_since or now
-        return Memory(observation.workers, since, observation.blind_since, observation.learned)
+        return Memory(observation.workers, since, observation.blind_since, observation.learned, observation.joined)

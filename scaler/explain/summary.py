@@ -14,7 +14,7 @@ from scaler.planning.reasons import plural
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from scaler.model.decision import Observation, Plan
+    from scaler.model.decision import Held, Observation, Plan
 
 
 class Situation(str, Enum):
@@ -67,6 +67,7 @@ def problems(
         *_paused(observation),
         *_infeasible(proposed),
         *_held(pending),
+        *_held_without_demand(proposed, pending),
         *_failing(observation, now),
         *_failures(observation),
         *_out_of_sight(workers),
@@ -134,7 +135,11 @@ def _infeasible(proposed: Plan) -> Iterator[str]:
         yield f"{plural(many, 'pending request')} cannot be scheduled: no worker type provides {shapes}."
 
 
+_NO_WAIT_HELPS = frozenset({Cause.MAX_WORKERS, Cause.UNKNOWN_WORKER_TYPE})
 _HELD_WORDS = {
+    Cause.MAKES_ROOM: "delayed until warm workers of other types have made room",
+    Cause.UPSCALING_SPEED: "delayed by upscaling_speed",
+    Cause.LAUNCHES_IN_PROGRESS: "delayed until launches in progress have ended",
     Cause.COOLDOWN: "delayed by the cooldown",
     Cause.MAX_WORKERS: "held by max_workers",
     Cause.NO_ALERT: "held, no alert permits scaling up",
@@ -155,6 +160,18 @@ def _held(pending: Sequence[PendingShape]) -> Iterator[str]:
     for cause, many in held.most_common():
         words = _HELD_WORDS.get(cause, f"held by {cause.value.replace('_', ' ')}")
         yield f"{plural(many, 'pending request')} {'partly ' if cause in partly else ''}{words}."
+
+
+def _held_without_demand(proposed: Plan, pending: Sequence[PendingShape]) -> Iterator[str]:
+    """What a minimum, request_resources or an alert's step asks for, and no wait will bring."""
+    explained = {shape.why for shape in pending}
+    for held in proposed.held:
+        if held.cause in _NO_WAIT_HELPS and held.reason not in explained and not _of_demand(held, pending):
+            yield f"{held.reason}."
+
+
+def _of_demand(held: Held, pending: Sequence[PendingShape]) -> bool:
+    return any(held.shape == shape.shape and held.cause is shape.cause for shape in pending)
 
 
 def _failing(observation: Observation, now: float) -> Iterator[str]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ray_watcher_common.state import ClusterState
     from scaler.model.circuit_breaker import LaunchHealth
     from scaler.model.pause import Pause
-    from scaler.model.workers import Worker
+    from scaler.model.workers import Joined, Worker
 
 NOTHING = Permission()
 
@@ -183,6 +183,8 @@ class Observation:
     launch_health: Mapping[str, LaunchHealth] = field(default_factory=dict)  # by worker type; none: healthy
     # What the newest worker of each type that ever joined had in total, by worker type: it outlives the worker.
     learned: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    # The newest worker of each type that has joined while this scaler runs, so under this policy, by worker type.
+    joined: Mapping[str, Joined] = field(default_factory=dict)
     last_drain_failure: float | None = None
     last_prepare_failure: float | None = None  # unix seconds; a warm worker that ended by itself is one too
     demand_since: float | None = None  # unix seconds since which demand has waited for workers, None: news

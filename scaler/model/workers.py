@@ -76,6 +76,14 @@ class Worker:
         return self.state not in ENDED and self.state is not WorkerState.WARM
 
 
+@dataclass(frozen=True)
+class Joined:
+    """What a worker turned out to have when it had joined: all its resources, and its labels."""
+
+    total: Mapping[str, float]
+    labels: Mapping[str, str]
+
+
 def lowest_free_index(taken: Collection[int]) -> int:
     """The N for the next `worker-N`."""
     return next(index for index in range(1, len(taken) + 2) if index not in taken)

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 from scaler.model.decision import Action, Cause, Held, Plan
 from scaler.model.workers import JOINING, ActionKind, WorkerState
+from scaler.planning.budget import Budget
 from scaler.planning.context import Context
 from scaler.planning.launch_limits import launch
-from scaler.planning.scale_down import Budget
 from scaler.planning.worker_sizes import with_learned_sizes
 
 if TYPE_CHECKING:

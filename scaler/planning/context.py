@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ray_watcher_common.state import ClusterState, NodeStatus
-from scaler.model.circuit_breaker import HEALTHY, LaunchHealth
+from scaler.model.circuit_breaker import HEALTHY, BreakerState, LaunchHealth
 from scaler.model.decision import Action, Cause, Held, Infeasible, Observation
 from scaler.model.workers import JOINING, ActionKind, Worker, WorkerState, dangling_nodes
 from scaler.packing.capacity import Slot, fresh, of_node
@@ -60,6 +60,7 @@ class Context:
     held: list[Held] = field(default_factory=list)
     infeasible: list[Infeasible] = field(default_factory=list)
     demand_met: bool = True
+    promised: tuple[WorkerType, ...] = ()  # the types as the policy file has them, whatever came true of them
     settling: bool = False  # a burst that has just begun gets a moment to show its size
     needs: list[Need] = field(default_factory=list)
     launched: Counter[str] = field(default_factory=Counter)  # launches of this plan, by worker type
@@ -94,9 +95,21 @@ class Context:
         """Whether launches of this type have failed so recently that none is tried yet."""
         return self.health(worker_type).wait(self.now) > 0
 
+    def gives_up_on(self, worker_type: str) -> bool:
+        """Whether launches of this type have failed so often that others take its place: its breaker is open."""
+        return self.health(worker_type).state(self.now) is BreakerState.OPEN
+
     def cheapest_first(self, kinds: Iterable[WorkerType]) -> list[WorkerType]:
-        """In which order types are used if the demand does not choose: healthy, without GPU, cheap, high priority."""
-        return sorted(kinds, key=lambda kind: (self.backs_off(kind.name), *kind.expense))
+        """In which order types are used if the demand does not choose: without GPU, healthy, cheap, high priority.
+
+        A GPU type comes before another whose breaker is open, not before one that failed once and is tried again soon.
+        """
+
+        def order(kind: WorkerType) -> tuple[float, ...]:
+            gpus, *expense = kind.expense
+            return (self.gives_up_on(kind.name), gpus, self.backs_off(kind.name), *expense)
+
+        return sorted(kinds, key=order)
 
     @property
     def launches(self) -> list[Action]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from scaler.model.decision import Cause
 from scaler.planning.launch_limits import launch
 from scaler.planning.needs import Need
-from scaler.planning.pending import held_by_back_off, hold_pending, launchable
+from scaler.planning.pending import cheaper_soon, held_by_back_off, hold_pending, launch_cheaper, launchable
 from scaler.planning.reasons import misfit, requests
 
 if TYPE_CHECKING:
@@ -56,13 +56,18 @@ def keep_requested_resources(context: Context) -> None:
     if snapshot is None or not snapshot.constraints:
         return
     kinds, ready = context.policy.worker_types, launchable(context, context.policy.worker_types)
-    reason = "request_resources asks for its resources"
-    need = Need(context, snapshot, snapshot.constraints, (), ready, Cause.REQUESTED_RESOURCES, reason, whole_nodes=True)
+    cheaper, work = cheaper_soon(context, snapshot.constraints, (), ready)
+    now = [one for one in snapshot.constraints if one not in work]
+    why = "request_resources asks for its resources"
+    need = Need(context, snapshot, now, (), ready, Cause.REQUESTED_RESOURCES, why, whole_nodes=True)
     context.needs.append(need)
     purpose = f"for {requests(snapshot.constraints)} of request_resources"
     launch(context, need.wanted, Cause.REQUESTED_RESOURCES, purpose)
     hold_pending(need, kinds, "of request_resources")
+    if work:
+        soon = replace(need, demands=snapshot.constraints, kinds=[*cheaper, *ready])
+        launch_cheaper(soon, cheaper, Cause.REQUESTED_RESOURCES, purpose)
     for left in need.packing.infeasible:
         if not held_by_back_off(context, left, kinds):
-            found = misfit(left, kinds)
+            found = misfit(left, kinds, context.promised)
             context.infeasible.append(replace(found, reason=f"{found.reason} (asked for by request_resources)"))

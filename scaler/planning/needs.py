@@ -61,12 +61,9 @@ class Need:
         slots = self.context.capacity(self.snapshot, gone, whole_nodes=self.whole_nodes, launched=self.launched)
         return solve(self.demands, self.gangs, slots, self.kinds, room or self.room)
 
-    def in_places_of(self, gone: frozenset[str]) -> Counter[str]:
-        """The workers that they would take in the places of these nodes, by type; none if that helps nobody."""
-        more = self.packed(gone, replace(self.room, total=self.room.total + len(gone)))
-        if more.unserved >= self.packing.unserved:
-            return Counter()
-        return Counter(kind.name for kind in more.launches) - self.wanted
+    def with_places(self, many: int) -> Packing:
+        """The same requests packed as if the pool might have so many workers more."""
+        return self.packed(room=replace(self.room, total=self.room.total + many))
 
     def suffers(self, gone: frozenset[str]) -> bool:
         """Whether packing without the nodes in `gone` launches more, or leaves more unserved."""
@@ -92,6 +89,12 @@ class Spare:
     def take(self, node: Node) -> None:
         """Let a worker like this node go."""
         self.left[self._key(node)] -= 1
+
+    def claim(self, node: Node) -> bool:
+        """Let a worker like this node go, if one may."""
+        if may := self.has(node):
+            self.take(node)
+        return may
 
     def _key(self, node: Node) -> object:
         return self.need.packing.seen.key(of_node(node, whole=self.need.whole_nodes))

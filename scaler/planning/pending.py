@@ -5,23 +5,21 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from ray_watcher_common.state import Demand, NodeStatus
-from scaler.model.circuit_breaker import BreakerState
+from ray_watcher_common.state import Demand, Strategy
 from scaler.model.decision import Cause
-from scaler.model.workers import WorkerState
 from scaler.packing.capacity import fresh
 from scaler.packing.fitting import could_hold
 from scaler.packing.line import requests_of
 from scaler.packing.solver import solve
-from scaler.planning.launch_limits import why_it_backs_off
-from scaler.planning.reasons import plural, request_text, workers
+from scaler.planning.launch_limits import launch, why_it_backs_off
+from scaler.planning.obstacles import in_the_way, limit_on, own_limit, own_room
+from scaler.planning.reasons import plural, request_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from ray_watcher_common.state import ClusterState, Gang
+    from ray_watcher_common.state import Gang
     from scaler.model.cluster import WorkerType
-    from scaler.packing.room import Room
     from scaler.planning.context import Context
     from scaler.planning.needs import Need
 
@@ -34,7 +32,7 @@ def launchable(context: Context, kinds: Iterable[WorkerType]) -> list[WorkerType
 
 
 def cheaper_soon(
-    context: Context, snapshot: ClusterState, ready: Sequence[WorkerType]
+    context: Context, demands: Iterable[Demand], gangs: Iterable[Gang], ready: Sequence[WorkerType]
 ) -> tuple[list[WorkerType], list[Demand | Gang]]:
     """Types without GPU that may not be launched now, and the CPU work that only GPU types could take meanwhile.
 
@@ -46,10 +44,7 @@ def cheaper_soon(
     absent = [
         kind
         for kind in context.policy.worker_types
-        if kind not in ready
-        and not kind.num_gpus
-        and room.of(kind.name)
-        and context.health(kind.name).state(context.now) is not BreakerState.OPEN
+        if kind not in ready and not kind.num_gpus and room.of(kind.name) and not context.gives_up_on(kind.name)
     ]
     with_gpu = [fresh(kind) for kind in ready if kind.num_gpus]
     if not absent or not with_gpu:
@@ -64,12 +59,20 @@ def cheaper_soon(
             and any(slot.capacity(one) for slot in empty)
         )
 
-    work: list[Demand | Gang] = [demand for demand in snapshot.demands if spares(demand)]
-    for gang in snapshot.gangs:
+    work: list[Demand | Gang] = [demand for demand in demands if spares(demand)]
+    for gang in gangs:
         if any(spares(part) for part in requests_of(gang)):
             best = solve((), (gang,), (), [*absent, *ready], room)
             work += [gang] if any(kind in absent for kind in best.launches) else []
     return (absent, work) if work else ([], [])
+
+
+def launch_cheaper(need: Need, cheaper: Sequence[WorkerType], cause: Cause, purpose: str) -> Counter[str]:
+    """Ask for types without GPU that may not be launched now, for work that only GPU workers could take meanwhile."""
+    need.context.needs.append(need)
+    later = Counter({kind.name: need.wanted[kind.name] for kind in cheaper if need.wanted[kind.name]})
+    launch(need.context, later, cause, purpose)
+    return later
 
 
 def hold_pending(need: Need, kinds: Sequence[WorkerType], which: str) -> None:
@@ -80,8 +83,12 @@ def hold_pending(need: Need, kinds: Sequence[WorkerType], which: str) -> None:
     left = [one for one in need.packing.pending if not held_by_back_off(context, one, kinds)]
     left.sort(key=lambda one: (-one.count, request_text(one)))
     for one in left[:SHAPES_HELD]:
-        reason = f"{one.count:,} x {request_text(one)} {which}: {limit_on(need, one, room, kinds, others)}"
-        context.hold(Cause.MAX_WORKERS, one.count, reason, shape=request_text(one))
+        shape = request_text(one)
+        cause, why = Cause.MAX_WORKERS, ""
+        if _joins_a_full_node(need, one):
+            cause, why = Cause.NODES_FULL, "the node with the other bundles of its group has no room"
+        reason = f"{one.count:,} x {shape} {which}: {why or limit_on(need, one, room, kinds, others)}"
+        context.hold(cause, one.count, reason, shape=shape)
     if rest := left[SHAPES_HELD:]:
         many = sum(one.count for one in rest)
         limit = limit_on(need, rest[0], room, kinds, others)
@@ -89,41 +96,36 @@ def hold_pending(need: Need, kinds: Sequence[WorkerType], which: str) -> None:
         context.hold(Cause.MAX_WORKERS, many, reason)
 
 
-def limit_on(need: Need, request: Demand | Gang, room: Room, kinds: Sequence[WorkerType], others: str) -> str:
-    """The limit that holds for a request: the types' own, the pool's and who has its places, or both."""
-    most = need.context.policy.max_workers
-    usable = [kind for kind in kinds if could_hold(request, [kind])] or list(kinds)
-    full = [kind for kind in usable if room.by_type.get(kind.name, 0) <= 0]
-    if len(full) == len(usable) and any(kind.max_workers < most for kind in full):
-        own = ", ".join(f"type {kind.name} is at its own max_workers of {kind.max_workers}" for kind in full)
-        return f"{own} (policy file)"
-    if room.total > 0 and not full:
-        return f"too few places left under max_workers ({room.total} of {most})"
-    return f"the pool is at its max_workers of {most} (WATCHER_MAX_WORKERS){others}"
+def _joins_a_full_node(need: Need, one: Demand | Gang) -> bool:
+    """Whether it is a rescheduled STRICT_PACK group, for which no new worker is of use."""
+    if isinstance(one, Demand) or one.strategy is not Strategy.STRICT_PACK or not one.group:
+        return False
+    return any(one.group in node.groups for node in need.snapshot.nodes if node.alive)
 
 
-def in_the_way(need: Need) -> str:
-    """The idle workers that have places of the pool and help nobody that is pending."""
-    spare, idle = need.spare(), Counter[str]()
-    for worker in need.context.observation.workers:
-        node = worker.node
-        if worker.state is WorkerState.RUNNING and node and node.status is NodeStatus.IDLE and spare.has(node):
-            spare.take(node)
-            idle[worker.worker_type] += 1
-    if not idle:
-        return ""
-    pause = need.context.observation.paused_down
-    kept = f", which stay while scaling down is {pause.text}" if pause else ""
-    return f"; {plural(idle.total(), 'place')} taken by idle workers that do not help: {workers(idle)}{kept}"
+def held_by_back_off(context: Context, left: Demand | Gang, kinds: Sequence[WorkerType]) -> bool:
+    """Whether it is for types that back off after failed launches to hold this; it is held if so.
 
-
-def held_by_back_off(context: Context, left: Demand | Gang, kinds: Iterable[WorkerType]) -> bool:
-    """Whether a type that could hold this backs off after failed launches; it is held if so."""
-    room = context.room()
-    for kind in kinds:
-        if context.backs_off(kind.name) and room.of(kind.name) and could_hold(left, [kind]):
-            shape = request_text(left)
-            reason = f"{left.count:,} x {shape} pending for type {kind.name}: {why_it_backs_off(context, kind.name)}"
-            context.hold(Cause.LAUNCHES_FAIL, left.count, reason, worker_type=kind.name, shape=shape)
+    If other types can hold it, only for one that has room; else for these, whatever the limits.
+    """
+    if len(healthy := launchable(context, kinds)) == len(kinds):
+        return False
+    failing = [kind for kind in kinds if context.backs_off(kind.name)]
+    room, misfit = context.room(), not could_hold(left, healthy)
+    able = [kind for kind in failing if could_hold(left, [kind])]
+    if misfit and not able and could_hold(left, kinds):  # a gang of several types
+        able = [kind for kind in failing if could_hold(left, [*healthy, kind])] or failing
+    for kind in able:
+        if room.of(kind.name) or (misfit and own_room(room, kind)):
+            reason = f"pending for type {kind.name}: {why_it_backs_off(context, kind.name)}"
+            _hold_request(context, Cause.LAUNCHES_FAIL, left, reason, kind.name)
             return True
+    if misfit and able:
+        _hold_request(context, Cause.MAX_WORKERS, left, f"pending: {own_limit(room, able[0])} (policy file)")
+        return True
     return False
+
+
+def _hold_request(context: Context, cause: Cause, one: Demand | Gang, reason: str, worker_type: str = "") -> None:
+    shape = request_text(one)
+    context.hold(cause, one.count, f"{one.count:,} x {shape} {reason}", worker_type=worker_type, shape=shape)

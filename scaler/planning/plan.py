@@ -30,7 +30,7 @@ def plan(observation: Observation, policy: Policy, now: float) -> Plan:
     if observation.provider_problem:
         reason = f"nothing is launched or removed without knowing the workers: {observation.provider_problem}"
         return Plan(held=(Held(Cause.PROVIDER_UNAVAILABLE, 1, reason),), demand_met=False)
-    context = Context(observation, with_learned_sizes(policy, observation), now)
+    context = Context(observation, with_learned_sizes(policy, observation), now, promised=policy.worker_types)
     _remove_the_ended(context)
     _remove_the_stuck(context)
     _remove_the_long_drained(context)

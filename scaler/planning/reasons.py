@@ -10,7 +10,7 @@ from scaler.model.decision import Infeasible
 from scaler.packing.capacity import fresh
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from ray_watcher_common.state import LabelConstraint
     from scaler.model.cluster import WorkerType
@@ -69,8 +69,11 @@ def why_none_needed(snapshot: ClusterState) -> str:
     return f"{pending(snapshot)} fit on workers that are free or joining"
 
 
-def misfit(request: Demand | Gang, kinds: Sequence[WorkerType]) -> Infeasible:
-    """Why no worker type can hold this request: what is missing, of each type that comes near."""
+def misfit(request: Demand | Gang, kinds: Sequence[WorkerType], promised: Sequence[WorkerType] = ()) -> Infeasible:
+    """Why no worker type can hold this request: what is missing, of each type that comes near.
+
+    Workers of the types `promised` could, if what the policy file says of them had come true.
+    """
     shape = request_text(request)
     parts = (request,) if isinstance(request, Demand) else request.bundles
     lacking = dict.fromkeys(
@@ -79,7 +82,19 @@ def misfit(request: Demand | Gang, kinds: Sequence[WorkerType]) -> Infeasible:
     if not lacking and kinds:  # each bundle fits alone
         lacking = {"no single worker holds all bundles together": None}
     missing = "; ".join(list(lacking)[:SHAPES_NAMED]) or "there are no worker types"
-    return Infeasible(shape, request.count, f"no worker type provides {shape}: {missing}")
+    broken = ", ".join(_broken_promises(parts, kinds, promised))
+    why = f"; a worker of type {broken} joined without what the policy file says, so no more is launched for it"
+    return Infeasible(shape, request.count, f"no worker type provides {shape}: {missing}{why if broken else ''}")
+
+
+def _broken_promises(
+    parts: Iterable[Demand], kinds: Iterable[WorkerType], promised: Iterable[WorkerType]
+) -> Iterator[str]:
+    """The types that would hold one of these if they were as promised."""
+    real = {kind.name: kind for kind in kinds}
+    for kind in promised:
+        if any(not _lack(part, kind) and _lack(part, real[kind.name]) for part in parts):
+            yield kind.name
 
 
 def _lack(part: Demand, kind: WorkerType) -> str:

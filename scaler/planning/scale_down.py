@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING
 
 from ray_watcher_common.state import Node, NodeStatus
 from scaler.model.decision import Action, Cause
-from scaler.model.workers import LEAVING, ActionKind, Worker, WorkerState
+from scaler.model.workers import ActionKind, Worker, WorkerState
+from scaler.planning.budget import Budget
 from scaler.planning.context import scale_down_wait
+from scaler.planning.needs import Spare
 from scaler.planning.reasons import plural, workers
 
 if TYPE_CHECKING:
@@ -81,22 +83,37 @@ def _idle_workers(context: Context) -> list[_Candidate]:
     """
     idle = [_Candidate(w, w.node) for w in context.observation.workers if w.node and _eligible(context, w, w.node)]
 
-    def order(one: _Candidate) -> tuple[float, float, float, float, str]:
-        kind = context.policy.worker_type(one.worker.worker_type)
-        price, priority = (kind.price_per_hour, kind.priority) if kind else (math.inf, -math.inf)
-        return (-one.node.total.get("GPU", 0.0), -price, priority, -one.node.idle_seconds, one.worker.worker_id)
+    idle.sort(key=lambda one: (-one.node.idle_seconds, one.worker.worker_id))
+    return sorted(idle, key=lambda one: _dearness(context, one.worker), reverse=True)
 
-    return sorted(idle, key=order)
+
+def _dearness(context: Context, worker: Worker) -> tuple[float, float, float]:
+    """The larger, the sooner it leaves: GPUs, price, low priority."""
+    kind = context.policy.worker_type(worker.worker_type)
+    price, priority = (kind.price_per_hour, kind.priority) if kind else (math.inf, -math.inf)
+    return (worker.node.total.get("GPU", 0.0) if worker.node else 0.0, price, -priority)
+
+
+def _idle_soon(context: Context) -> list[Worker]:
+    """Workers that are idle, though not for long enough yet."""
+    return [
+        worker
+        for worker in context.observation.workers
+        if worker.node and _may_leave(context, worker, worker.node) and not _eligible(context, worker, worker.node)
+    ]
 
 
 def _eligible(context: Context, worker: Worker, node: Node) -> bool:
     kind = context.policy.worker_type(worker.worker_type)
+    return _may_leave(context, worker, node) and node.idle_seconds >= (kind.idle_timeout if kind else 0.0)
+
+
+def _may_leave(context: Context, worker: Worker, node: Node) -> bool:
     return (
         worker.state is WorkerState.RUNNING
         and worker.action is None
         and not node.is_head
         and node.status is NodeStatus.IDLE
-        and node.idle_seconds >= (kind.idle_timeout if kind else 0.0)
         and context.observation.down.allows(worker.worker_type)
     )
 
@@ -104,19 +121,21 @@ def _eligible(context: Context, worker: Worker, node: Node) -> bool:
 def _drain(context: Context, idle: Sequence[_Candidate], permitted: str) -> None:
     budget, leaving = Budget(context), list[_Candidate]()
     spares = [need.spare() for need in context.needs]
+    soon = [w for w in _idle_soon(context) if w.node and all(spare.has(w.node) for spare in spares)]
     for one in idle:
         needed = next(((s.need.cause, s.need.reason) for s in spares if not s.has(one.node)), None)
-        if stays := budget.why_it_stays(one.worker) or needed:
+        dearer = [worker for worker in soon if _dearness(context, worker) > _dearness(context, one.worker)]
+        if stays := budget.why_it_stays(one.worker, dearer) or needed:
             _keep(context, one, *stays)
             continue
         budget.add(one.worker)
         for spare in spares:
             spare.take(one.node)
         leaving.append(one)
+    leaving, places = _making_room(context, leaving)
     going = _without_regret(leaving, context.needs)
     for one in leaving[going:]:
         _keep(context, one, Cause.DEMAND_NEEDS_IT, "without it more workers would be launched")
-    places = _places_that_help(context, frozenset(one.node.node_id for one in leaving[:going]))
     for number, one in enumerate(leaving[:going]):
         reason, cause = f"idle for {one.node.idle_seconds:.0f} s ({permitted})", Cause.IDLE
         if number < places.total():
@@ -127,35 +146,6 @@ def _drain(context: Context, idle: Sequence[_Candidate], permitted: str) -> None
 
 def _keep(context: Context, one: _Candidate, cause: Cause, reason: str) -> None:
     context.hold(cause, 1, f"{one.worker.worker_id} stays: {reason}", one.worker.worker_id)
-
-
-class Budget:
-    """How many workers may leave: down to min_workers, within the disruption budget."""
-
-    def __init__(self, context: Context) -> None:
-        self._policy = context.policy
-        self._staying = Counter(w.worker_type for w in context.staying if w.state is not WorkerState.DRAINING)
-        self._leaving = sum(worker.state in LEAVING for worker in context.observation.workers)
-
-    def add(self, worker: Worker) -> None:
-        """One more leaves."""
-        self._staying[worker.worker_type] -= 1
-        self._leaving += 1
-
-    def why_it_stays(self, worker: Worker) -> tuple[Cause, str] | None:
-        """What forbids to drain one more idle worker, None if nothing does."""
-        policy, kind = self._policy, self._policy.worker_type(worker.worker_type)
-        if kind and self._staying[kind.name] <= kind.min_workers:
-            return Cause.MIN_WORKERS, f"min_workers of type {kind.name} is {kind.min_workers}"
-        if self._staying.total() <= policy.min_workers:
-            return Cause.MIN_WORKERS, f"min_workers of the pool is {policy.min_workers} (WATCHER_MIN_WORKERS)"
-        if policy.disruption_budget is not None and self._leaving >= policy.disruption_budget:
-            leaving = plural(self._leaving, "worker")
-            return (
-                Cause.DISRUPTION_BUDGET,
-                f"{leaving} leaving already (disruption_budget is {policy.disruption_budget})",
-            )
-        return None
 
 
 def _without_regret(leaving: Sequence[_Candidate], needs: Sequence[Need]) -> int:
@@ -174,9 +164,23 @@ def _without_regret(leaving: Sequence[_Candidate], needs: Sequence[Need]) -> int
     return low
 
 
-def _places_that_help(context: Context, leaving: frozenset[str]) -> Counter[str]:
-    """The workers that could be launched for what is pending in the places of the nodes that leave, by type."""
-    if not leaving or not context.observation.up:
-        return Counter()
+def _making_room(context: Context, leaving: list[_Candidate]) -> tuple[list[_Candidate], Counter[str]]:
+    """Who leaves, and the workers that their places are for, if a limit of the pool alone delays what is pending.
+
+    Who is of use once there is room stays: a gang takes idle workers and new ones together.
+    """
     limited = [need for need in context.needs if need.packing.unmet]
-    return limited[0].in_places_of(leaving) if limited else Counter()
+    if not context.observation.up or context.observation.paused_up or not limited:
+        return leaving, Counter()
+    need, many = limited[0], len(leaving)
+    while many and (more := need.with_places(many)).unserved < need.packing.unserved:
+        spare = Spare(need, Counter(more.spare))
+        going = [one for one in leaving if spare.claim(one.node)]
+        launched = Counter(kind.name for kind in more.launches)
+        if launched.total() - need.wanted.total() <= len(going):
+            for one in leaving:
+                if one not in going:
+                    _keep(context, one, Cause.DEMAND_NEEDS_IT, "pending demand fits on it once there is room for more")
+            return going, launched - need.wanted
+        many = min(len(going), many - 1)
+    return leaving, Counter()

@@ -6,23 +6,26 @@ from collections import Counter
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from ray_watcher_common.state import Demand
 from scaler.model.decision import Cause
 from scaler.model.policy import DEFAULT_STEP
-from scaler.packing.capacity import of_node
+from scaler.packing.capacity import fresh, of_node
 from scaler.packing.fitting import could_hold
 from scaler.packing.present import fits
+from scaler.packing.room import Room
 from scaler.planning.launch_limits import launch, room_in_progress
 from scaler.planning.minimums import of_any_type
 from scaler.planning.needs import Need
-from scaler.planning.pending import cheaper_soon, held_by_back_off, hold_pending, launchable
+from scaler.planning.pending import cheaper_soon, held_by_back_off, hold_pending, launch_cheaper, launchable
 from scaler.planning.reasons import misfit, pending, plural, request_text, why_none_needed
 from scaler.planning.worker_sizes import of_unknown_size
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ray_watcher_common.state import ClusterState, Demand, Gang
+    from ray_watcher_common.state import ClusterState, Gang
     from scaler.model.cluster import WorkerType
+    from scaler.packing.capacity import Slot
     from scaler.planning.context import Context
 
 # A driver asks for 10 workers per shape at first (RayConfig max_pending_lease_requests_per_scheduling_category);
@@ -67,7 +70,7 @@ def _launch_blindly(context: Context, cause: Cause, situation: str) -> None:
 def _launch_what_is_needed(context: Context, snapshot: ClusterState) -> None:
     up, kinds = context.observation.up, _permitted(context)
     ready = launchable(context, kinds)
-    cheaper, work = cheaper_soon(context, snapshot, ready)
+    cheaper, work = cheaper_soon(context, snapshot.demands, snapshot.gangs, ready)
     spared = set(map(id, work))
     demands = [demand for demand in snapshot.demands if id(demand) not in spared]
     gangs = [gang for gang in snapshot.gangs if id(gang) not in spared]
@@ -82,7 +85,10 @@ def _launch_what_is_needed(context: Context, snapshot: ClusterState) -> None:
     else:
         launch(context, _most_useful_first(need), Cause.PENDING_DEMAND, purpose)
     hold_pending(need, kinds, "pending")
-    later = _for_cheaper(context, snapshot, cheaper, ready, purpose) if work else Counter[str]()
+    later = Counter[str]()
+    if work:
+        soon = Need(context, snapshot, snapshot.demands, snapshot.gangs, [*cheaper, *ready], need.cause, need.reason)
+        later = launch_cheaper(soon, cheaper, Cause.PENDING_DEMAND, purpose)
     probed = _judge_misfits(context, snapshot, need.packing.infeasible, kinds)
     context.demand_met = not (need.wanted or need.packing.pending or later or probed)
     if up and context.demand_met and not up.asks_for_a_number and not need.packing.infeasible:
@@ -91,29 +97,14 @@ def _launch_what_is_needed(context: Context, snapshot: ClusterState) -> None:
 
 def _most_useful_first(need: Need) -> Counter[str]:
     """What the need wants; if that is too many at once, those first that serve the most of it."""
-    wanted, most = need.wanted, need.room.within(room_in_progress(need.context))
+    wanted = need.wanted  # and no other types: a GPU worker does not take what another type may not launch at once
+    most = need.room.within(room_in_progress(need.context)).within(Room(wanted.total(), dict(wanted)))
     if wanted.total() <= max(0, most.total) and all(count <= most.of(name) for name, count in wanted.items()):
         return wanted
     first = Counter(kind.name for kind in need.packed(room=most).launches)
     rest, many = wanted - first, wanted.total() - first.total()
     later = Counter(islice(rest.elements(), max(0, many)))  # held, whichever limit is in their way
     return first + later
-
-
-def _for_cheaper(
-    context: Context,
-    snapshot: ClusterState,
-    cheaper: Sequence[WorkerType],
-    ready: Sequence[WorkerType],
-    purpose: str,
-) -> Counter[str]:
-    """Ask for types without GPU that may not be launched now, for work that only GPU workers could take meanwhile."""
-    kinds, reason = [*cheaper, *ready], "pending demand fits on it"
-    need = Need(context, snapshot, snapshot.demands, snapshot.gangs, kinds, Cause.DEMAND_NEEDS_IT, reason)
-    context.needs.append(need)
-    later = Counter({kind.name: need.wanted[kind.name] for kind in cheaper if need.wanted[kind.name]})
-    launch(context, later, Cause.PENDING_DEMAND, purpose)
-    return later
 
 
 def _judge_misfits(
@@ -133,15 +124,22 @@ def _judge_misfits(
         if could_hold(one, context.policy.worker_types):
             reason = f"{one.count:,} x {shape} pending: no alert permits a worker type that holds it"
             context.hold(Cause.NO_ALERT, one.count, reason, shape=shape)
-        elif fits(one, empty):
+        elif fits(one, _places_once_empty(context, one, empty)):
             reason = f"{one.count:,} x {shape} pending: no worker type holds it, a running node does once it has room"
             context.hold(Cause.NODES_FULL, one.count, reason, shape=shape)
         elif probes := [kind for kind in unknown if could_hold(one, [*context.policy.worker_types, kind])]:
             probed = True
             _probe(context, one, probes)
         else:
-            context.infeasible.append(misfit(one, context.policy.worker_types))
+            context.infeasible.append(misfit(one, context.policy.worker_types, context.promised))
     return probed
+
+
+def _places_once_empty(context: Context, one: Demand | Gang, nodes: Sequence[Slot]) -> Sequence[Slot]:
+    """All nodes, and for a gang, which may need both, as many new workers as it could take."""
+    if isinstance(one, Demand):
+        return nodes
+    return [*nodes, *(fresh(kind) for kind in context.policy.worker_types for _ in range(one.count))]
 
 
 def _probe(context: Context, request: Demand | Gang, kinds: Sequence[WorkerType]) -> None:

@@ -16,14 +16,14 @@ from scaler.model.decision import Observation, Plan
 from scaler.model.errors import RecordingError
 from scaler.model.pause import Pause
 from scaler.model.policy import Policy
-from scaler.model.workers import Worker
+from scaler.model.workers import Joined, Worker
 from scaler.recording.document import DIRECTIONS
 from scaler.recording.moment import Moment
 
 if TYPE_CHECKING:
     from scaler.recording.patch import Document
 
-_KINDS = (ClusterState, Direction, LaunchHealth, Node, Pause, Worker, WorkerType)
+_KINDS = (ClusterState, Direction, Joined, LaunchHealth, Node, Pause, Worker, WorkerType)
 _NAMES = {"Mapping": Mapping, "ResourceBundle": ResourceBundle, **{kind.__name__: kind for kind in _KINDS}}
 
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from scaler.model.circuit_breaker import LaunchHealth
     from scaler.model.cluster import WorkerType
     from scaler.model.pause import Pause
-    from scaler.model.workers import ActionKind
+    from scaler.model.workers import ActionKind, Joined
 
 
 class TypeFields(TypedDict, total=False):
@@ -116,3 +116,4 @@ class ObservationFields(TypedDict, total=False):
     paused_up: Pause | None
     paused_down: Pause | None
     learned: Mapping[str, Mapping[str, float]]
+    joined: Mapping[str, Joined]

@@ -8,10 +8,12 @@ from support.plan_cases.gangs import GANGS
 from support.plan_cases.launches import LAUNCHES
 from support.plan_cases.limits import LIMITS
 from support.plan_cases.paused import PAUSED
+from support.plan_cases.promises import PROMISES
 from support.plan_cases.removals import REMOVALS
 from support.plan_cases.requested import REQUESTED
 from support.plan_cases.room import ROOM
 from support.plan_cases.sizes import SIZES
+from support.plan_cases.standing_in import STANDING_IN
 from support.plan_cases.warm import WARM
 
 CASES = (
@@ -26,4 +28,6 @@ CASES = (
     *SIZES,
     *GANGS,
     *CHOICES,
+    *STANDING_IN,
+    *PROMISES,
 )
