@@ -34,11 +34,11 @@ def limit_on(need: Need, request: Demand | Gang, room: Room, kinds: Sequence[Wor
     pool = f"the pool is at its max_workers of {most} (WATCHER_MAX_WORKERS)"
     if room.total > 0:
         pool = f"the pool has {plural(room.total, 'place')} left of its max_workers of {most} (WATCHER_MAX_WORKERS)"
-    if isinstance(request, Gang):
-        own = _types_that_are_too_few(need, request, room, kinds)
-    else:
-        usable = [kind for kind in kinds if could_hold(request, [kind])]
-        own = usable if all(own_room(room, kind) <= 0 and kind.max_workers < most for kind in usable) else []
+    parts = requests_of(request) if isinstance(request, Gang) else (request,)
+    usable = [kind for kind in kinds if any(could_hold(part, [kind]) for part in parts)]
+    own = usable if all(not own_room(room, kind) and kind.max_workers < most for kind in usable) else []
+    if isinstance(request, Gang) and not own:
+        own = _types_that_are_too_few(need, request, room, usable)
     if not own:
         return f"{pool}{others}"
     by_type = ", ".join(own_limit(room, kind) for kind in own)
@@ -63,8 +63,7 @@ def _types_that_are_too_few(need: Need, gang: Gang, room: Room, kinds: Sequence[
     present = need.context.capacity(need.snapshot, whole_nodes=need.whole_nodes, launched=need.launched)
     if fits(gang, [*new, *present[:NODES_CONSIDERED]]):
         return []
-    usable = [kind for kind in kinds if any(could_hold(part, [kind]) for part in requests_of(gang))]
-    return [kind for kind in usable if not own_room(room, kind)] or usable
+    return [kind for kind in kinds if not own_room(room, kind)] or list(kinds)
 
 
 def in_the_way(need: Need) -> str:
