@@ -28,7 +28,7 @@ SHAPES_HELD = 20  # each has a hold of its own; the rest are summed up
 
 
 def launchable(context: Context, kinds: Iterable[WorkerType]) -> list[WorkerType]:
-    """Without the types whose launches fail: another type takes over if one fits."""
+    """Without the types whose launches fail or find no room: another type takes over if one fits."""
     return [kind for kind in kinds if not context.backs_off(kind.name)]
 
 
@@ -126,8 +126,8 @@ def held_by_back_off(context: Context, left: Demand | Gang, kinds: Sequence[Work
         able = [kind for kind in failing if could_hold(left, [*healthy, kind])] or failing
     for kind in able:
         if room.of(kind.name) or (misfit and own_room(room, kind)):
-            reason = f"pending for type {kind.name}: {why_it_backs_off(context, kind.name)}"
-            _hold_request(context, Cause.LAUNCHES_FAIL, left, reason, kind.name)
+            cause, why = why_it_backs_off(context, kind.name)
+            _hold_request(context, cause, left, f"pending for type {kind.name}: {why}", kind.name)
             return True
     if misfit and able:
         _hold_request(context, Cause.MAX_WORKERS, left, f"pending: {own_limit(room, able[0])} (policy file)")

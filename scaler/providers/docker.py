@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from scaler.model.cluster import Instance, InstanceStatus
+from scaler.model.cluster import Capabilities, Instance, InstanceStatus
 from scaler.model.errors import IndexTakenError, ProviderError
 from scaler.model.workers import WORKER_ID
 from scaler.providers import ray_start
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from scaler.config.settings import ScalerSettings
-    from scaler.model.cluster import LaunchRequest, WorkerType
+    from scaler.model.cluster import Host, LaunchRequest, WorkerType
     from scaler.providers.container import Container
 
 log = structlog.get_logger()
@@ -113,6 +113,7 @@ class DockerProvider:
     """Implements `WorkerProvider` on a Docker Engine."""
 
     name = "docker"
+    capabilities = Capabilities()
 
     def __init__(  # noqa: PLR0913  # all that a container needs, spelled out
         self,
@@ -160,6 +161,10 @@ class DockerProvider:
             confined=settings.confined,
             pids_limit=settings.pids_limit,
         )
+
+    def hosts(self) -> Sequence[Host]:
+        """None: all workers share one."""
+        return ()
 
     def list(self) -> Sequence[Instance]:
         """Every worker of this cluster, by one call, and two for each that ended."""
