@@ -102,7 +102,7 @@ class Context:
         return self.health(worker_type).wait(self.now) > 0
 
     def gives_up_on(self, worker_type: str) -> bool:
-        """Whether others take its place: its launches have failed so often that its breaker is open, or find no room."""
+        """Whether others take its place: its breaker is open after failed launches, or its launches find no room."""
         return self.health(worker_type).state(self.now) is BreakerState.OPEN or self.has_no_room(worker_type)
 
     def has_no_room(self, worker_type: str) -> bool:
