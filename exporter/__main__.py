@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from exporter.host_cpu import HostCpu
-from exporter.metrics.families import Thresholds
+from exporter.metrics.thresholds import CurrentThresholds
 from exporter.settings import ExporterSettings
 from exporter.snapshots import SHARED_SECONDS, Snapshots
 from exporter.sources.cpu_heuristic import CpuHeuristicSource
@@ -19,6 +19,7 @@ from exporter.web.pages import application
 from ray_watcher_common.program import logs, settings
 from ray_watcher_common.program.arguments import accept_none
 from ray_watcher_common.program.environment import misspelled
+from ray_watcher_common.program.reloading import ReloadTriggers
 from ray_watcher_common.web import serving
 from ray_watcher_common.web.application import Access, own_hosts
 from ray_watcher_common.web.server import serve
@@ -65,15 +66,17 @@ def main() -> None:
         chosen = settings.load(ExporterSettings)
         web = chosen.web()
         listening = serving.bind(chosen.listen)
-        thresholds = Thresholds(chosen.pending_threshold, chosen.cpu_threshold, chosen.idle_timeout)
+        thresholds = CurrentThresholds(chosen)
+        ReloadTriggers(thresholds.reload, [chosen.policy_file], chosen.reload_interval).start()
         latest, host_cpu, usage = snapshots(chosen).latest, HostCpu(time.monotonic), Usage()
         app = application(
             latest,
-            thresholds,
+            lambda: thresholds.value,
             host_cpu.ratio,
             time.time,
             shared=SHARED_SECONDS,
             usage=usage,
+            reload=thresholds.reload,
             access=access(chosen.listen, web),
         )
         serve(app, listening, usage=usage, web=lambda: web.current)

@@ -23,10 +23,13 @@ log = structlog.get_logger()
 
 
 class ClusterCollector(Collector):
-    """The cluster's metrics, from a function that gives the latest view and one that gives the host's CPU ratio."""
+    """The cluster's metrics, from functions that give the latest view, the thresholds and the host's CPU ratio."""
 
     def __init__(
-        self, latest: Callable[[], View], thresholds: Thresholds, host_cpu_ratio: Callable[[], float | None]
+        self,
+        latest: Callable[[], View],
+        thresholds: Callable[[], Thresholds],
+        host_cpu_ratio: Callable[[], float | None],
     ) -> None:
         self._latest = latest
         self._thresholds = thresholds
@@ -35,7 +38,7 @@ class ClusterCollector(Collector):
     def collect(self) -> Iterable[Metric]:
         """All families; only `raycluster_up 0` if that fails, so that an alert can fire."""
         try:
-            return list(families(self._latest(), self._thresholds, self._host_cpu_ratio()))
+            return list(families(self._latest(), self._thresholds(), self._host_cpu_ratio()))
         except Exception:
             log.exception("scrape failed")
             return [GaugeMetricFamily(CATALOG[0].name, CATALOG[0].help, value=0)]

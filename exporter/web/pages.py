@@ -24,19 +24,21 @@ if TYPE_CHECKING:
     from exporter.snapshots import View
 
 
-def application(
+def application(  # noqa: PLR0913  # one argument for each part
     latest: Callable[[], View],
-    thresholds: Thresholds,
+    thresholds: Callable[[], Thresholds],
     host_cpu_ratio: Callable[[], float | None],
     now: Callable[[], float],
     *,
     shared: float = 0.0,
     usage: Usage | None = None,
+    reload: Callable[[str], str] = lambda _trigger: "",
     access: Access = Access(),  # noqa: B008  # a frozen value
 ) -> Flask:
     """The WSGI application. `latest` never raises and answers within a second; `now` is in unix seconds.
 
     Scrapers that are less than `shared` seconds apart get the same text. `usage` is that of the server.
+    `reload` reads the thresholds again, and returns what is wrong with them.
     """
     app = new_app("exporter", access)
     registry = CollectorRegistry()
@@ -72,5 +74,12 @@ def application(
         if view.state is None:
             return "".join(f"{problem}\n" for problem in view.problems.values()), 503
         return "ready\n", 200
+
+    @app.post("/-/reload")
+    def reload_thresholds() -> Response:
+        if "Origin" in request.headers:  # a page in a browser
+            return reply(problem(403, "got the header Origin of a web page, wanted none"), 403)
+        mistakes = reload("HTTP")
+        return reply(problem(500, mistakes), 500) if mistakes else reply({})
 
     return app

@@ -256,6 +256,20 @@ class ProgramSettings(ClusterAddresses):
         default=None, validation_alias=CLIENT_KEY, description="PEM file of its key; unset: the same file has both"
     )
 
+    policy_file: AbsolutePath | None = Field(
+        None,
+        validation_alias="WATCHER_POLICY_FILE",
+        description="YAML file with worker types, limits, schedules and thresholds (docs/policy.md); unset: one type, "
+        "from these variables",
+    )
+    reload_interval: float = Field(
+        0,
+        validation_alias="WATCHER_RELOAD_INTERVAL",
+        ge=0,
+        le=86400,
+        description="seconds between looks at policy file and token files for changes; 0: they are read again on "
+        "SIGHUP and POST /-/reload alone",
+    )
     pending_threshold: int = Field(
         0,
         validation_alias="WATCHER_PENDING_THRESHOLD",

@@ -135,13 +135,13 @@ DOWN = View(
 def exposition(view: View) -> str:
     """What `/metrics` says about the cluster in `view`, on a host whose CPU is at one eighth."""
     registry = CollectorRegistry()
-    registry.register(ClusterCollector(lambda: view, THRESHOLDS, lambda: 0.125))
+    registry.register(ClusterCollector(lambda: view, lambda: THRESHOLDS, lambda: 0.125))
     return generate_latest(registry).decode()
 
 
 def page(view: View) -> str:
     """The landing page."""
-    app = application(lambda: view, THRESHOLDS, lambda: 0.125, lambda: NOW)
+    app = application(lambda: view, lambda: THRESHOLDS, lambda: 0.125, lambda: NOW)
     return app.test_client().get("/").get_data(as_text=True)
 
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 def client(view: View) -> FlaskClient:
     """The pages over one view."""
-    return application(lambda: view, THRESHOLDS, lambda: None, lambda: NOW).test_client()
+    return application(lambda: view, lambda: THRESHOLDS, lambda: None, lambda: NOW).test_client()
 
 
 def test_state_is_the_snapshot_as_json() -> None:
@@ -64,6 +64,20 @@ def test_metrics_are_what_prometheus_reads() -> None:
     assert "process_resident_memory_bytes" in families
 
 
+@pytest.mark.parametrize(
+    ("mistakes", "headers", "code"),
+    [
+        pytest.param("", {}, 200, id="a sound file"),
+        pytest.param("policy file p.yml:2: wrong", {}, 500, id="a mistake"),
+        pytest.param("", {"Origin": "http://evil.example"}, 403, id="a page in a browser"),
+    ],
+)
+def test_thresholds_are_read_again_when_asked(mistakes: str, headers: dict[str, str], code: int) -> None:
+    app = application(lambda: UP, lambda: THRESHOLDS, lambda: None, lambda: NOW, reload=lambda _trigger: mistakes)
+    answer = app.test_client().post("/-/reload", headers=headers)
+    assert (answer.status_code, mistakes in answer.text) == (code, True)
+
+
 def test_openmetrics_is_spoken_when_asked_for() -> None:
     answer = client(UP).get("/metrics", headers={"Accept": "application/openmetrics-text; version=1.0.0"})
 
@@ -75,7 +89,7 @@ def test_a_fault_while_scraping_still_says_that_we_are_down() -> None:
     def faulty() -> View:
         raise RuntimeError("bug")
 
-    app = application(faulty, THRESHOLDS, lambda: None, lambda: NOW)
+    app = application(faulty, lambda: THRESHOLDS, lambda: None, lambda: NOW)
     assert "raycluster_up 0.0" in app.test_client().get("/metrics").get_data(as_text=True)
 
 
@@ -86,7 +100,7 @@ def test_scrapers_of_the_same_moment_share_one_text_and_later_ones_do_not() -> N
         reads.append(seconds[0])
         return UP
 
-    scraper = application(latest, THRESHOLDS, lambda: None, lambda: seconds[0], shared=0.1).test_client()
+    scraper = application(latest, lambda: THRESHOLDS, lambda: None, lambda: seconds[0], shared=0.1).test_client()
     for apart in (0, 0.05, 0.06, -5):  # the last: the clock was set back
         seconds[0] += apart
         scraper.get("/metrics")
