@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
@@ -15,6 +16,7 @@ import structlog
 from ray_watcher_common.program import logs
 from ray_watcher_common.program.arguments import accept_none
 from ray_watcher_common.program.environment import misspelled
+from ray_watcher_common.program.reloading import ReloadTriggers
 from ray_watcher_common.program.settings import SettingsError, load, variables
 from ray_watcher_common.web.application import own_hosts
 from ray_watcher_common.web.server import serve
@@ -23,12 +25,12 @@ from scaler.alerting.alertmanager import AlertmanagerApi
 from scaler.alerting.resync import AlertResync
 from scaler.clients.exporter import StateReader
 from scaler.clients.gcs import GcsDrainer
-from scaler.config.policy_file import policy_from
+from scaler.config.configuration import Configuration, read_configuration
 from scaler.config.settings import ScalerSettings
-from scaler.config.sizes import overbooked, oversold
 from scaler.control.actions import ActionRunner
 from scaler.control.custom_planner import load_planner
 from scaler.control.lease import Lease
+from scaler.control.reload import Reloader
 from scaler.control.view import Wakeup
 from scaler.control.watchdog import Watchdog
 from scaler.journal.database import set_aside
@@ -48,7 +50,7 @@ from scaler.web.webhook import Webhook
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from scaler.model.policy import Policy
+    from ray_watcher_common.web.config import WebConfigFile
     from scaler.model.ports import Clock
 
 log = structlog.get_logger()
@@ -79,14 +81,14 @@ def run(settings: ScalerSettings) -> None:
     clock, wakeup, metrics = SystemClock(), Wakeup(), ScalerMetrics()
     journal = _journal(settings.journal_file, lease, clock)
     provider = MeteredProvider(provider_from_settings(settings), metrics)
-    policy = _policy(settings, provider.name)
+    read = partial(_configuration, settings, web, provider.name)
+    policy = (configuration := read()).policy
     executor = ThreadPoolExecutor(ACTIONS_AT_ONCE, thread_name_prefix="action")
     removals = ThreadPoolExecutor(ACTIONS_AT_ONCE, thread_name_prefix="removal")
     runner = ActionRunner(
         provider=provider,
         drainer=GcsDrainer(settings.gcs_address, settings.ray_token),
         journal=journal,
-        policy=policy,
         metrics=metrics,
         clock=clock,
         executor=executor,
@@ -113,6 +115,17 @@ def run(settings: ScalerSettings) -> None:
         watchdog=watchdog,
         record=recorder.see,
     )
+
+    reloader = Reloader(
+        configuration,
+        read,
+        partial(_adopt, reconciler, callers, wakeup),
+        journal=journal,
+        metrics=metrics,
+        clock=clock,
+        leads=lambda: lease.held,
+        source=str(settings.policy_file or ""),
+    )
     alertmanager = AlertmanagerApi(
         settings.alertmanager_urls,
         settings.alertmanager_receiver,
@@ -123,7 +136,6 @@ def run(settings: ScalerSettings) -> None:
     api = ScalerApi(
         reconciler=reconciler,
         journal=journal,
-        policy=policy,
         metrics=metrics,
         clock=clock,
         wakeup=wakeup,
@@ -133,6 +145,7 @@ def run(settings: ScalerSettings) -> None:
         check_interval=settings.check_interval,
         lease=lease,
         resync=resync,
+        reloader=reloader,
         links=settings.named_links,
         recording=recording,
     )
@@ -154,7 +167,7 @@ def run(settings: ScalerSettings) -> None:
             log.info("standing by", leader=lease.holder)
             lease.wait()
             log.info("became leader")
-        metrics.registry.register(ViewCollector(lambda: reconciler.view, policy, clock))
+        metrics.registry.register(ViewCollector(lambda: reconciler.view, clock))
         resync.read()  # before the first decision: the alerts in the journal may be old
         threading.Thread(target=resync.run, args=(stop, settings.check_interval), name="resync", daemon=True).start()
         recorder.start(stop)
@@ -163,6 +176,9 @@ def run(settings: ScalerSettings) -> None:
             log.error("lost leadership, shutting down", leader=lease.holder, reason="the lease file was deleted")
             os.kill(os.getpid(), signal.SIGTERM)  # after a restart by its supervisor it is on standby
 
+    ReloadTriggers(
+        reloader.try_to_reload, [settings.policy_file, settings.token_file], settings.reload_interval
+    ).start()
     threading.Thread(target=lead, name="reconcile", daemon=True).start()
     log.info("listening", address=settings.listen, provider=provider.name, max_workers=policy.max_workers)
     app = create_app(api, webhook, callers, own_hosts(settings.listen, settings.external_url))
@@ -183,14 +199,14 @@ def _watchdog(journal: Journal, clock: SystemClock) -> Watchdog:
         return Watchdog()
 
 
-def _policy(settings: ScalerSettings, provider: str) -> Policy:
-    """The policy, with sizes of workers by the host if none are set; logs what the host cannot keep."""
-    cpus, memory = host_capacity(provider) or (None, None)
-    policy = policy_from(settings.on_a_host_with(memory, policy_from(settings).max_workers))
-    if cpus and memory:
-        for problem in filter(None, (overbooked(policy, 0, cpus), oversold(policy, memory))):
-            log.warning("more promised than the host has", problem=problem)
-    return policy
+def _configuration(settings: ScalerSettings, web: WebConfigFile, provider: str) -> Configuration:
+    return read_configuration(settings, web.current, host_capacity(provider) or (None, None))
+
+
+def _adopt(reconciler: Reconciler, callers: Callers, wakeup: Wakeup, new: Configuration) -> None:
+    """Use a configuration that was read again: from the loop's next round on, and from the next request on."""
+    reconciler.policy, callers.token = new.policy, new.token
+    wakeup.wake("reload")
 
 
 def _retention(settings: ScalerSettings) -> Retention:

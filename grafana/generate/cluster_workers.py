@@ -40,7 +40,6 @@ STATES = {
     "TERMINATING": ORANGE,
     "LAUNCH_FAILED": RED,
     "JOIN_TIMED_OUT": RED,
-    "LOST": RED,
     "max": RED,
 }
 

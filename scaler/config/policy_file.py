@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from ray_watcher_common.documents import yaml_lines
 from ray_watcher_common.documents.findings import Severity, in_order
+from ray_watcher_common.documents.thresholds import thresholds_of
 from ray_watcher_common.documents.yaml_models import key_text, validated
 from ray_watcher_common.program.settings import SettingsError
 from ray_watcher_common.state import bundle
@@ -54,6 +55,8 @@ def check(document: Document, settings: ScalerSettings) -> tuple[Policy | None, 
     findings = list(document.problems)
     validated(PolicyEntry, document, (), findings)
     content = document.value if isinstance(document.value, dict) else {}
+    thresholds = thresholds_of(document, findings)
+    settings = settings.model_copy(update={"idle_timeout": thresholds.get("idle_timeout", settings.idle_timeout)})
     limits = _limits(document, content.get("limits"), findings)
     listed = content.get("worker_types")
     places: list[Place] = [("worker_types", number) for number in range(len(listed) if isinstance(listed, list) else 0)]
@@ -63,7 +66,9 @@ def check(document: Document, settings: ScalerSettings) -> tuple[Policy | None, 
     policy = None
     if limits:
         sound = {place: entry for place, entry in entries.items() if entry}
-        policy = _with_types(settings, limits, list(sound.values()))
+        policy = replace(
+            _with_types(settings, limits, list(sound.values())), thresholds=tuple(sorted(thresholds.items()))
+        )
         findings += _contradictions(document, settings, limits, policy, list(sound))
         if len(sound) == len(places):
             findings += _out_of_reach(document, settings, limits, policy)

@@ -10,6 +10,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, BaseModel, ByteSize, ConfigDict, Field, ValidationInfo, create_model
 
+from ray_watcher_common.documents.thresholds import ThresholdsEntry
 from scaler.config import keys
 from scaler.model.cluster import LARGEST_AMOUNT
 
@@ -98,9 +99,13 @@ class PolicyEntry(Entry):
     """The file; `limits` and `worker_types` are looked at part by part, so that no mistake hides another."""
 
     KEYS_ELSEWHERE: ClassVar[dict[str, str]] = {
+        **dict.fromkeys(ThresholdsEntry.model_fields, "`thresholds`"),
         **dict.fromkeys(WorkerTypeEntry.model_fields, "an entry of `worker_types`"),
         **dict.fromkeys(LimitsEntry.model_fields, "`limits`"),
     }
     version: Literal[1] = Field(description="version of this format")
     limits: dict[str, object] | None = Field(default=None, description="limits and cooldowns of the whole pool")
     worker_types: list[object] = Field(min_length=1, description="types of workers that may be launched")
+    thresholds: dict[str, object] | None = Field(
+        default=None, description="thresholds of the shipped alerts, which the exporter publishes"
+    )

@@ -91,11 +91,6 @@ class ScalerSettings(_WithLimits):
         ge=SMALLEST_OBJECT_STORE,
         description="object store memory per new worker, for example 1GB; unset: less on nodes below 3.3GB",
     )
-    policy_file: AbsolutePath | None = Field(
-        None,
-        validation_alias="WATCHER_POLICY_FILE",
-        description="YAML file with worker types and limits (docs/policy.md); unset: one type, from these variables",
-    )
     provider: Literal["auto", "docker", "process"] = Field(
         "auto",
         validation_alias="WATCHER_PROVIDER",

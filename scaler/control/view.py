@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from scaler.explain.anomalies import Anomaly
     from scaler.model.decision import Observation, Plan
+    from scaler.model.policy import Policy
     from scaler.model.workers import Joined, Worker
 
 
@@ -48,6 +49,7 @@ class View:
     at: float
     observation: Observation
     plan: Plan
+    policy: Policy  # that the plan followed
     last_scale_up: Mapping[str, float] = field(default_factory=dict)
     anomalies: tuple[Anomaly, ...] = ()
 

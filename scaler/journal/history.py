@@ -1,4 +1,4 @@
-"""Past actions, held and infeasible requests, read from a journal's tables."""
+"""Past actions, held and infeasible requests and reloads, read from a journal's tables."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ HISTORY_VERSION = 1
 MAX_ENTRIES = 1000
 MAX_DECISIONS_READ = 20_000  # limits the time of a query whose filter matches little
 EVENTS_SINCE_VERSION = 5
+RELOAD = "reload"  # an entry's action and cause: the configuration changed, its reason says what
 ACTIONS = (
     "SELECT actions.*, CASE kind WHEN ? THEN joined.at END AS joined_at FROM actions LEFT JOIN joined USING (worker_id)"
 )
@@ -47,7 +48,7 @@ class Entry:
     """One action, or one held or infeasible item; times in unix seconds, durations in seconds."""
 
     at: float
-    action: str  # of `ActionKind`, or hold, impossible
+    action: str  # of `ActionKind`, or hold, impossible, reload
     count: int
     worker_id: str
     cause: str
@@ -203,6 +204,8 @@ def _parts(decision_id: int, at: float, plan: dict[str, Any]) -> Iterator[Entry]
     for action, parts in (("hold", plan["held"]), ("impossible", plan["infeasible"])):
         for part in parts:
             yield Entry(at, action, part["count"], "", part["cause"], part["reason"], decision_id)
+    if changes := plan.get("changes"):
+        yield Entry(at, RELOAD, len(changes), "", RELOAD, "; ".join(changes), decision_id)
 
 
 def _asked_for(entry: Entry, question: Question) -> bool:

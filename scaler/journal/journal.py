@@ -9,44 +9,38 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from scaler.journal import history
 from scaler.journal.alerts import AlertJournal
 from scaler.model.circuit_breaker import LaunchOutcome
 from scaler.model.cluster import Direction
-from scaler.model.decision import STARTS_COOLDOWN, Cause
+from scaler.model.decision import STARTS_COOLDOWN, Cause, Plan
 from scaler.model.errors import JournalError
-from scaler.model.no_room import NoRoom
 from scaler.model.pause import Pause
 from scaler.model.workers import ActionKind
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Sequence
 
-    from scaler.model.decision import Action, Plan
+    from scaler.model.decision import Action
 
-DONE, FAILED, NO_ROOM = "done", "failed", "no_room"
+DONE, FAILED = "done", "failed"
 RECENT_LAUNCHES = """
-SELECT worker_type, decision_id, cause, started_at, joined_at, detail, host, had_no_room,
+SELECT worker_type, decision_id, cause, started_at, joined_at, detail,
        CASE WHEN joined_at IS NULL THEN failed_at END AS failed_at
 FROM (
     SELECT launch.id, launch.worker_type, launch.decision_id, launch.cause, launch.started_at, joined.at AS joined_at,
-           CASE WHEN launch.outcome IN ('failed', 'no_room') THEN launch.finished_at ELSE removal.started_at
-           END AS failed_at,
-           coalesce(removal.reason, launch.detail) AS detail,
-           coalesce(nullif(joined.host, ''), nullif(removal.host, ''), launch.host) AS host,
-           launch.outcome IS 'no_room' OR removal.cause IS 'no_host_has_room' AS had_no_room
+           CASE launch.outcome WHEN 'failed' THEN launch.finished_at ELSE removal.started_at END AS failed_at,
+           coalesce(removal.reason, launch.detail) AS detail
     FROM (SELECT * FROM actions WHERE kind = 'launch' ORDER BY id DESC LIMIT 200) AS launch
     LEFT JOIN joined USING (worker_id)
     LEFT JOIN actions AS removal ON removal.worker_id = launch.worker_id
-         AND removal.kind = 'remove' AND removal.cause IN ('launch_failed', 'join_timed_out', 'no_host_has_room')
+         AND removal.kind = 'remove' AND removal.cause IN ('launch_failed', 'join_timed_out')
 )
 ORDER BY id DESC
 """  # older launches do not matter for the circuit breaker
-NO_HOSTS: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -76,10 +70,8 @@ class _Launch:
     cause: str
     started_at: float
     joined_at: float | None
-    failed_at: float | None  # the launch failed or found no room, or its worker was removed before it joined
+    failed_at: float | None  # the launch failed, or its worker was removed before it joined
     detail: str
-    host: str
-    had_no_room: int
 
 
 class Journal(AlertJournal):
@@ -95,8 +87,17 @@ class Journal(AlertJournal):
             history.mark(db, at, decision_id=made)
             return made
 
-    def intend(self, decision_id: int, action: Action, worker_id: str, at: float, host: str = "") -> int:
-        """Record that `action` on `worker_id`, which is on `host`, is about to start; returns the action's id."""
+    def record_reload(self, trigger: str, changes: Sequence[str], at: float) -> int:
+        """Record that the configuration changed, a line for each difference; it is a decision of the operator's."""
+        with self._transaction() as db:
+            plan = json.dumps({**asdict(Plan()), "changes": changes})
+            values = (at, f"reload ({trigger})", plan)
+            made = _row_id(db.execute("INSERT INTO decisions (at, trigger, plan) VALUES (?, ?, ?)", values))
+            history.mark(db, at, decision_id=made)
+            return made
+
+    def intend(self, decision_id: int, action: Action, worker_id: str, at: float) -> int:
+        """Record that `action` on `worker_id` is about to start; returns the action's id."""
         values = (
             decision_id,
             action.kind.value,
@@ -105,28 +106,24 @@ class Journal(AlertJournal):
             action.cause.value,
             action.reason,
             at,
-            host,
         )
         with self._transaction() as db:
             made = _row_id(
                 db.execute(
-                    "INSERT INTO actions (decision_id, kind, worker_id, worker_type, cause, reason, started_at, host)"
-                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                    "INSERT INTO actions (decision_id, kind, worker_id, worker_type, cause, reason, started_at)"
+                    " VALUES (?, ?, ?, ?, ?, ?, ?)",
                     values,
                 )
             )
             history.mark(db, at, action_id=made)
             return made
 
-    def conclude(  # the columns of a row
-        self, action_id: int, outcome: str, detail: str, at: float, host: str = ""
-    ) -> None:
-        """Record the outcome of an action; `host` if it is only known now."""
+    def conclude(self, action_id: int, outcome: str, detail: str, at: float) -> None:
+        """Record the outcome of an action."""
         with self._transaction() as db:
             db.execute(
-                "UPDATE actions SET outcome = ?, detail = ?, finished_at = ?, host = coalesce(nullif(?, ''), host)"
-                " WHERE id = ?",
-                (outcome, detail, at, host, action_id),
+                "UPDATE actions SET outcome = ?, detail = ?, finished_at = ? WHERE id = ?",
+                (outcome, detail, at, action_id),
             )
             history.mark(db, at, action_id=action_id)
 
@@ -172,11 +169,10 @@ class Journal(AlertJournal):
 
     # --- more of actions ------------------------------------------------------------------------------
 
-    def mark_joined(self, worker_ids: Iterable[str], at: float, hosts: Mapping[str, str] = NO_HOSTS) -> None:
-        """Record that these workers, on `hosts` by worker id, have joined Ray; only the first time counts."""
-        rows = [(worker_id, at, hosts.get(worker_id, "")) for worker_id in worker_ids]
+    def mark_joined(self, worker_ids: Iterable[str], at: float) -> None:
+        """Record that these workers have joined Ray; only the first time counts."""
         with self._transaction() as db:
-            db.executemany("INSERT OR IGNORE INTO joined (worker_id, at, host) VALUES (?, ?, ?)", rows)
+            db.executemany("INSERT OR IGNORE INTO joined VALUES (?, ?)", [(worker_id, at) for worker_id in worker_ids])
 
     def joined(self) -> frozenset[str]:
         """Ids of the workers that have ever joined Ray."""
@@ -221,34 +217,19 @@ class Journal(AlertJournal):
     def last_scale_up(self) -> float | None:
         """When workers were last launched for demand (unix seconds), by order of writing.
 
-        Launches that failed or found no room do not count, nor those for a minimum, a floor or to replace a worker.
+        Launches that failed do not count, nor those for a minimum, a floor or to replace a worker.
         """
         starting = (one for one in self._recent_launches() if one.failed_at is None and one.cause in STARTS_COOLDOWN)
         last = next((launch.started_at for launch in starting), None)
         return self._beginning() if last is None else last
 
     def launch_outcomes(self) -> list[LaunchOutcome]:
-        """Results of the recent launches, without those in progress and those that found no room."""
+        """Results of the recent launches, without those in progress."""
         return [
-            LaunchOutcome(
-                launch.worker_type, launch.decision_id, at, launch.joined_at is not None, launch.detail, launch.host
-            )
+            LaunchOutcome(launch.worker_type, launch.decision_id, at, launch.joined_at is not None, launch.detail)
             for launch in self._recent_launches()
-            if (at := launch.joined_at or (None if launch.had_no_room else launch.failed_at)) is not None
+            if (at := launch.joined_at or launch.failed_at) is not None
         ]
-
-    def no_room(self) -> dict[str, NoRoom]:
-        """For each type, the last launch that found no room, unless a worker was removed since."""
-        freed = self._last(
-            "SELECT finished_at FROM actions WHERE kind = ? AND outcome = ? AND cause <> ?"
-            " ORDER BY finished_at DESC LIMIT 1",
-            *(ActionKind.REMOVE.value, DONE, Cause.NO_HOST_HAS_ROOM.value),
-        )
-        found: dict[str, NoRoom] = {}
-        for launch in reversed(self._recent_launches()):
-            if launch.had_no_room and launch.failed_at is not None and launch.failed_at > (freed or 0.0):
-                found[launch.worker_type] = NoRoom(launch.failed_at, launch.detail)
-        return found
 
     def _recent_launches(self) -> list[_Launch]:
         with self._reading() as db:

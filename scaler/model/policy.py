@@ -52,6 +52,7 @@ class Policy(Limits):
     drain_timeout: float = 60.0
     stale_after: float = 15.0
     alert_expiry: float = 300.0
+    thresholds: tuple[tuple[str, float], ...] = ()  # of shipped alerts, by the policy file; the exporter's
 
     @property
     def fewest(self) -> int:

@@ -19,16 +19,16 @@ from ray_watcher_common.web.usage import (
 )
 from scaler.model.cluster import Direction
 from scaler.model.decision import ACTION_CAUSES
-from scaler.model.errors import NoRoomError, ProviderError
-from scaler.model.workers import ActionKind
+from scaler.model.errors import ProviderError
 from scaler.telemetry.stages import DEMAND_TO_WORKER, STAGES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from scaler.model.cluster import Capabilities, Host, Instance, LaunchRequest
+    from scaler.model.cluster import Instance, LaunchRequest
     from scaler.model.decision import Cause
     from scaler.model.ports import WorkerProvider
+    from scaler.model.workers import ActionKind
     from scaler.telemetry.stages import Measured
 
 
@@ -110,6 +110,12 @@ CATALOG: dict[str, Metric] = {
     ),
     "rayscaler_recording_size_bytes": Metric("gauge", "Size of the recording in the journal in bytes."),
     "rayscaler_recording_errors_total": Metric("counter", "Number of failed writes of the recording."),
+    "rayscaler_config_last_reload_successful": Metric(
+        "gauge", "1 if the last reload of policy and tokens succeeded, 0 if it changed nothing."
+    ),
+    "rayscaler_config_last_reload_success_timestamp_seconds": Metric(
+        "gauge", "Unix time at which the configuration in use was read."
+    ),
     "rayscaler_alertmanager_up": Metric(
         "gauge",
         "1 if an Alertmanager answered the last resync of alerts, 0 if none did or none is configured.",
@@ -153,6 +159,8 @@ class ScalerMetrics:
         self.webhook_duplicates = self._make(Counter, "rayscaler_webhook_duplicates_total")
         self.leader = self._make(Gauge, "rayscaler_leader")
         self.alertmanager_up = self._make(Gauge, "rayscaler_alertmanager_up")
+        self.last_reload_successful = self._make(Gauge, "rayscaler_config_last_reload_successful")
+        self.last_reload_success = self._make(Gauge, "rayscaler_config_last_reload_success_timestamp_seconds")
         self.watchdog = self._make(Gauge, "rayscaler_watchdog_up")
         self.alerts_suppressed = self._make(Gauge, "rayscaler_alerts_suppressed")
         self.journal_usable = self._make(Gauge, "rayscaler_journal_usable")
@@ -175,7 +183,7 @@ class ScalerMetrics:
     def _start_at_zero(self) -> None:
         for action, causes in ACTION_CAUSES.items():
             for cause in causes:
-                for outcome in OUTCOMES if action is not ActionKind.LAUNCH else (*OUTCOMES, "no_room"):
+                for outcome in OUTCOMES:
                     self.actions.labels(action.value, cause.value, outcome)
         for code in WEBHOOK_CODES:
             self.webhooks.labels(str(code))
@@ -207,15 +215,6 @@ class MeteredProvider:
         self.name = provider.name
         self.logs = provider.logs
 
-    @property
-    def capabilities(self) -> Capabilities:
-        """See `WorkerProvider.capabilities`."""
-        return self._provider.capabilities
-
-    def hosts(self) -> Sequence[Host]:
-        """See `WorkerProvider.hosts`."""
-        return self._provider.hosts()
-
     def list(self) -> Sequence[Instance]:
         """See `WorkerProvider.list`."""
         with self._measured("list"):
@@ -241,8 +240,6 @@ class MeteredProvider:
         began = time.perf_counter()
         try:
             yield
-        except NoRoomError:  # an answer
-            raise
         except ProviderError:
             self._metrics.provider_errors.labels(operation).inc()
             raise

@@ -22,9 +22,11 @@ JSON_TYPE = "application/json"
 LIMITS = Limits(threads=16, trusted_body=2 * MIB, bodies=8 * MIB)  # a notification of 1,000 alerts is below 1 MB
 
 
-@dataclass(frozen=True)
+@dataclass
 class Callers:
     """Who may do what, by the header Authorization: a holder of `token`, if there is one, and the users of `web`.
+
+    A reload replaces `token`; the one before is no longer valid then.
 
     Who may ask may also change something, except that with a token and no users everybody may ask.
     """

@@ -32,22 +32,22 @@ if TYPE_CHECKING:
 class ViewCollector:
     """The last reconcile as gauges, made at each scrape."""
 
-    def __init__(self, view: Callable[[], View], policy: Policy, clock: Clock) -> None:
-        self._view, self._policy, self._clock = view, policy, clock
+    def __init__(self, view: Callable[[], View], clock: Clock) -> None:
+        self._view, self._clock = view, clock
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """One family after the other."""
-        view, policy, now = self._view(), self._policy, self._clock.now()
-        observation = view.observation
-        yield _gauge("rayscaler_workers", self._worker_counts(observation.workers))
+        view, now = self._view(), self._clock.now()
+        observation, policy = view.observation, view.policy
+        yield _gauge("rayscaler_workers", _worker_counts(observation.workers, policy))
         yield _gauge("rayscaler_max_workers", [((), policy.max_workers)])
         yield _gauge("rayscaler_min_workers", [((), policy.fewest)])
-        yield _gauge("rayscaler_cost_per_hour", self._costs(observation.workers))
+        yield _gauge("rayscaler_cost_per_hour", _costs(observation.workers, policy))
         warm = [((kind.name,), kind.warm_workers) for kind in policy.worker_types]
         yield _gauge("rayscaler_warm_workers", warm)
         up_wait, down_wait = scale_up_wait(observation, policy, now), scale_down_wait(observation, policy, now)
         yield _gauge("rayscaler_cooldown_remaining_seconds", [(("up",), up_wait), (("down",), down_wait)])
-        yield from self._breakers(observation.launch_health, now)
+        yield from _breakers(observation.launch_health, policy, now)
         up, down = len(observation.up.alerts), len(observation.down.alerts)
         yield _gauge("rayscaler_alerts_active", [(("up",), up), (("down",), down)])
         yield _gauge("rayscaler_held", _held_counts(view.plan))
@@ -61,24 +61,27 @@ class ViewCollector:
         if snapshot:
             yield _gauge("rayscaler_snapshot_age_seconds", [((), max(0.0, now - snapshot.observed_at))])
 
-    def _breakers(self, health: Mapping[str, LaunchHealth], now: float) -> Iterator[GaugeMetricFamily]:
-        known = {kind.name: health.get(kind.name, HEALTHY) for kind in self._policy.worker_types}
-        states = {(name, state.value): one.state(now) is state for name, one in known.items() for state in BreakerState}
-        yield _gauge("rayscaler_breaker_state", states.items())
-        yield _gauge("rayscaler_launch_failures_in_a_row", [((name,), one.failures) for name, one in known.items()])
-        waits = [((name,), one.wait(now)) for name, one in known.items()]
-        yield _gauge("rayscaler_launch_backoff_remaining_seconds", waits)
 
-    def _costs(self, workers: Iterable[Worker]) -> Samples:
-        there = counted(workers)
-        return [((kind.name,), kind.price_per_hour * there[kind.name]) for kind in self._policy.worker_types]
+def _breakers(health: Mapping[str, LaunchHealth], policy: Policy, now: float) -> Iterator[GaugeMetricFamily]:
+    known = {kind.name: health.get(kind.name, HEALTHY) for kind in policy.worker_types}
+    states = {(name, state.value): one.state(now) is state for name, one in known.items() for state in BreakerState}
+    yield _gauge("rayscaler_breaker_state", states.items())
+    yield _gauge("rayscaler_launch_failures_in_a_row", [((name,), one.failures) for name, one in known.items()])
+    waits = [((name,), one.wait(now)) for name, one in known.items()]
+    yield _gauge("rayscaler_launch_backoff_remaining_seconds", waits)
 
-    def _worker_counts(self, workers: Iterable[Worker]) -> Samples:
-        counts = {(state.value, kind.name): 0 for state in WorkerState for kind in self._policy.worker_types}
-        for worker in workers:
-            key = (worker.state.value, worker.worker_type)
-            counts[key] = counts.get(key, 0) + 1
-        return counts.items()
+
+def _costs(workers: Iterable[Worker], policy: Policy) -> Samples:
+    there = counted(workers)
+    return [((kind.name,), kind.price_per_hour * there[kind.name]) for kind in policy.worker_types]
+
+
+def _worker_counts(workers: Iterable[Worker], policy: Policy) -> Samples:
+    counts = {(state.value, kind.name): 0 for state in WorkerState for kind in policy.worker_types}
+    for worker in workers:
+        key = (worker.state.value, worker.worker_type)
+        counts[key] = counts.get(key, 0) + 1
+    return counts.items()
 
 
 def _held_counts(plan: Plan) -> Samples:

@@ -18,6 +18,7 @@ from scaler.control.requests import LoopBusyError
 from scaler.journal.history import Question
 from scaler.recording.moment import point_of
 from scaler.recording.series import series, with_samples
+from scaler.web import reload
 from scaler.web.api import by_hand, openapi, pause, questions
 from scaler.web.api.follow import Follower, UnknownEventError
 from scaler.web.api.operations import OPERATIONS, PREFIX
@@ -33,10 +34,10 @@ if TYPE_CHECKING:
 
     from scaler.alerting.resync import AlertResync
     from scaler.control.lease import Lease
+    from scaler.control.reload import Reloader
     from scaler.control.view import View, Wakeup
     from scaler.journal.journal import Journal
     from scaler.model.errors import ScalerError
-    from scaler.model.policy import Policy
     from scaler.model.ports import Clock
     from scaler.reconciler import Reconciler
     from scaler.recording.series import Step
@@ -63,7 +64,6 @@ class ScalerApi:
 
     reconciler: Reconciler
     journal: Journal
-    policy: Policy
     metrics: ScalerMetrics
     clock: Clock
     wakeup: Wakeup
@@ -73,6 +73,7 @@ class ScalerApi:
     check_interval: float
     lease: Lease | None = None  # None: nobody else can be there
     resync: AlertResync | None = None  # None: alerts are not re-read
+    reloader: Reloader | None = None  # None: nothing can be reloaded
     links: Sequence[tuple[str, str]] = ()  # names and addresses of neighbours, for the page
     recording: RecordingStore | None = None  # None: nothing is recorded
 
@@ -103,6 +104,10 @@ class ScalerApi:
         app.add_url_rule(f"{PREFIX}/openapi.json", "openapi", lambda: reply(openapi.document()))
         Page(self._status_now, self.journal, self.clock, self.links).add_to(app)
         app.add_url_rule("/metrics", view_func=self.exposition)
+        if self.reloader:
+            app.add_url_rule(
+                reload.PATH, "reload", partial(reload.answer, self.reloader, self.callers), methods=["POST"]
+            )
         app.add_url_rule("/-/healthy", view_func=self.healthy)
         app.add_url_rule("/-/ready", view_func=self.ready)
 
@@ -152,7 +157,7 @@ class ScalerApi:
     def _status_of(self, view: View) -> Status:
         return status(
             view,
-            self.policy,
+            view.policy,
             self.journal,
             cluster=self.cluster,
             provider=self.provider,
@@ -160,6 +165,7 @@ class ScalerApi:
             planner=self.reconciler.planner,
             standby=self.leader,
             reread=self.resync.last if self.resync else ResyncStatus(),
+            reloaded=self.reloader.status if self.reloader else None,
         )
 
     def history(self, asked: questions.HistoryQuery) -> dict[str, Any]:
@@ -182,7 +188,7 @@ class ScalerApi:
         view = self.reconciler.view
         batches = self.recording.point_batches(since) if self.recording else []
         recorded = [step for step in series(batches, since, now) if step[0] < view.at]
-        return [*recorded, (view.at, point_of(view.at, view.observation, self.policy))]
+        return [*recorded, (view.at, point_of(view.at, view.observation, view.policy))]
 
     @cached_property
     def _follower(self) -> Follower:
@@ -199,7 +205,7 @@ class ScalerApi:
     def add_worker(self, asked: questions.AddWorkerBody) -> Started:
         """`POST /api/v1/add-worker`."""
         self._require_leader()
-        return by_hand.add_worker(asked, self.reconciler.requests, self.policy)
+        return by_hand.add_worker(asked, self.reconciler.requests, self.reconciler.policy)
 
     def remove_worker(self, asked: questions.RemoveWorkerBody) -> Started:
         """`POST /api/v1/remove-worker`."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from scaler.control.custom_planner import Planner
+    from scaler.control.reload import ReloadStatus
     from scaler.control.view import View
     from scaler.explain.explanation import Explanation
     from scaler.explain.summary import WorkerWhy
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from scaler.web.api.documents import (
         AlertDocument,
         Breaker,
+        Configuration,
         Decision,
         PlannedAction,
         ShownPause,
@@ -57,10 +59,12 @@ def status(  # noqa: PLR0913  # one argument for each part
     planner: Planner = plan,
     standby: str = "",
     reread: ResyncStatus = NOT_REREAD,
+    reloaded: ReloadStatus | None = None,
 ) -> Status:
     """Everything an operator asks first; without a journal that can be read, what does not stand there.
 
-    `standby` names the leader if this process is on standby; `reread` is how Alertmanager's list was read.
+    `standby` names the leader if this process is on standby; `reread` is how Alertmanager's list was read, `reloaded`
+    how the last reload of the configuration went.
     """
     observation = view.observation
     explained = _explained(view, policy, planner)
@@ -69,7 +73,10 @@ def status(  # noqa: PLR0913  # one argument for each part
         "time": now,
         "cluster": cluster,
         "provider": provider,
-        "summary": list(explained.summary) if standby else _summary(explained, view, policy, now),
+        "summary": [
+            *(list(explained.summary) if standby else _summary(explained, view, policy, now)),
+            *_not_reloaded(reloaded),
+        ],
         "snapshot": _snapshot(observation, now),
         "pending": [{**asdict(shape), "cause": shape.cause.value} for shape in explained.pending],
         "workers": list(map(_worker, observation.workers, explained.workers)),
@@ -83,6 +90,7 @@ def status(  # noqa: PLR0913  # one argument for each part
             "suppressed": list(reread.suppressed),
             "text": _rereading(reread, policy, now),
         },
+        "configuration": _configuration(reloaded),
         "cost_per_hour": cost_per_hour(policy, counted(observation.workers)),
         "anomalies": [{**asdict(anomaly), "case": anomaly.case.value} for anomaly in view.anomalies],
         "limits": {
@@ -166,6 +174,25 @@ def _rereading(reread: ResyncStatus, policy: Policy, now: float) -> str:
     since = "never yet" if reread.read_at is None else f"last {max(0.0, now - reread.read_at):.0f} s ago"
     kept = f"known alerts are kept for {policy.alert_expiry:g} s after the last notification"
     return f"Alerts cannot be checked ({since}): {'; '.join(reread.problems)}; {kept}"
+
+
+def _configuration(reloaded: ReloadStatus | None) -> Configuration:
+    if reloaded is None:
+        return {"source": None, "loaded_at": None, "problem": None}
+    return {
+        "source": reloaded.source or None,
+        "loaded_at": reloaded.loaded_at,
+        "problem": reloaded.problem or None,
+    }
+
+
+def _not_reloaded(reloaded: ReloadStatus | None) -> list[str]:
+    """A sentence if the configuration in use is not the one in the files."""
+    if reloaded is None or not reloaded.problem:
+        return []
+    return [
+        f"The last reload of the configuration failed, and changed nothing: {'; '.join(reloaded.problem.splitlines())}"
+    ]
 
 
 def _snapshot(observation: Observation, now: float) -> Snapshot:

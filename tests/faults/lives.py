@@ -172,11 +172,11 @@ def _reconciler(place: Place, ray: PretendedRay, journal: Journal, clock: FakeCl
     kind = worker_type(max_workers=MAX_WORKERS, warm_workers=warm)
     limits = policy(kind, max_workers=MAX_WORKERS, scale_up_cooldown=5, scale_down_cooldown=5)
     wakeup, metrics, provider = Wakeup(), ScalerMetrics(), place.provider(ray.fate.take)
-    shared: dict[str, Any] = {"journal": journal, "policy": limits, "metrics": metrics, "clock": clock}
+    shared: dict[str, Any] = {"journal": journal, "metrics": metrics, "clock": clock}
     runner = ActionRunner(
         **shared, provider=provider, drainer=ray, executor=AtOnceExecutor(), on_success=wakeup.wake, stop_grace=0.5
     )
-    return Reconciler(**shared, reader=ray, provider=provider, runner=runner, wakeup=wakeup)
+    return Reconciler(**shared, policy=limits, reader=ray, provider=provider, runner=runner, wakeup=wakeup)
 
 
 def in_a_process_of_its_own(work: Callable[[], list[str]]) -> list[str] | None:

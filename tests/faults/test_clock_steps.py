@@ -59,12 +59,13 @@ class SteppedWorld:
         shared: dict[str, Any] = {
             "provider": self.provider,
             "journal": self.journal,
-            "policy": policy(max_workers=MAX_WORKERS),
             "metrics": metrics,
             "clock": self.clock,
         }
         runner = ActionRunner(**shared, drainer=self, executor=AtOnceExecutor(), on_success=wakeup.wake)
-        self.reconciler = Reconciler(**shared, reader=self, runner=runner, wakeup=wakeup)
+        self.reconciler = Reconciler(
+            **shared, policy=policy(max_workers=MAX_WORKERS), reader=self, runner=runner, wakeup=wakeup
+        )
 
     def running(self) -> list[str]:
         """Workers that are up, in the order in which tasks are given to them."""

@@ -136,15 +136,14 @@ class Site:
         self.journal, self.metrics, limits, wakeup = Journal(directory / "j.db"), ScalerMetrics(), policy(), Wakeup()
         shared: dict[str, Any] = {
             "journal": self.journal,
-            "policy": limits,
             "metrics": self.metrics,
             "clock": FakeClock(NOW),
             "provider": FakeProvider(),
         }
         runner = ActionRunner(**shared, drainer=FakeDrainer(), executor=LaterExecutor(), on_success=wakeup.wake)
         self.reader = FakeReader(snapshot(head()))
-        self.reconciler = Reconciler(**shared, reader=self.reader, runner=runner, wakeup=wakeup)
-        self.metrics.registry.register(ViewCollector(lambda: self.reconciler.view, limits, shared["clock"]))
+        self.reconciler = Reconciler(**shared, policy=limits, reader=self.reader, runner=runner, wakeup=wakeup)
+        self.metrics.registry.register(ViewCollector(lambda: self.reconciler.view, shared["clock"]))
         del shared["provider"]
         api = ScalerApi(
             **shared,

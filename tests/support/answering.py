@@ -19,6 +19,7 @@ PATHS = {
     "/api/v1/alerts": "alerts",
     "/api/v1/pause": "pause",
     "/api/v1/resume": "resume",
+    "/-/reload": "reload",
     "/api/jobs/": "jobs",
     "/api/jobs/job-1": "job",
     "/api/jobs/job-1/logs": "job_logs",

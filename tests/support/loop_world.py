@@ -45,7 +45,6 @@ class World:
         self.runner = ActionRunner(
             provider=self.provider,
             journal=self.journal,
-            policy=self.policy,
             drainer=self.drainer,
             metrics=self.metrics,
             clock=self.clock,

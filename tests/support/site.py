@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ray_watcher_common.program.settings import SettingsError
 from ray_watcher_common.web.config import WebConfig
+from scaler.config.configuration import Configuration
 from scaler.control.actions import ActionRunner
+from scaler.control.reload import Reloader
 from scaler.control.view import Wakeup
 from scaler.control.watchdog import Watchdog
 from scaler.journal.journal import Journal
@@ -64,7 +67,6 @@ class Site:
         shared: dict[str, Any] = {
             "provider": FakeProvider(),
             "journal": self.journal,
-            "policy": limits,
             "metrics": self.metrics,
             "clock": self.clock,
         }
@@ -77,15 +79,19 @@ class Site:
         )
         self.watchdog = Watchdog()
         self.reconciler = Reconciler(
-            **shared, reader=self.reader, runner=self.runner, wakeup=self.wakeup, watchdog=self.watchdog
+            **shared, policy=limits, reader=self.reader, runner=self.runner, wakeup=self.wakeup, watchdog=self.watchdog
         )
         self.wakeup.loop = self.reconciler.reconcile
-        self.metrics.registry.register(ViewCollector(lambda: self.reconciler.view, limits, self.clock))
-        callers = Callers(token, lambda: web)
+        self.metrics.registry.register(ViewCollector(lambda: self.reconciler.view, self.clock))
+        self.callers = callers = Callers(token, lambda: web)
+        self.in_files = Configuration(limits, token)
+        self.mistake = ""  # in the files
+        self.reloader = Reloader(
+            self.in_files, self._read, self._adopt, journal=self.journal, metrics=self.metrics, clock=self.clock
+        )
         api = ScalerApi(
             reconciler=self.reconciler,
             journal=self.journal,
-            policy=limits,
             metrics=self.metrics,
             clock=self.clock,
             wakeup=self.wakeup,
@@ -93,6 +99,7 @@ class Site:
             cluster="test",
             provider="fake",
             check_interval=10,
+            reloader=self.reloader,
         )
         webhook = Webhook(
             journal=self.journal,
@@ -104,6 +111,14 @@ class Site:
             watchdog=self.watchdog,
         )
         self.client: Any = create_app(api, webhook, callers).test_client()
+
+    def _read(self) -> Configuration:
+        if self.mistake:
+            raise SettingsError(self.mistake)
+        return self.in_files
+
+    def _adopt(self, new: Configuration) -> None:
+        self.reconciler.policy, self.callers.token = new.policy, new.token
 
     def answers(self, code: int) -> float | None:
         return self.metrics.registry.get_sample_value("rayscaler_webhooks_total", {"code": str(code)})

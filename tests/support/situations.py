@@ -42,7 +42,7 @@ class Situation:
         """The scaler's status document, with an empty journal."""
         journal = Journal(None)
         try:
-            view = View(NOW, self.observation, self.plan)
+            view = View(NOW, self.observation, self.plan, self.policy)
             return dict(status(view, self.policy, journal, cluster="test", provider="fake", now=NOW))
         finally:
             journal.close()

@@ -118,6 +118,14 @@ class Alertmanager(TypedDict):
     text: str
 
 
+class Configuration(TypedDict):
+    """The policy in use: its file (null: the environment), when it was read, and why the last reload failed."""
+
+    source: str | None
+    loaded_at: float | None
+    problem: str | None
+
+
 class PoolLimits(TypedDict):
     """How many workers there may be."""
 
@@ -220,6 +228,7 @@ class Status(Written):
     paused: ShownPaused
     standby: Annotated[str | None, Field(description="the process that leads, if this scaler is on standby")]
     alertmanager: Alertmanager
+    configuration: Configuration
     cost_per_hour: Annotated[float, Field(description="of the workers at the prices of their types; 0: no prices")]
     anomalies: list[AnomalyDocument]
     limits: PoolLimits

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from scaler.journal.history import Question
+from scaler.journal.history import RELOAD, Question
 from scaler.model.decision import Cause
 from scaler.model.workers import ActionKind
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 SPAN_SECONDS = 24 * 3600.0
 SHOWN = 300  # entries; what is held again and again, and the actions of one decision, are one line each
 RECORDS = 10  # whole records of one line
-HOLD, IMPOSSIBLE = NO_ACTION = "hold", "impossible"
-KINDS = (*(kind.value for kind in ActionKind), HOLD, IMPOSSIBLE)
+HOLD, IMPOSSIBLE, _ = NO_ACTION = "hold", "impossible", RELOAD
+KINDS = (*(kind.value for kind in ActionKind), *NO_ACTION)
 CAUSES = tuple(cause.value for cause in Cause)
 RECORD = (  # keys of an entry that its record shows, and their names
     ("worker_id", "worker"),

@@ -28,10 +28,10 @@ class FullJournal(Journal):
 
     full = False
 
-    def conclude(self, action_id: int, outcome: str, detail: str, at: float, host: str = "") -> None:
+    def conclude(self, action_id: int, outcome: str, detail: str, at: float) -> None:
         if self.full:
             raise JournalError("database or disk is full")
-        super().conclude(action_id, outcome, detail, at, host)
+        super().conclude(action_id, outcome, detail, at)
 
 
 @pytest.fixture
@@ -45,7 +45,6 @@ def runner_on(journal: Journal) -> ActionRunner:
         provider=FakeProvider(),
         drainer=FakeDrainer(),
         journal=journal,
-        policy=policy(),
         metrics=ScalerMetrics(),
         clock=FakeClock(NOW),
         executor=AtOnceExecutor(),
@@ -56,7 +55,7 @@ def runner_on(journal: Journal) -> ActionRunner:
 def test_an_outcome_that_could_not_be_written_is_written_later(journal: FullJournal) -> None:
     runner = runner_on(journal)
     journal.full = True
-    runner.start(journal.record_decision("test", Plan((LAUNCH, LAUNCH)), NOW), [LAUNCH, LAUNCH], ())
+    runner.start(journal.record_decision("test", Plan((LAUNCH, LAUNCH)), NOW), [LAUNCH, LAUNCH], (), policy())
     assert [record.outcome for record in journal.actions(9)] == [None, None]
 
     journal.full = False
@@ -68,7 +67,7 @@ def test_an_outcome_that_could_not_be_written_is_written_later(journal: FullJour
 def test_a_journal_that_stays_full_costs_no_outcome(journal: FullJournal) -> None:
     runner = runner_on(journal)
     journal.full = True
-    runner.start(journal.record_decision("test", Plan((LAUNCH,)), NOW), [LAUNCH], ())
+    runner.start(journal.record_decision("test", Plan((LAUNCH,)), NOW), [LAUNCH], (), policy())
     runner.running()
     runner.running()
     journal.full = False

@@ -28,7 +28,7 @@ FAILING = {"default": LaunchHealth(frozenset(range(5)), NOW - 1, "no image")}
 def status_of(given: Observation) -> Status:
     journal, limits = Journal(None), policy()
     try:
-        view = View(NOW, given, plan(given, limits, NOW))
+        view = View(NOW, given, plan(given, limits, NOW), limits)
         return status(view, limits, journal, cluster="test", provider="fake", now=NOW)
     finally:
         journal.close()
