@@ -46,6 +46,7 @@ SECTIONS: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "Watcher": {
         "watcher": ("start-watcher", "restart-watcher", "watcher-status", "stop-watcher"),
+        "reload": ("reload",),
         "pause": ("pause", "resume"),
     },
     "Decisions": {

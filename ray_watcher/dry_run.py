@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ray_watcher.errors import NotRunningError, UnusableFileError, WatcherError
@@ -12,6 +13,7 @@ from ray_watcher.output.plan import DryRun
 from ray_watcher_common.state import StateDocumentError, from_document
 from ray_watcher_common.web.client import PasswordFile
 from scaler.alerting import payload
+from scaler.model.difference import differences
 from scaler.model.errors import InvalidAlertError
 from scaler.planning import dry_run
 from scaler.planning.plan import plan
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from ray_watcher_common.state import ClusterState
     from scaler.control.custom_planner import Planner
     from scaler.model.alerts import Alert
+    from scaler.model.cluster import WorkerType
     from scaler.model.decision import Observation
     from scaler.model.policy import Policy
 
@@ -87,7 +90,8 @@ def live(
         observation = dry_run.observe(snapshot, _worker_types(document), given_alerts, chosen[0])
         return _run(observation, chosen, url, alerts_from if alerts is not None else "an assumption", notes, planner)
     try:
-        chosen = given or (status_reader.policy_of(status), "the scaler")
+        running = status_reader.policy_of(status)
+        chosen = (_sized_as(running, given[0]), given[1]) if given else (running, "the scaler")
         known, pauses = status_reader.alerts_of(status), status_reader.pauses_of(status)
         workers, cooldown = status_reader.workers_of(status, snapshot), status_reader.cooldown_of(status)
         health = status_reader.launch_health_of(status)
@@ -101,7 +105,20 @@ def live(
     observation = dry_run.observe(
         snapshot, {}, given_alerts, chosen[0], workers=workers, cooldown=cooldown, pauses=pauses, launch_health=health
     )
-    return _run(observation, chosen, url, alerts_from if alerts is not None else "the scaler", notes, planner)
+    run = _run(observation, chosen, url, alerts_from if alerts is not None else "the scaler", notes, planner)
+    return replace(run, changes=differences(running, chosen[0])) if given else run
+
+
+def _sized_as(running: Policy, given: Policy) -> Policy:
+    """`given`, with the running scaler's sizes for types whose memory the file leaves to the host's share."""
+    known = {kind.name: kind for kind in running.worker_types}
+
+    def sized(kind: WorkerType) -> WorkerType:
+        if kind.memory is not None or (now := known.get(kind.name)) is None:
+            return kind
+        return replace(kind, memory=now.memory, object_store_memory=now.object_store_memory)
+
+    return replace(given, worker_types=tuple(map(sized, given.worker_types)))
 
 
 def _run(

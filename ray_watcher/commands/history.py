@@ -17,7 +17,7 @@ from ray_watcher.output import history as output
 from ray_watcher.output import terminal
 from ray_watcher.settings import OperatorSettings
 from ray_watcher_common.program.settings import load
-from scaler.journal.history import MAX_ENTRIES, Question
+from scaler.journal.history import MAX_ENTRIES, RELOAD, Question
 from scaler.model.decision import Cause
 from scaler.model.workers import ActionKind
 from scaler.recording.file import read_history
@@ -73,7 +73,11 @@ class WorkerName(click.ParamType[str]):
     metavar="SPAN",
     help="Time span to show, for example 15m, 1h, 2d.",
 )
-@click.option("--action", type=click.Choice([kind.value for kind in ActionKind]), help="Show only this kind of action.")
+@click.option(
+    "--action",
+    type=click.Choice([*(kind.value for kind in ActionKind), RELOAD]),
+    help="Show only this kind of action; reload: changes of the configuration.",
+)
 @click.option(
     "--cause",
     type=click.Choice([cause.value for cause in Cause]),
@@ -100,8 +104,8 @@ def history(
 ) -> None:
     """Show past actions with their reasons.
 
-    Lists actions, held actions and infeasible requests, newest first, then plots workers and pending requests over
-    time. Asks the running scaler; if it does not answer, reads its journal.
+    Lists actions, held actions, infeasible requests and reloads, newest first, then plots workers and pending
+    requests over time. Asks the running scaler; if it does not answer, reads its journal.
 
     \b
     Example:  ray-watcher history --since 2h --action launch

@@ -64,7 +64,8 @@ def plan(
     """Preview the next scaling plan (dry run).
 
     Uses the scaler's own code. With --state, the plan is made for the time of that state, so the same files always
-    give the same plan. Without --state, it is made for the running cluster.
+    give the same plan. Without --state, it is made for the running cluster, and --policy shows what a reload of that
+    file would change.
 
     \b
     Example:  ray-watcher plan --state state.json --alerts webhook.json --json

@@ -31,6 +31,7 @@ class DryRun:
     policy_from: str
     alerts_from: str
     notes: tuple[str, ...] = ()
+    changes: tuple[str, ...] | None = None  # of the policy, if it is not the running scaler's own; None: not compared
 
 
 def document(run: DryRun) -> dict[str, Any]:
@@ -47,6 +48,7 @@ def document(run: DryRun) -> dict[str, Any]:
         },
         "policy": {
             "from": run.policy_from,
+            "changes": None if run.changes is None else list(run.changes),
             "max_workers": run.policy.max_workers,
             "worker_types": [kind.name for kind in run.policy.worker_types],
         },
@@ -111,7 +113,15 @@ def headlines(run: DryRun) -> list[str]:
         f"Alerts from {found['alerts']['from']} permit {'; '.join(permits) or 'nothing'}.",
         *([f"Cost per hour: {cost['now']:.2f}, {cost['planned']:.2f} after the plan."] if any(cost.values()) else []),
         *found["notes"],
+        *_changes(run),
     ]
+
+
+def _changes(run: DryRun) -> list[str]:
+    """What a reload would change."""
+    if run.changes is None:
+        return []
+    return ["A reload would change:", *run.changes] if run.changes else ["A reload would change nothing."]
 
 
 def _pending(pending: int) -> str:

@@ -26,6 +26,7 @@ GUIDE_OPTIONS = {
     "explain": ["--json"],
     "history": ["--since", "--action", "--cause", "--worker", "--limit", "--json", "--plot"],
     "record": ["export", "import"],
+    "reload": ["--url", "--json"],
     "replay": ["--since", "--policy", "--step", "--limit", "--json"],
     "pause": ["--reason", "--for", "--until"],
     "resume": [],

@@ -243,6 +243,7 @@ WAYS: list[tuple[str, Callable[[Path], Result]]] = [
     ("history", answered("history", history=_history())),
     ("history", answered("history", "--json", history=_history())),
     ("record", a_strange_recording("record", "import")),
+    ("reload", answered("reload", code=500, reload={"detail": HOSTILE})),
     ("replay", a_strange_recording("replay")),
     ("pause", answered("pause", "--reason", "r", code=400, pause={"detail": HOSTILE})),
     ("resume", answered("resume", code=400, resume={"detail": HOSTILE})),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -87,3 +89,18 @@ def test_a_scaler_that_does_not_answer_is_named(verb: list[str]) -> None:
 
     assert result.exit_code == 4
     assert "127.0.0.1:9" in result.stderr
+
+
+def test_reload_prints_what_changed_and_the_mistakes_if_it_cannot(site: Site) -> None:
+    before = site.in_files
+    site.in_files = replace(before, policy=replace(before.policy, max_workers=9))
+    try:
+        assert World().run("reload", "--url", site.url).stdout.splitlines()[-1] == "max_workers: 5 -> 9"
+        as_json = World().run("reload", "--url", site.url, "--json").stdout
+        assert json.loads(as_json[as_json.index("{") :]) == {"version": 1, "changes": []}
+        site.mistake = "policy file p.yml:3: worker_types: is missing"
+        refused = World().run("reload", "--url", site.url)
+        assert (refused.exit_code, site.mistake in refused.stderr) == (1, True)
+    finally:
+        site.in_files, site.mistake = before, ""
+        site.reloader.reload("test")
