@@ -31,6 +31,11 @@ CHANNEL_OPTIONS = (
     ("grpc.max_receive_message_length", 64 * 1024 * 1024),  # 1,000 nodes are below 2 MB
     ("grpc.enable_http_proxy", 0),  # the GCS is never behind a proxy
 )
+TO_DO = {
+    grpc.StatusCode.UNAVAILABLE: "start the head, or set RAY_GCS_ADDRESS to where it is",
+    grpc.StatusCode.UNAUTHENTICATED: "set RAY_AUTH_TOKEN_PATH to the file with this cluster's token",
+    grpc.StatusCode.DEADLINE_EXCEEDED: "the head is overloaded or frozen",
+}
 
 
 class GcsSource:
@@ -53,10 +58,16 @@ class GcsSource:
             reply = self._ask_state(REQUEST, timeout=self._deadline, metadata=token)
             kept = self._ask_kv(KV_REQUEST, timeout=self._deadline, metadata=token)
         except grpc.RpcError as error:
-            why = (error.details() or "").rpartition("last error: ")[2]
-            raise SourceUnavailableError(f"GCS at {self._address}: {error.code().name} {why}".rstrip()) from error
+            raise SourceUnavailableError(f"GCS at {self._address}: {_why(error)}") from error
         return parse(reply, now, kept)
 
     def close(self) -> None:
         """Close the connection."""
         self._channel.close()
+
+
+def _why(error: grpc.RpcError) -> str:
+    """The code, what the server or the connection said, and what to do."""
+    details = (error.details() or "").rpartition("last error: ")[2]
+    to_do = TO_DO.get(error.code())
+    return f"{error.code().name} {details}".rstrip() + (f" ({to_do})" if to_do else "")

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 MOST_LOGGED = 5
+MOST_SHOWN = 300  # characters of one reason
 TIMEOUTS = (1.0, 3.0)  # the exporter itself never waits longer than a second
 
 
@@ -44,8 +45,7 @@ class StateReader:
         except RecursionError:
             raise SnapshotUnavailableError(f"{self._shown} is not readable: nested too deeply") from None
         if not reply.ok:
-            problem = document.get("detail", "") if isinstance(document, dict) else ""
-            raise SnapshotUnavailableError(f"the exporter has no snapshot (HTTP {reply.status_code}) {problem}".strip())
+            raise SnapshotUnavailableError(f"exporter at {self._shown}: HTTP {reply.status_code}{_reasons(document)}")
         age = document.get("age_seconds") if isinstance(document, dict) else None
         if isinstance(age, (int, float)) and age > self._stale_after:
             raise SnapshotUnavailableError(f"the snapshot is {age:.0f} s old, more than {self._stale_after:g} s")
@@ -57,3 +57,13 @@ class StateReader:
             log.warning("unusable items left out", number=len(left_out), problems=list(left_out[:MOST_LOGGED]))
         self._left_out = bool(left_out)
         return state
+
+
+def _reasons(document: object) -> str:
+    """What the exporter's problem document says, with the reason of each source, bounded."""
+    if not isinstance(document, dict):
+        return ""
+    reasons = document.get("reasons")
+    by_source = list(reasons.values()) if isinstance(reasons, dict) else []
+    said = [str(text)[:MOST_SHOWN] for text in (document.get("detail"), *by_source[:MOST_LOGGED]) if text]
+    return ", " + ": ".join(filter(None, (said[0], "; ".join(said[1:])))) if said else ""

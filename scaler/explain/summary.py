@@ -100,7 +100,7 @@ def _blindness(observation: Observation, proposed: Plan) -> Iterator[str]:
     if reasons:
         yield from (f"{reason[:1].upper()}{reason[1:]}." for reason in dict.fromkeys(reasons))
     elif snapshot is None:
-        yield f"Nothing is removed: no usable snapshot of the cluster ({observation.problem})."
+        yield f"Nothing is removed: no usable snapshot of the cluster: {observation.problem}."
     elif not snapshot.demand_known:
         yield f"Pending demand is not known: the source {snapshot.source} does not report it."
 

@@ -57,7 +57,14 @@ def waits(**changes: object) -> bytes:
     ("code", "body", "says"),
     [
         pytest.param(200, changed(age_seconds=16), "16 s old, more than 15 s", id="stale"),
-        pytest.param(503, b'{"detail": "no source answers"}', "HTTP 503) no source answers", id="no source"),
+        pytest.param(503, b'{"detail": "no source answers"}', "HTTP 503, no source answers", id="no source"),
+        pytest.param(
+            503,
+            b'{"detail": "no source answers", "reasons": {"gcs": "GCS: refused", "dashboard": "dashboard: HTTP 401"}}',
+            "HTTP 503, no source answers: GCS: refused; dashboard: HTTP 401",
+            id="the reason of each source",
+        ),
+        pytest.param(503, b'{"reasons": [1]}', "HTTP 503", id="reasons of another form"),
         pytest.param(200, b"<html>", "not JSON", id="not JSON"),
         pytest.param(200, changed(version=2), "version 2, wanted 1", id="another version"),
         pytest.param(200, changed(nodes=[{}]), "not readable", id="broken"),
