@@ -11,6 +11,7 @@ from ray_watcher.errors import NotRunningError, UnusableFileError, WatcherError
 from ray_watcher.fetch import UnreachableError, get_json, present
 from ray_watcher.output.plan import DryRun
 from ray_watcher_common.state import StateDocumentError, from_document
+from ray_watcher_common.urls import shown_url
 from ray_watcher_common.web.client import PasswordFile
 from scaler.alerting import payload
 from scaler.model.difference import differences
@@ -72,17 +73,19 @@ def live(
 ) -> DryRun:
     """The plan for the running cluster: the exporter's state, and values of the scaler (a base URL) unless given.
 
-    Raises `NotRunningError` if the exporter does not answer.
+    Of a scaler on another host (`settings.url`) the state too, for its exporter may be out of reach.
+
+    Raises `NotRunningError` if what has the state does not answer.
     """
-    url = f"{settings.exporter_url.rstrip('/')}/state"
-    if settings.exporter_password_file:
-        present(settings.exporter_url, PasswordFile(settings.exporter_password_file))
+    url = f"{scaler}/api/v1/state" if settings.url else _exporter(settings)
     try:
         document = get_json(url)
         snapshot = from_document(document)
     except (UnreachableError, StateDocumentError) as error:
         raise NotRunningError(str(error)) from None
     status = _scaler(scaler)
+    if status is None and settings.url:
+        raise NotRunningError(f"{shown_url(scaler)} is not responding")
     if status is None:
         given_alerts, notes = _read_alerts(alerts, alerts_from, snapshot, settings.cluster)
         notes = ("Scaler not responding: cooldowns and joining workers are unknown.", *notes)
@@ -155,6 +158,13 @@ def _read_alerts(
 def _worker_types(document: Mapping[str, Any]) -> dict[str, str]:
     """The type of each worker id, as the exporter read it from Ray."""
     return {node["instance_id"]: str(node.get("worker_type") or "") for node in document["nodes"]}
+
+
+def _exporter(settings: OperatorSettings) -> str:
+    """Where the exporter has the state; its password is presented there from now on."""
+    if settings.exporter_password_file:
+        present(settings.exporter_url, PasswordFile(settings.exporter_password_file))
+    return f"{settings.exporter_url.rstrip('/')}/state"
 
 
 def _scaler(url: str) -> dict[str, Any] | None:

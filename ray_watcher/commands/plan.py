@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import click
 
 from ray_watcher import dry_run
-from ray_watcher.commands.options import json_option
+from ray_watcher.commands.options import chosen, json_option, url_option
 from ray_watcher.errors import NotRunningError
 from ray_watcher.output import terminal
 from ray_watcher.output.plan import document, show
@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="Output format.",
 )
+@url_option
 @json_option
 @click.pass_obj
 def plan(
@@ -60,17 +61,20 @@ def plan(
     form: str,
     *,
     as_json: bool,
+    url: str | None,
 ) -> None:
     """Preview the next scaling plan (dry run).
 
     Uses the scaler's own code. With --state, the plan is made for the time of that state, so the same files always
     give the same plan. Without --state, it is made for the running cluster, and --policy shows what a reload of that
-    file would change.
+    file would change. With --url, state, policy and alerts are those of that scaler.
 
     \b
     Example:  ray-watcher plan --state state.json --alerts webhook.json --json
     """  # noqa: D301  # \b is click's
-    settings = load(OperatorSettings)
+    if state and url:
+        raise click.UsageError("--state and --url cannot be used together")
+    settings = load(OperatorSettings, **chosen({"url": url}))
     given = (read_policy(policy, settings), str(policy)) if policy else None
     default = (policy_from(settings), str(settings.policy_file or "the settings"))
     planner = load_planner(settings.planner)
@@ -81,7 +85,8 @@ def plan(
         try:
             run = dry_run.live(settings, host.scaler_url(settings), body, body_from, given, default, planner)
         except NotRunningError as error:
-            raise NotRunningError(f"{error}; {host.advice(settings)}, or give --state FILE") from None
+            advice = f"{host.advice(settings)}, or give --state FILE"
+            raise NotRunningError(str(error) if settings.url else f"{error}; {advice}") from None
     if as_json or form == "json":
         terminal.document(document(run))
     else:

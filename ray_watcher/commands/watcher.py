@@ -9,11 +9,13 @@ import click
 
 from ray_watcher import ports
 from ray_watcher.cluster import head as ray_head
-from ray_watcher.commands.options import chosen, json_option, provider_option, setting
+from ray_watcher.commands import asking
+from ray_watcher.commands.options import chosen, json_option, provider_option, setting, url_option
 from ray_watcher.errors import AlreadyRunningError, NotRunningError, WatcherError
+from ray_watcher.fetch import UnreachableError, get_json
 from ray_watcher.invocation import typed
 from ray_watcher.output import terminal
-from ray_watcher.output.watcher_status import document, document_of_containers, show
+from ray_watcher.output.watcher_status import document, document_of_containers, document_of_scaler, show
 from ray_watcher.settings import OperatorSettings, variable
 from ray_watcher.stack import control, remembered
 from ray_watcher.stack.stack import stack_of
@@ -149,17 +151,21 @@ def _start(host: Host, settings: OperatorSettings, options: dict[str, Any]) -> N
     "--tail", type=click.IntRange(min=0), default=0, show_default=True, help="Number of log lines per program."
 )
 @click.option("--watch", is_flag=True, help="Repeat every 2 seconds until Ctrl-C.")
+@url_option
 @json_option
 @click.pass_obj
-def watcher_status(host: Host, /, tail: int, *, watch: bool, as_json: bool) -> None:
+def watcher_status(host: Host, /, tail: int, *, watch: bool, as_json: bool, **given: Any) -> None:
     """Show programs, alerts, workers and decisions.
 
-    Each decision has its reason. With --tail N, the last lines of each program's log follow.
+    Each decision has its reason. With --tail N, the last lines of each program's log follow. With --url, the state of
+    that scaler alone is shown, with the alerts that it knows.
 
     \b
     Example:  ray-watcher watcher-status --watch
     """  # noqa: D301  # \b is click's
-    settings = load(OperatorSettings)
+    settings = load(OperatorSettings, **chosen(given))
+    if settings.url and tail:
+        raise click.UsageError("--tail cannot be used with --url: the logs are on the other host")
     while True:
         status = _status(host, settings, tail)
         if watch:
@@ -212,6 +218,8 @@ def _stop(host: Host, settings: OperatorSettings) -> bool:
 
 
 def _status(host: Host, settings: OperatorSettings, tail: int) -> dict[str, Any]:
+    if settings.url:
+        return _status_elsewhere(host, settings)
     try:
         found_options = {"options": remembered.read(settings)}
         return {**document(stack_of(settings), tail), **found_options}
@@ -222,6 +230,14 @@ def _status(host: Host, settings: OperatorSettings, tail: int) -> dict[str, Any]
                 f"the watcher of cluster '{settings.cluster}' is not running; start it with: {start}"
             ) from None
         return document_of_containers(stack_of(settings), found, tail)
+
+
+def _status_elsewhere(host: Host, settings: OperatorSettings) -> dict[str, Any]:
+    """The state of a scaler on another host. Raises `NotRunningError`."""
+    try:
+        return document_of_scaler(get_json(f"{host.scaler_url(settings)}/api/v1/status"))
+    except UnreachableError as error:
+        raise asking.not_running(host, settings, error) from None
 
 
 def stack_for(host: Host, settings: OperatorSettings, *, inside: bool = False) -> Stack:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from ray_watcher.fetch import UnreachableError, get_json, present
@@ -43,6 +44,28 @@ def document_of_containers(stack: Stack, found: Sequence[ProgramContainer], log_
     there = replace(stack, addresses=replace(stack.addresses, **listens))
     urls = {program.name: f"http://{program.listens}" for program in found}
     return _document(there, [program.state() for program in found], logs, urls)
+
+
+def document_of_scaler(status: Mapping[str, Any]) -> dict[str, Any]:
+    """The same for a scaler on another host, which answers: without what only that host knows, programs and logs."""
+    return {
+        "version": STATUS_VERSION,
+        "running": True,
+        "cluster": status["cluster"],
+        "programs": [],
+        "alerts": [
+            {
+                "name": alert["name"],
+                "state": "firing",
+                "scale": alert["direction"],
+                "since": datetime.fromtimestamp(alert["starts_at"], timezone.utc).isoformat().replace("+00:00", "Z"),
+                "summary": alert["summary"],
+            }
+            for alert in status["alerts"]
+        ],
+        "scaler": status,
+        "logs": {},
+    }
 
 
 def _document(
@@ -92,11 +115,10 @@ def show(status: Mapping[str, Any], now: float) -> None:
     terminal.line(f"watcher of cluster '{status['cluster']}': {state}")
     if options := shown(status.get("options") or {}):
         terminal.line(f"options: {options} (kept for the next start)")
-    terminal.heading("Programs")
-    terminal.table(
-        ["program", "state", "pid", "up", "address"],
-        [[p["name"], p["state"], str(p["pid"] or "-"), _up(p, now), p["url"]] for p in status["programs"]],
-    )
+    if status["programs"]:
+        terminal.heading("Programs")
+        rows = [[p["name"], p["state"], str(p["pid"] or "-"), _up(p, now), p["url"]] for p in status["programs"]]
+        terminal.table(["program", "state", "pid", "up", "address"], rows)
     _show_alerts(status["alerts"])
     if status["scaler"]:
         _show_scaler(status["scaler"], now)

@@ -12,10 +12,12 @@ from flask import Response, request
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import ValidationError
 
+from ray_watcher_common.state import to_document
 from ray_watcher_common.web.problems import reply
 from scaler.alerting.resync import ResyncStatus
 from scaler.control.requests import LoopBusyError
 from scaler.journal.history import Question
+from scaler.model.errors import ScalerError
 from scaler.recording.moment import point_of
 from scaler.recording.series import series, with_samples
 from scaler.web import reload
@@ -37,7 +39,6 @@ if TYPE_CHECKING:
     from scaler.control.reload import Reloader
     from scaler.control.view import View, Wakeup
     from scaler.journal.journal import Journal
-    from scaler.model.errors import ScalerError
     from scaler.model.ports import Clock
     from scaler.reconciler import Reconciler
     from scaler.recording.series import Step
@@ -49,10 +50,17 @@ if TYPE_CHECKING:
 
 FRESH_SECONDS = 1.0  # one look serves all who ask within a second
 LOOK_SECONDS, POLL_SECONDS = 1.5, 0.02  # a look takes some 20 ms; who asks waits 3 s at most
+
+
+class NoStateError(ScalerError):
+    """The cluster's state is not known; the message says why."""
+
+
 REFUSALS: Mapping[type[ScalerError], HTTPStatus] = {
     UnknownEventError: HTTPStatus.CONFLICT,
     by_hand.RefusedError: HTTPStatus.CONFLICT,
     LoopBusyError: HTTPStatus.SERVICE_UNAVAILABLE,
+    NoStateError: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 MARKS_READ = 200  # entries of the history, for the chart
 STALLED_AFTER_SECONDS = 60.0  # a loop that has not come round for so long is not healthy
@@ -167,6 +175,13 @@ class ScalerApi:
             reread=self.resync.last if self.resync else ResyncStatus(),
             reloaded=self.reloader.status if self.reloader else None,
         )
+
+    def state(self) -> dict[str, Any]:
+        """`GET /api/v1/state`. Raises `NoStateError`."""
+        observation = self._view().observation
+        if observation.snapshot is None:
+            raise NoStateError(observation.problem or "there is no snapshot of the cluster yet")
+        return to_document(observation.snapshot, self.clock.now())
 
     def history(self, asked: questions.HistoryQuery) -> dict[str, Any]:
         """`GET /api/v1/history`."""

@@ -242,6 +242,22 @@ class Status(Written):
     policy: Annotated[dict[str, Any], Field(description="limits and worker types, as in the policy file")]
 
 
+class State(TypedDict):
+    """The cluster's state that the scaler used last, as the exporter's `/state` has it."""
+
+    version: int
+    source: str
+    observed_at: float
+    age_seconds: float
+    session: Annotated[str, Field(description="Ray's id of the cluster's run; \"\": not known")]
+    demand_known: Annotated[bool, Field(description="false: `demands` and `gangs` are empty because Ray was not read")]
+    pending_since: Annotated[float | None, Field(description="since when requests are pending; null: none are")]
+    nodes: list[dict[str, Any]]
+    demands: Annotated[list[dict[str, Any]], Field(description="pending requests, by shape")]
+    gangs: Annotated[list[dict[str, Any]], Field(description="pending placement groups")]
+    constraints: Annotated[list[dict[str, Any]], Field(description="what `request_resources` asks for")]
+
+
 class Sample(TypedDict):
     """Size of the pool and of the demand at a time; null: not known."""
 

@@ -44,6 +44,12 @@ class Operation:
 OPERATIONS = (
     Operation("status", "/status", "Current state of the scaler, with reasons.", documents.Status),
     Operation(
+        "state",
+        "/state",
+        "Nodes and pending demand that the scaler used last, with every shape.",
+        documents.State,
+    ),
+    Operation(
         "history",
         "/history",
         "Past actions, held and infeasible requests; with `after` and `wait`, what happens next.",

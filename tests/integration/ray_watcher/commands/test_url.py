@@ -16,6 +16,7 @@ from support.watcher_fakes import World
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+VERBS = [["explain"], ["history"], ["plan"], ["watcher-status"], ["resume"], ["add-worker"], ["remove-worker"]]
 TOKEN = "secret"  # noqa: S105  # a test's own
 
 
@@ -45,6 +46,36 @@ def token(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_explain_and_history_are_the_other_scalers(site: Site) -> None:
     assert "Cluster 'test'" in World().run("explain", "--url", site.url).stdout
     assert "pending_demand" in World().run("history", "--url", site.url, "--since", "99999d", "--no-plot").stdout
+
+
+def test_watcher_status_shows_the_other_scaler_and_the_alerts_that_it_knows(site: Site) -> None:
+    shown = World().run("watcher-status", "--url", site.url)
+    document = json.loads(World().run("watcher-status", "--url", site.url, "--json").stdout)
+
+    assert (shown.exit_code, "Programs" in shown.stdout) == (0, False)
+    assert "worker-1-000001" in shown.stdout
+    assert [(alert["name"], alert["scale"], alert["since"]) for alert in document["alerts"]] == [
+        ("RayPendingTasks", "up", "2026-01-02T03:04:05Z")
+    ]
+    assert (document["cluster"], document["programs"], document["scaler"]["cluster"]) == ("test", [], "test")
+
+
+def test_plan_is_made_of_the_other_scalers_state_policy_and_alerts(site: Site) -> None:
+    made = json.loads(World().run("plan", "--url", site.url, "--json").stdout)
+
+    assert made["state"]["from"] == f"{site.url}api/v1/state"
+    assert (made["state"]["pending"], made["policy"]["from"], made["alerts"]["up"]) == (
+        3,
+        "the scaler",
+        ["RayPendingTasks"],
+    )
+
+
+@pytest.mark.parametrize("given", [["plan", "--state", "-"], ["watcher-status", "--tail", "3"]])
+def test_what_another_host_has_not_is_a_wrong_usage(site: Site, given: list[str]) -> None:
+    result = World().run(*given, "--url", site.url)
+
+    assert (result.exit_code, "cannot be used" in result.stderr) == (2, True)
 
 
 def test_the_variable_is_the_same_as_the_option(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -83,7 +114,7 @@ def test_a_size_of_its_own_is_a_wrong_usage(site: Site) -> None:
     assert (result.exit_code, "cannot be used with --url" in result.stderr) == (2, True)
 
 
-@pytest.mark.parametrize("verb", [["explain"], ["history"], ["resume"], ["add-worker"], ["remove-worker"]])
+@pytest.mark.parametrize("verb", VERBS)
 def test_a_scaler_that_does_not_answer_is_named(verb: list[str]) -> None:
     result = World().run(*verb, "--url", "http://127.0.0.1:9")
 
