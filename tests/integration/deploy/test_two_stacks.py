@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from ray_watcher_common.program.settings import links_of
 from support.compose import compose_program
 from support.paths import ROOT
 
@@ -57,3 +58,16 @@ def test_a_stacks_programs_agree_on_its_cluster_network_and_addresses() -> None:
     assert {named["ray-watcher.cluster"] for named in labels.values()} == {"blue"}
     assert labels["ray-head"]["ray-watcher.address"] == "127.0.0.2"
     assert services["scaler"]["environment"]["WATCHER_EXTERNAL_URL"] == "http://127.0.0.2:9812"
+
+
+def test_the_page_links_to_all_programs_of_its_stack() -> None:
+    variables = described(**SECOND)["services"]["scaler"]["environment"]
+    named = {**dict(links_of(variables["WATCHER_LINKS"])), "Grafana": variables["WATCHER_GRAFANA_URL"]}
+
+    assert named == {
+        "Exporter": "http://127.0.0.2:9811",
+        "Prometheus": "http://127.0.0.2:9090",
+        "Alertmanager": "http://127.0.0.2:9093",
+        "Ray dashboard": "http://127.0.0.2:8265",
+        "Grafana": "http://127.0.0.2:3000",
+    }

@@ -28,7 +28,14 @@ EXAMPLE = (ROOT / ".env.example").read_text(encoding="utf-8")
 COMPOSES_OWN = {"COMPOSE_PROJECT_NAME", "COMPOSE_PROFILES"}
 UNLIKE_OTHERS = {  # of the machine, without a default, or made of others
     *COMPOSES_OWN,
-    *("DOCKER_GID", "WATCHER_EXTERNAL_URL", "WATCHER_GRAFANA_URL", "WATCHER_MEMORY", "WATCHER_NODE_MEMORY"),
+    *(
+        "DOCKER_GID",
+        "WATCHER_EXTERNAL_URL",
+        "WATCHER_GRAFANA_URL",
+        "WATCHER_LINKS",
+        "WATCHER_MEMORY",
+        "WATCHER_NODE_MEMORY",
+    ),
 }
 ONCE = {"secrets", "configuration"}  # they do something and exit
 DISTRIBUTIONS = {
