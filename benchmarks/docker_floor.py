@@ -17,8 +17,8 @@ from benchmarks.demand_trials import await_rest, run_trial
 from ray_watcher_common.ray_auth import MODE_VARIABLE
 from scaler.model.cluster import LaunchRequest, WorkerType
 from scaler.providers import ray_start
-from scaler.providers.docker import GCS_PORT, PROGRAM_PATH, container_name, ray_command, shm_bytes
 from scaler.providers.engine import docker_answers
+from scaler.providers.worker_container import GCS_PORT, PROGRAM_PATH, container_name, ray_command, shm_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -25,7 +25,7 @@ from rich.table import Table
 
 from ray_watcher_common.state import Demand, Gang, Strategy, bundle
 from scaler.model.cluster import WorkerType
-from scaler.packing.capacity import Slot
+from scaler.packing.capacity import Slot, fresh
 from scaler.packing.room import Room
 from scaler.packing.solver import solve
 
@@ -128,12 +128,15 @@ def ours(case: Case) -> Outcome:
     taken = Counter(case.node_types)
     of_types = {kind.name: kind.max_workers - taken[kind.name] for kind in case.worker_types}
     room = Room(case.max_workers - taken.total(), of_types)
-    slots = tuple(Slot(free, kind.resources, kind.node_labels) for free, kind in _nodes(case))
+    slots = [Slot(free, kind.resources, kind.node_labels) for free, kind in _nodes(case)]
+    missing = Counter({kind: kind.min_workers - taken[kind.name] for kind in case.worker_types})
+    missing = Counter(kind for kind in missing.elements() if room.take(kind.name))  # min_workers go first
+    slots += [fresh(kind) for kind in missing.elements()]
     began = time.perf_counter()
     packing = solve(case.demands, case.gangs, slots, case.worker_types, room)
     seconds = time.perf_counter() - began
     unserved = sum(left.count for left in (*packing.pending, *packing.infeasible))
-    launched = Counter(kind.name for kind in packing.launches)
+    launched = Counter(kind.name for kind in (*packing.launches, *missing.elements()))
     left = [*(d for d in (*packing.pending, *packing.infeasible) if isinstance(d, Demand))]
     gangs_left = [g for g in (*packing.pending, *packing.infeasible) if isinstance(g, Gang)]
     return _outcome(case, launched, unserved, [*left, *(part for g in gangs_left for part in g.bundles)], seconds)
@@ -169,7 +172,9 @@ def rays(case: Case) -> Outcome:
     scheduling = SchedulingRequest(
         disable_launch_config_check=True,
         node_type_configs={
-            kind.name: NodeTypeConfig(kind.name, 0, kind.max_workers, resources=kind.resources, labels=kind.node_labels)
+            kind.name: NodeTypeConfig(
+                kind.name, kind.min_workers, kind.max_workers, resources=kind.resources, labels=kind.node_labels
+            )
             for kind in case.worker_types
         },
         max_num_nodes=case.max_workers,

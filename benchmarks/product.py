@@ -14,7 +14,7 @@ from ray_watcher.demo.timeline import UP_ALERT
 from ray_watcher.fetch import UnreachableError, get_json
 from ray_watcher.images.provide import build_with_tools
 from ray_watcher_common.ray_auth import MODE_VARIABLE, PATH_VARIABLE
-from scaler.providers.docker import GCS_PORT, container_name
+from scaler.providers.worker_container import GCS_PORT, container_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, MutableMapping

@@ -18,7 +18,7 @@ from scaler.control.requests import Requests, settle
 from scaler.control.view import Memory, View
 from scaler.explain.anomalies import anomalies
 from scaler.model.alerts import permission
-from scaler.model.circuit_breaker import health_by_type
+from scaler.model.circuit_breaker import avoided_hosts, health_by_type
 from scaler.model.cluster import Direction
 from scaler.model.decision import Cause, Observation, Plan
 from scaler.model.errors import JournalCorruptError, JournalError, ProviderError, SnapshotUnavailableError
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from scaler.control.view import Wakeup
     from scaler.control.watchdog import Watchdog
     from scaler.journal.journal import Journal
+    from scaler.model.cluster import Host
     from scaler.model.policy import Policy
     from scaler.model.ports import Clock, ClusterReader, WorkerProvider
     from scaler.telemetry.metrics import ScalerMetrics
@@ -83,6 +84,7 @@ class Reconciler:
         self._stages = StageTracker()
         self._recovery = Recovery(journal, metrics)
         self._running: frozenset[str] = frozenset()
+        self._hosts: tuple[Host, ...] = ()
         self._forgotten_at = 0.0
         self.begin()
 
@@ -101,6 +103,8 @@ class Reconciler:
         Raises `JournalError`: no action is taken that cannot be journaled.
         """
         now = self._clock.now()
+        if self.policy.worker_types != self._policy.worker_types:  # what came true of the former types says nothing
+            self._memory = replace(self._memory, joined={})
         self._policy = self.policy
         if self._journal.problem:
             self._journal.probe()
@@ -111,7 +115,9 @@ class Reconciler:
             wanted = [one.request for one in asked]
             proposed, answers = with_requests(observation, planned, self._policy, now, wanted)
             decision_id = self._record(trigger, proposed, now)
-            launched = self._runner.start(decision_id, proposed.actions, observation.workers, self._policy)
+            launched = self._runner.start(
+                decision_id, proposed.actions, observation.workers, self._policy, observation.avoided_hosts
+            )
             settle(asked, answers, launched, decision_id)
         self._metrics.observe_stages(self._stages.see(observation, proposed, launched, now))
         self.view = View(now, observation, proposed, self._policy, self._stages.last, anomalies(observation))
@@ -125,6 +131,7 @@ class Reconciler:
         workers, provider_problem = self._list_workers(snapshot, now)
         blind = snapshot is None or not snapshot.demand_known
         alerts, expiry = self._journal.alerts(), self._policy.alert_expiry
+        outcomes, hosts = self._journal.launch_outcomes(), self._hosts
         pauses = self._journal.pauses(now)
         return Observation(
             snapshot=snapshot,
@@ -133,7 +140,10 @@ class Reconciler:
             down=permission(alerts, Direction.DOWN, now, expiry),
             last_scale_up=self._journal.last_scale_up(),
             last_scale_down=self._journal.last_started(ActionKind.DRAIN),
-            launch_health=health_by_type(self._journal.launch_outcomes()),
+            launch_health=health_by_type(outcomes, {host.name for host in hosts}),
+            no_room=self._journal.no_room(),
+            avoided_hosts=avoided_hosts(outcomes, now),
+            hosts=hosts,
             learned=learned(self._memory.learned, workers),
             joined=joined(self._memory.joined, self._memory.workers, workers, snapshot),
             last_drain_failure=self._journal.last_failed(ActionKind.DRAIN),
@@ -160,6 +170,8 @@ class Reconciler:
         instances = {id_: action.placeholder for id_, action in running.items() if action.placeholder}
         try:
             instances |= {instance.worker_id: instance for instance in self._provider.list()}
+            if self._provider.capabilities.many_hosts:
+                self._hosts = tuple(self._provider.hosts())
         except ProviderError as error:
             return self._memory.workers, str(error)
         workers = join_views(
@@ -191,7 +203,8 @@ class Reconciler:
             return
         seen = [worker.worker_id for worker in workers if worker.node]
         if newly := [worker_id for worker_id in seen if worker_id not in self._last_seen]:
-            self._journal.mark_joined(newly, snapshot.observed_at)
+            hosts = {worker.worker_id: worker.host or "" for worker in workers}
+            self._journal.mark_joined(newly, snapshot.observed_at, hosts)
         self._last_seen.update(dict.fromkeys(seen, snapshot.observed_at))
 
     def _record(self, trigger: str, proposed: Plan, now: float) -> int:

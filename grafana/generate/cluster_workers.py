@@ -40,6 +40,7 @@ STATES = {
     "TERMINATING": ORANGE,
     "LAUNCH_FAILED": RED,
     "JOIN_TIMED_OUT": RED,
+    "LOST": RED,
     "max": RED,
 }
 

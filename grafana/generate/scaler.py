@@ -199,6 +199,7 @@ def decisions() -> list[Builder[Panel]]:
                     "remove: drained": PURPLE,
                     "remove: launch_failed": RED,
                     "remove: join_timed_out": RED,
+                    "remove: host_lost": RED,
                 }
             ),
         ),

@@ -19,18 +19,16 @@ from scaler.config.sizes import RAY_ON_THE_HEAD
 from scaler.model.errors import LaunchFailedError, ProviderError, ProviderUnavailableError
 from scaler.providers import ray_start
 from scaler.providers.container import ContainerSpec
-from scaler.providers.docker import (
+from scaler.providers.docker import PROJECT_LABEL, DockerProvider, compose_labels
+from scaler.providers.engine import ConflictError, Engine, missing_image
+from scaler.providers.worker_container import (
     CLUSTER_LABEL,
     GCS_PORT,
-    PROJECT_LABEL,
     TOKEN_PATH,
-    DockerProvider,
-    compose_labels,
     container_name,
     shm_bytes,
     token_files,
 )
-from scaler.providers.engine import ConflictError, Engine, missing_image
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

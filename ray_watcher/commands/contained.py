@@ -27,8 +27,8 @@ from ray_watcher_common import secret_files
 from ray_watcher_common.program.settings import SettingsError, load, split_host_port
 from scaler.config.settings import LOOPBACK_HOSTS
 from scaler.model.errors import ProviderError, ScalerError
-from scaler.providers.docker import CLUSTER_LABEL, GCS_PORT, container_name
 from scaler.providers.engine import Engine
+from scaler.providers.worker_container import CLUSTER_LABEL, GCS_PORT, container_name
 
 if TYPE_CHECKING:
     from ray_watcher.stack.stack import Stack

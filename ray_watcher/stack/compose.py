@@ -13,8 +13,8 @@ from ray_watcher.cluster.docker import TOKEN_PATH_LABEL
 from ray_watcher.errors import WatcherError
 from ray_watcher.stack.supervisord import ProgramState
 from scaler.model.errors import ProviderError
-from scaler.providers.docker import CLUSTER_LABEL
 from scaler.providers.engine import Engine
+from scaler.providers.worker_container import CLUSTER_LABEL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

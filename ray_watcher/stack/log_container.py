@@ -29,7 +29,7 @@ def name_of(cluster: str) -> str:
 
 def spec(cluster: str, image: str, log: Path) -> ContainerSpec:
     """The container that prints `log` from its beginning, as the log's owner; it can do nothing else."""
-    from scaler.providers.docker import CLUSTER_LABEL
+    from scaler.providers.worker_container import CLUSTER_LABEL
 
     return ContainerSpec(
         name=name_of(cluster),

@@ -6,13 +6,21 @@ import secrets
 import threading
 import time
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
-from scaler.journal.journal import DONE, FAILED
+from scaler.journal.journal import DONE, FAILED, NO_ROOM
 from scaler.model.cluster import Instance, InstanceStatus, LaunchRequest
-from scaler.model.errors import DrainRefusedError, IndexTakenError, JournalError, ScalerError
+from scaler.model.errors import (
+    DrainRefusedError,
+    IndexTakenError,
+    JournalError,
+    LaunchFailedError,
+    NoRoomError,
+    ScalerError,
+)
 from scaler.model.workers import ActionKind, lowest_free_index
 from scaler.planning.context import RETRY_SECONDS
 
@@ -33,8 +41,9 @@ MAKES_WORKERS = frozenset({ActionKind.LAUNCH, ActionKind.PREPARE})
 log = structlog.get_logger()
 
 
-Outcome = tuple[int, str, str, float]
-"""Id, outcome, detail and end (unix seconds) of an action, in the order of `Journal.conclude`."""
+Outcome = tuple[int, str, str, float, str]
+"""Id, outcome, detail, end (unix seconds) and host of an action, in the order of `Journal.conclude`."""
+NO_AVOIDED: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
 
 class NewId(Protocol):
@@ -115,33 +124,41 @@ class ActionRunner:
             time.sleep(WAIT_POLL_SECONDS)
 
     def start(
-        self, decision_id: int, actions: Iterable[Action], workers: Collection[Worker], policy: Policy
+        self,
+        decision_id: int,
+        actions: Iterable[Action],
+        workers: Collection[Worker],
+        policy: Policy,
+        avoided: Mapping[str, tuple[str, ...]] = NO_AVOIDED,
     ) -> dict[str, Action]:
         """Journal `actions` of a plan by `policy`, and start them; the indexes of `workers` are taken.
 
         Raises `JournalError`.
 
-        Indexes are assigned here for all of them, because the first may end before the last one starts. Returns the
-        launches, by worker id.
+        `avoided` are the hosts on which launches of each type fail. Indexes are assigned here for all of them, because
+        the first may end before the last one starts. Returns the launches, by worker id.
         """
         launched: dict[str, Action] = {}
         taken = {worker.index for worker in workers}
         taken |= {running.request.index for running in self.running().values() if running.request}
         taken |= self._refused_indexes
         indexes = {worker.worker_id: worker.index for worker in workers}
+        hosts = {worker.worker_id: worker.host or "" for worker in workers}
         for action in actions:
             request = self._request(action, policy, indexes, taken) if action.kind in MAKES_WORKERS else None
+            if request and (names := avoided.get(action.worker_type)):
+                request = replace(request, avoided_hosts=names)
             if request:
                 taken.add(request.index)
             if request and action.kind is ActionKind.LAUNCH:
                 launched[request.worker_id] = action
-            self._start(decision_id, action, request)
+            self._start(decision_id, action, request, hosts.get(action.worker_id, ""))
         return launched
 
-    def _start(self, decision_id: int, action: Action, request: LaunchRequest | None) -> None:
+    def _start(self, decision_id: int, action: Action, request: LaunchRequest | None, host: str) -> None:
         now = self._clock.now()
         worker_id = request.worker_id if request else action.worker_id
-        action_id = self._journal.intend(decision_id, action, worker_id, now)
+        action_id = self._journal.intend(decision_id, action, worker_id, now, host)
         log.info(action.kind.value, worker=worker_id, cause=action.cause.value, reason=action.reason)
         with self._lock:
             self._running[worker_id] = RunningAction(action.kind, now, request)
@@ -159,35 +176,42 @@ class ActionRunner:
         return LaunchRequest(self._new_id(index), index, kind)
 
     def _run(self, action_id: int, action: Action, worker_id: str, request: LaunchRequest | None) -> None:
-        outcome, detail = DONE, ""
+        outcome, detail, host = DONE, "", ""
         try:
-            self._carry_out(action, worker_id, request)
+            host = self._carry_out(action, worker_id, request)
+        except NoRoomError as error:
+            outcome, detail = NO_ROOM, str(error)
+            log.info("no host has room", worker=worker_id, problem=detail)
         except ScalerError as error:
             outcome, detail = FAILED, str(error)
+            host = error.host if isinstance(error, LaunchFailedError) else ""
             if request is not None and isinstance(error, IndexTakenError):
                 self._refused_indexes.add(request.index)
             log.warning("action failed", action=action.kind.value, worker=worker_id, problem=detail)
         except Exception as error:
             outcome, detail = FAILED, f"{type(error).__name__}: {error}"
             log.exception("action failed", action=action.kind.value, worker=worker_id)
-        self._end(action_id, action, worker_id, outcome, detail)
+        self._end(action, worker_id, (action_id, outcome, detail, self._clock.now(), host))
 
-    def _carry_out(self, action: Action, worker_id: str, request: LaunchRequest | None) -> None:
+    def _carry_out(self, action: Action, worker_id: str, request: LaunchRequest | None) -> str:
+        """Returns the host of a new worker, "" if all share one or it is not known yet."""
         if request is not None and action.kind is ActionKind.PREPARE:
-            self._provider.prepare(request)
-        elif request is not None:
-            self._provider.launch(request)
-        elif action.kind is ActionKind.REMOVE:
+            return self._provider.prepare(request).host or ""
+        if request is not None:
+            return self._provider.launch(request).host or ""
+        if action.kind is ActionKind.REMOVE:
             self._provider.remove(worker_id, self._stop_grace)
         else:
             reply = self._drainer.drain_idle(action.node_id, action.reason)
             if not reply.accepted:
                 raise DrainRefusedError(f"Ray refused the drain: {reply.message}")
+        return ""
 
-    def _end(self, action_id: int, action: Action, worker_id: str, outcome: str, detail: str) -> None:
+    def _end(self, action: Action, worker_id: str, ended_with: Outcome) -> None:
+        outcome = ended_with[1]
         self._metrics.action_ended(action.kind, action.cause, outcome)
         with self._lock:
-            self._unwritten.append((action_id, outcome, detail, self._clock.now()))
+            self._unwritten.append(ended_with)
         if problem := self._write_outcomes():
             log.warning("outcome not journaled", worker=worker_id, outcome=outcome, problem=problem)
         with self._lock:

@@ -23,6 +23,7 @@ class Case(str, Enum):
     DANGLING = "dangling"
     STUCK = "stuck"
     LEFTOVER = "leftover"
+    LOST = "lost"
     INTERRUPTED = "interrupted"
     FOREIGN = "foreign"
 
@@ -31,6 +32,7 @@ RULES = {
     Case.DANGLING: "in Ray, but its container or process is gone; its room is not counted, Ray notices within 30 s",
     Case.STUCK: "running, but not in Ray for the join timeout; it is removed",
     Case.LEFTOVER: "its container or process has ended; it is removed",
+    Case.LOST: "its host is down, and what it ran is lost; it is removed",
     Case.INTERRUPTED: "draining in Ray without a drain of this scaler; it is removed once Ray has ended it",
     Case.FOREIGN: "not a node of this scaler; its room is used, it is never drained or removed",
 }
@@ -57,7 +59,7 @@ def _of_workers(observation: Observation) -> Iterator[tuple[Case, str]]:
         if worker.state is WorkerState.JOIN_TIMED_OUT:
             yield Case.STUCK, worker.worker_id
         if worker.state in ENDED:
-            yield Case.LEFTOVER, worker.worker_id
+            yield Case.LOST if worker.state is WorkerState.LOST else Case.LEFTOVER, worker.worker_id
         if worker.state is WorkerState.DRAINING and worker.action is None:
             yield Case.INTERRUPTED, worker.worker_id
 

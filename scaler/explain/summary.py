@@ -145,6 +145,7 @@ _HELD_WORDS = {
     Cause.NO_ALERT: "held, no alert permits scaling up",
     Cause.PROVIDER_UNAVAILABLE: "held until the workers are known again",
     Cause.LAUNCHES_FAIL: "held, launches of their worker type fail",
+    Cause.NO_HOST_HAS_ROOM: "held, no host has room for their worker type",
     Cause.NODES_FULL: "held until a running node has room",
     Cause.PAUSED: "held, scaling up is paused",
     Cause.JOURNAL_UNAVAILABLE: "held until the journal can be written again",
@@ -191,6 +192,7 @@ def _failures(observation: Observation) -> Iterator[str]:
                 WorkerState.TERMINATED: "ended by itself",
                 WorkerState.LAUNCH_FAILED: "ended before it joined Ray",
                 WorkerState.JOIN_TIMED_OUT: "is up but not in Ray",
+                WorkerState.LOST: "is lost, its host is down",
             }[worker.state]
             yield f"{worker.worker_id} {what}{detail}."
 

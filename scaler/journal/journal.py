@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from scaler.journal import history
@@ -17,30 +18,35 @@ from scaler.model.circuit_breaker import LaunchOutcome
 from scaler.model.cluster import Direction
 from scaler.model.decision import STARTS_COOLDOWN, Cause, Plan
 from scaler.model.errors import JournalError
+from scaler.model.no_room import NoRoom
 from scaler.model.pause import Pause
 from scaler.model.workers import ActionKind
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from scaler.model.decision import Action
 
-DONE, FAILED = "done", "failed"
+DONE, FAILED, NO_ROOM = "done", "failed", "no_room"
 RECENT_LAUNCHES = """
-SELECT worker_type, decision_id, cause, started_at, joined_at, detail,
+SELECT worker_type, decision_id, cause, started_at, joined_at, detail, host, had_no_room,
        CASE WHEN joined_at IS NULL THEN failed_at END AS failed_at
 FROM (
     SELECT launch.id, launch.worker_type, launch.decision_id, launch.cause, launch.started_at, joined.at AS joined_at,
-           CASE launch.outcome WHEN 'failed' THEN launch.finished_at ELSE removal.started_at END AS failed_at,
-           coalesce(removal.reason, launch.detail) AS detail
+           CASE WHEN launch.outcome IN ('failed', 'no_room') THEN launch.finished_at ELSE removal.started_at
+           END AS failed_at,
+           coalesce(removal.reason, launch.detail) AS detail,
+           coalesce(nullif(joined.host, ''), nullif(removal.host, ''), launch.host) AS host,
+           launch.outcome IS 'no_room' OR removal.cause IS 'no_host_has_room' AS had_no_room
     FROM (SELECT * FROM actions WHERE kind = 'launch' ORDER BY id DESC LIMIT 200) AS launch
     LEFT JOIN joined USING (worker_id)
     LEFT JOIN actions AS removal ON removal.worker_id = launch.worker_id
-         AND removal.kind = 'remove' AND removal.cause IN ('launch_failed', 'join_timed_out')
+         AND removal.kind = 'remove' AND removal.cause IN ('launch_failed', 'join_timed_out', 'no_host_has_room')
 )
 ORDER BY id DESC
 """  # older launches do not matter for the circuit breaker
+NO_HOSTS: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -70,8 +76,10 @@ class _Launch:
     cause: str
     started_at: float
     joined_at: float | None
-    failed_at: float | None  # the launch failed, or its worker was removed before it joined
+    failed_at: float | None  # the launch failed or found no room, or its worker was removed before it joined
     detail: str
+    host: str
+    had_no_room: int
 
 
 class Journal(AlertJournal):
@@ -96,8 +104,8 @@ class Journal(AlertJournal):
             history.mark(db, at, decision_id=made)
             return made
 
-    def intend(self, decision_id: int, action: Action, worker_id: str, at: float) -> int:
-        """Record that `action` on `worker_id` is about to start; returns the action's id."""
+    def intend(self, decision_id: int, action: Action, worker_id: str, at: float, host: str = "") -> int:
+        """Record that `action` on `worker_id`, which is on `host`, is about to start; returns the action's id."""
         values = (
             decision_id,
             action.kind.value,
@@ -106,24 +114,28 @@ class Journal(AlertJournal):
             action.cause.value,
             action.reason,
             at,
+            host,
         )
         with self._transaction() as db:
             made = _row_id(
                 db.execute(
-                    "INSERT INTO actions (decision_id, kind, worker_id, worker_type, cause, reason, started_at)"
-                    " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                    "INSERT INTO actions (decision_id, kind, worker_id, worker_type, cause, reason, started_at, host)"
+                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                     values,
                 )
             )
             history.mark(db, at, action_id=made)
             return made
 
-    def conclude(self, action_id: int, outcome: str, detail: str, at: float) -> None:
-        """Record the outcome of an action."""
+    def conclude(  # the columns of a row
+        self, action_id: int, outcome: str, detail: str, at: float, host: str = ""
+    ) -> None:
+        """Record the outcome of an action; `host` if it is only known now."""
         with self._transaction() as db:
             db.execute(
-                "UPDATE actions SET outcome = ?, detail = ?, finished_at = ? WHERE id = ?",
-                (outcome, detail, at, action_id),
+                "UPDATE actions SET outcome = ?, detail = ?, finished_at = ?, host = coalesce(nullif(?, ''), host)"
+                " WHERE id = ?",
+                (outcome, detail, at, host, action_id),
             )
             history.mark(db, at, action_id=action_id)
 
@@ -169,10 +181,11 @@ class Journal(AlertJournal):
 
     # --- more of actions ------------------------------------------------------------------------------
 
-    def mark_joined(self, worker_ids: Iterable[str], at: float) -> None:
-        """Record that these workers have joined Ray; only the first time counts."""
+    def mark_joined(self, worker_ids: Iterable[str], at: float, hosts: Mapping[str, str] = NO_HOSTS) -> None:
+        """Record that these workers, on `hosts` by worker id, have joined Ray; only the first time counts."""
+        rows = [(worker_id, at, hosts.get(worker_id, "")) for worker_id in worker_ids]
         with self._transaction() as db:
-            db.executemany("INSERT OR IGNORE INTO joined VALUES (?, ?)", [(worker_id, at) for worker_id in worker_ids])
+            db.executemany("INSERT OR IGNORE INTO joined (worker_id, at, host) VALUES (?, ?, ?)", rows)
 
     def joined(self) -> frozenset[str]:
         """Ids of the workers that have ever joined Ray."""
@@ -217,19 +230,34 @@ class Journal(AlertJournal):
     def last_scale_up(self) -> float | None:
         """When workers were last launched for demand (unix seconds), by order of writing.
 
-        Launches that failed do not count, nor those for a minimum, a floor or to replace a worker.
+        Launches that failed or found no room do not count, nor those for a minimum, a floor or to replace a worker.
         """
         starting = (one for one in self._recent_launches() if one.failed_at is None and one.cause in STARTS_COOLDOWN)
         last = next((launch.started_at for launch in starting), None)
         return self._beginning() if last is None else last
 
     def launch_outcomes(self) -> list[LaunchOutcome]:
-        """Results of the recent launches, without those in progress."""
+        """Results of the recent launches, without those in progress and those that found no room."""
         return [
-            LaunchOutcome(launch.worker_type, launch.decision_id, at, launch.joined_at is not None, launch.detail)
+            LaunchOutcome(
+                launch.worker_type, launch.decision_id, at, launch.joined_at is not None, launch.detail, launch.host
+            )
             for launch in self._recent_launches()
-            if (at := launch.joined_at or launch.failed_at) is not None
+            if (at := launch.joined_at or (None if launch.had_no_room else launch.failed_at)) is not None
         ]
+
+    def no_room(self) -> dict[str, NoRoom]:
+        """For each type, the last launch that found no room, unless a worker was removed since."""
+        freed = self._last(
+            "SELECT finished_at FROM actions WHERE kind = ? AND outcome = ? AND cause <> ?"
+            " ORDER BY finished_at DESC LIMIT 1",
+            *(ActionKind.REMOVE.value, DONE, Cause.NO_HOST_HAS_ROOM.value),
+        )
+        found: dict[str, NoRoom] = {}
+        for launch in reversed(self._recent_launches()):
+            if launch.had_no_room and launch.failed_at is not None and launch.failed_at > (freed or 0.0):
+                found[launch.worker_type] = NoRoom(launch.failed_at, launch.detail)
+        return found
 
     def _recent_launches(self) -> list[_Launch]:
         with self._reading() as db:

@@ -64,6 +64,11 @@ INSERT INTO recording (since, "until", is_key, step, content, points)
 DROP TABLE samples;
 """,
     "CREATE TABLE watchdog (id INTEGER PRIMARY KEY CHECK (id = 1), at REAL NOT NULL);",
+    # Launches may fail on one host and not on others.
+    """
+ALTER TABLE actions ADD COLUMN host TEXT NOT NULL DEFAULT '';
+ALTER TABLE joined ADD COLUMN host TEXT NOT NULL DEFAULT '';
+""",
 )
 SCHEMA_VERSION = len(MIGRATIONS)
 

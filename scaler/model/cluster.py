@@ -89,13 +89,60 @@ class WorkerType:
 class InstanceStatus(str, Enum):
     """Whether the container or process of a worker is up.
 
-    REQUESTED: its launch is in progress. WARM: it is prepared and has not begun to join Ray.
+    REQUESTED: its launch was accepted and is in progress. WARM: it is prepared and has not begun to join Ray.
+    LOST: its host is down. TERMINATING: it was removed, and has its place until it is gone.
     """
 
     REQUESTED = "requested"
     WARM = "warm"
     RUNNING = "running"
     EXITED = "exited"
+    LOST = "lost"
+    TERMINATING = "terminating"
+
+
+class Waiting(str, Enum):
+    """Why a worker is not up yet, or not known to be."""
+
+    NO_ROOM = "no host has room"
+    NO_ADDRESS = "the network has no address left"
+    HOST_UNKNOWN = "its host does not answer"
+
+
+NO_ROOM = frozenset({Waiting.NO_ROOM, Waiting.NO_ADDRESS})
+
+
+class HostStatus(str, Enum):
+    """Whether a host's workers run, as far as is known. UNKNOWN: it does not answer for the moment."""
+
+    READY = "ready"
+    UNKNOWN = "unknown"
+    DOWN = "down"
+
+
+@dataclass(frozen=True)
+class Host:
+    """A machine that workers run on."""
+
+    name: str
+    status: HostStatus
+    takes_workers: bool = True  # False: paused or drained for maintenance
+    cpus: float = 0.0
+    memory: int = 0  # bytes
+    free_cpus: float = 0.0  # not yet promised to anything
+    free_memory: int = 0
+    resources: tuple[tuple[str, float], ...] = ()  # countable others, for example (("GPU", 4.0),)
+    labels: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What a provider can do; the defaults are those of a provider of one host."""
+
+    warm_workers: bool = True  # `prepare`
+    grace_at_removal: bool = True  # `remove` heeds its `grace_seconds`; else the grace is fixed at the launch
+    launch_is_final: bool = True  # what `launch` returned is up; else a launch is accepted, and may fail later
+    many_hosts: bool = False  # workers have a host
 
 
 @dataclass(frozen=True)
@@ -108,6 +155,8 @@ class Instance:
     status: InstanceStatus
     created_at: float  # unix seconds
     detail: str = ""  # container name or pid, and why it exited: for people
+    host: str | None = None  # on which it runs or failed; None: all workers share one, or it has none yet
+    waiting: Waiting | None = None
 
 
 @dataclass(frozen=True)
@@ -117,6 +166,7 @@ class LaunchRequest:
     worker_id: str
     index: int
     worker_type: WorkerType
+    avoided_hosts: tuple[str, ...] = ()  # on which launches of its type fail; used if there are no others
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from ray_watcher_common.state import ClusterState
     from scaler.model.circuit_breaker import LaunchHealth
+    from scaler.model.cluster import Host
+    from scaler.model.no_room import NoRoom
     from scaler.model.pause import Pause
     from scaler.model.workers import Joined, Worker
 
@@ -43,6 +45,7 @@ class Cause(str, Enum):
     TERMINATED = "terminated"
     LAUNCH_FAILED = "launch_failed"
     JOIN_TIMED_OUT = "join_timed_out"
+    HOST_LOST = "host_lost"
     DRAIN_TIMED_OUT = "drain_timed_out"
     WARM_SURPLUS = "warm_surplus"
     MAKES_ROOM = "makes_room"
@@ -59,6 +62,7 @@ class Cause(str, Enum):
     LAUNCHES_IN_PROGRESS = "launches_in_progress"
     UPSCALING_SPEED = "upscaling_speed"
     LAUNCHES_FAIL = "launches_fail"
+    NO_HOST_HAS_ROOM = "no_host_has_room"
     DISRUPTION_BUDGET = "disruption_budget"
     STILL_BUSY = "still_busy"
     MIN_WORKERS = "min_workers"
@@ -92,6 +96,8 @@ ACTION_CAUSES = {
         Cause.TERMINATED,
         Cause.LAUNCH_FAILED,
         Cause.JOIN_TIMED_OUT,
+        Cause.HOST_LOST,
+        Cause.NO_HOST_HAS_ROOM,
         Cause.DRAIN_TIMED_OUT,
         Cause.WARM_SURPLUS,
         Cause.MAKES_ROOM,
@@ -110,6 +116,7 @@ HELD_CAUSES = (
     Cause.LAUNCHES_IN_PROGRESS,
     Cause.UPSCALING_SPEED,
     Cause.LAUNCHES_FAIL,
+    Cause.NO_HOST_HAS_ROOM,
     Cause.MAKES_ROOM,
     Cause.DISRUPTION_BUDGET,
     Cause.STILL_BUSY,
@@ -181,6 +188,9 @@ class Observation:
     last_scale_up: float | None = None  # unix seconds of the last event, None: never
     last_scale_down: float | None = None
     launch_health: Mapping[str, LaunchHealth] = field(default_factory=dict)  # by worker type; none: healthy
+    no_room: Mapping[str, NoRoom] = field(default_factory=dict)  # by worker type; none: hosts had room
+    avoided_hosts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # by worker type: where it fails
+    hosts: tuple[Host, ...] = ()  # none: all workers share one
     # What the newest worker of each type that ever joined had in total, by worker type: it outlives the worker.
     learned: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     # The newest worker of each type that has joined while this scaler runs, so under this policy, by worker type.

@@ -6,7 +6,8 @@ ScalerError
 ├── DrainRefusedError          Ray keeps the node: it is not idle after all
 ├── ProviderError              the engine or the host did not do what was asked
 │   ├── ProviderUnavailableError   it does not answer at all: try again later, change nothing meanwhile
-│   └── LaunchFailedError          this launch failed, and why (image missing, host full)
+│   ├── NoRoomError                no host has room for the worker now: no failure, its type is held for a while
+│   └── LaunchFailedError          this launch failed, where, and why (image missing, command not found)
 │       └── IndexTakenError        another worker has the index: look again, take the next
 ├── InvalidAlertError          a webhook that will never be acceptable (400)
 │   └── TooManyAlertsError     one with more alerts than the scaler keeps (413)
@@ -42,8 +43,19 @@ class ProviderUnavailableError(ProviderError):
     """The engine or host does not answer."""
 
 
+class NoRoomError(ProviderError):
+    """No host has room for a worker of this type now; nothing of it is left behind."""
+
+
 class LaunchFailedError(ProviderError):
-    """One worker could not be launched; nothing of it is left behind."""
+    """One worker could not be launched; nothing of it is left behind.
+
+    `host` is the one on which it failed, "" if all workers share one or the failure has nothing to do with a host.
+    """
+
+    def __init__(self, message: str, host: str = "") -> None:
+        super().__init__(message)
+        self.host = host
 
 
 class IndexTakenError(LaunchFailedError):

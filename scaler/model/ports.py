@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from ray_watcher_common.state import ClusterState
-    from scaler.model.cluster import DrainReply, Instance, LaunchRequest
+    from scaler.model.cluster import Capabilities, DrainReply, Host, Instance, LaunchRequest
 
 
 class Clock(Protocol):
@@ -40,27 +40,37 @@ class WorkerProvider(Protocol):
 
     @property
     def name(self) -> str:
-        """`docker` or `process`."""
+        """As in WATCHER_PROVIDER."""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What it can do."""
 
     def list(self) -> Sequence[Instance]:
         """Every worker of this cluster, exited ones too. Raises `ProviderUnavailableError`."""
 
+    def hosts(self) -> Sequence[Host]:
+        """The hosts that workers run on; none if all share one. Raises `ProviderUnavailableError`."""
+
     def prepare(self, request: LaunchRequest) -> Instance:
         """Start a warm worker: it prepares everything, and joins when `launch` gets the same request.
 
-        Raises as `launch`.
+        Raises as `launch`, and `LaunchFailedError` if the provider keeps no warm workers.
         """
 
     def launch(self, request: LaunchRequest) -> Instance:
         """Start a worker, or let a warm one join. The same `worker_id` again returns the existing worker.
 
-        A warm worker that was prepared for another policy or cluster is replaced.
+        A warm worker that was prepared for another policy or cluster is replaced. A worker that is returned may be
+        REQUESTED: its launch is accepted, and whether it has room, an image and a command shows in `list`.
 
-        Raises `LaunchFailedError` (nothing is left behind) or `ProviderUnavailableError`.
+        Raises `NoRoomError` or `LaunchFailedError` (nothing is left behind), or `ProviderUnavailableError`.
         """
 
     def remove(self, worker_id: str, grace_seconds: float) -> None:
         """Stop the worker, forcibly after `grace_seconds`, and leave nothing of it; unknown ids are fine.
+
+        Its index is free when this returns. One on a host that is down is forgotten, and ends if the host returns.
 
         Raises `ProviderError`, `ProviderUnavailableError`.
         """

@@ -2,10 +2,11 @@
 
 REQUESTED ──▶ ALLOCATED ──▶ RUNNING ──▶ DRAINING ──▶ TERMINATING ──▶ (removed)
 (launch       (container    (joined     (Ray takes   (Ray let it go, or
- running)      is up)        Ray)        no work)     its removal is running)
-    │             ├──▶ JOIN_TIMED_OUT (up, but not in Ray in time; or gone from it for as long)
+ accepted)     is up)        Ray)        no work)     its removal is running)
+    │             ├──▶ JOIN_TIMED_OUT (not in Ray in time; or gone from it for as long)
     └─────────────┴──▶ LAUNCH_FAILED  (ended before it joined)
                   any ──▶ TERMINATED  (ended after it joined)
+                  any ──▶ LOST        (its host is down)
 WARM ──▶ ALLOCATED (prepared; up, but not in Ray, until its launch lets it join)
 Idle is a measurement, not a state.
 """
@@ -19,7 +20,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from ray_watcher_common.state import ClusterState, Node, NodeStatus
-from scaler.model.cluster import Instance, InstanceStatus
+from scaler.model.cluster import Instance, InstanceStatus, Waiting
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -40,10 +41,11 @@ class WorkerState(str, Enum):
     TERMINATED = "TERMINATED"
     LAUNCH_FAILED = "LAUNCH_FAILED"
     JOIN_TIMED_OUT = "JOIN_TIMED_OUT"
+    LOST = "LOST"
 
 
 JOINING = frozenset({WorkerState.REQUESTED, WorkerState.ALLOCATED})
-ENDED = frozenset({WorkerState.TERMINATED, WorkerState.LAUNCH_FAILED})
+ENDED = frozenset({WorkerState.TERMINATED, WorkerState.LAUNCH_FAILED, WorkerState.LOST})
 LEAVING = frozenset({WorkerState.DRAINING, WorkerState.TERMINATING})
 
 
@@ -69,6 +71,8 @@ class Worker:
     detail: str = ""
     action: ActionKind | None = None  # what is being done to it at this moment
     draining_since: float | None = None  # unix seconds at which Ray was first seen to drain it
+    host: str | None = None  # None: all workers share one, or it has none yet
+    waiting: Waiting | None = None  # why it is not up yet, or not known to be
 
     @property
     def counts(self) -> bool:
@@ -128,6 +132,8 @@ def join_views(
                     node=nodes.get(instance.worker_id),
                     detail=instance.detail,
                     action=running.get(instance.worker_id),
+                    host=instance.host,
+                    waiting=instance.waiting,
                 )
                 for instance in instances
             ),
@@ -141,16 +147,20 @@ def _nodes_by_worker(snapshot: ClusterState) -> dict[str, Node]:
     return {node.instance_id: node for node in sorted(snapshot.nodes, key=lambda node: node.alive) if node.instance_id}
 
 
+_LEAVES_NO_DOUBT = {InstanceStatus.TERMINATING: WorkerState.TERMINATING, InstanceStatus.LOST: WorkerState.LOST}
+
+
 def _state(
     instance: Instance, node: Node | None, running: ActionKind | None, *, ever_joined: bool, overdue: bool
 ) -> WorkerState:
-    if running is ActionKind.REMOVE:
-        return WorkerState.TERMINATING
+    if running is ActionKind.REMOVE or instance.status in _LEAVES_NO_DOUBT:
+        return _LEAVES_NO_DOUBT.get(instance.status, WorkerState.TERMINATING)
     kept_warm = instance.status is InstanceStatus.WARM and running is not ActionKind.LAUNCH
     if running is ActionKind.PREPARE or (kept_warm and node is None and not ever_joined):
         return WorkerState.WARM
+    overdue = overdue and instance.waiting is None  # nobody knows, or it is no fault of the worker
     if instance.status is InstanceStatus.REQUESTED:
-        return WorkerState.REQUESTED
+        return WorkerState.JOIN_TIMED_OUT if overdue and running is None else WorkerState.REQUESTED
     if instance.status is InstanceStatus.EXITED:
         return WorkerState.TERMINATED if node or ever_joined else WorkerState.LAUNCH_FAILED
     if node is not None:

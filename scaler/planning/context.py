@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 from ray_watcher_common.state import ClusterState, NodeStatus
 from scaler.model.circuit_breaker import HEALTHY, BreakerState, LaunchHealth
+from scaler.model.cluster import NO_ROOM
 from scaler.model.decision import Action, Cause, Held, Infeasible, Observation
+from scaler.model.no_room import NoRoom
 from scaler.model.workers import JOINING, ActionKind, Worker, WorkerState, dangling_nodes
 from scaler.packing.capacity import Slot, fresh, of_node
 from scaler.packing.room import Room
@@ -92,12 +94,28 @@ class Context:
         return self.observation.launch_health.get(worker_type, HEALTHY)
 
     def backs_off(self, worker_type: str) -> bool:
+        """Whether launches of this type have failed, or found no room, so recently that none is tried yet."""
+        return self.fails(worker_type) or self.has_no_room(worker_type)
+
+    def fails(self, worker_type: str) -> bool:
         """Whether launches of this type have failed so recently that none is tried yet."""
         return self.health(worker_type).wait(self.now) > 0
 
     def gives_up_on(self, worker_type: str) -> bool:
-        """Whether launches of this type have failed so often that others take its place: its breaker is open."""
-        return self.health(worker_type).state(self.now) is BreakerState.OPEN
+        """Whether others take its place: its breaker is open after failed launches, or its launches find no room."""
+        return self.health(worker_type).state(self.now) is BreakerState.OPEN or self.has_no_room(worker_type)
+
+    def has_no_room(self, worker_type: str) -> bool:
+        """Whether no host had room for this type so recently that none is tried yet."""
+        return self.no_room(worker_type) is not None
+
+    def no_room(self, worker_type: str) -> NoRoom | None:
+        """The launch for which no host had room, while it holds its type; one that still waits for room does."""
+        for worker in self.observation.workers:
+            if worker.waiting in NO_ROOM and worker.worker_type == worker_type:
+                return NoRoom(self.now, worker.detail)
+        found = self.observation.no_room.get(worker_type)
+        return found if found and found.wait(self.now) > 0 else None
 
     def cheapest_first(self, kinds: Iterable[WorkerType]) -> list[WorkerType]:
         """In which order types are used if the demand does not choose: without GPU, healthy, cheap, high priority.

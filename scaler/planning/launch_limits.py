@@ -82,7 +82,23 @@ def _left(context: Context, name: str, scope: Scope) -> list[int]:
     return [limit.left(context, name) for limit in IN_PROGRESS if limit.scope is scope]
 
 
-def why_it_backs_off(context: Context, worker_type: str) -> str:
+def why_it_backs_off(context: Context, worker_type: str) -> tuple[Cause, str]:
+    """The cause and the sentence of a type that backs off."""
+    if context.fails(worker_type):
+        return Cause.LAUNCHES_FAIL, why_it_fails(context, worker_type)
+    return Cause.NO_HOST_HAS_ROOM, why_it_has_no_room(context, worker_type)
+
+
+def why_it_has_no_room(context: Context, worker_type: str) -> str:
+    """Why no host has room for this type, and when the next launch is tried."""
+    found = context.no_room(worker_type)
+    if found is None:
+        return ""
+    detail = f" ({found.detail})" if found.detail else ""
+    return f"no host has room for type {worker_type}{detail}, next try in {found.wait(context.now):.0f} s"
+
+
+def why_it_fails(context: Context, worker_type: str) -> str:
     """How often launches of this type have failed, why, and when the next is tried."""
     health = context.health(worker_type)
     times = "the last launch" if health.failures == 1 else f"the last {health.failures} launches"
@@ -184,8 +200,15 @@ PERMISSION = (
         "back-off",
         Cause.LAUNCHES_FAIL,
         Scope.WORKER_TYPE,
-        lambda context, name: _unless(context.backs_off(name)),
-        why_it_backs_off,
+        lambda context, name: _unless(context.fails(name)),
+        why_it_fails,
+    ),
+    LaunchLimit(
+        "no room",
+        Cause.NO_HOST_HAS_ROOM,
+        Scope.WORKER_TYPE,
+        lambda context, name: _unless(context.has_no_room(name)),
+        why_it_has_no_room,
     ),
     LaunchLimit(
         "cooldown",

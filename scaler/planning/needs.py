@@ -61,9 +61,9 @@ class Need:
         slots = self.context.capacity(self.snapshot, gone, whole_nodes=self.whole_nodes, launched=self.launched)
         return solve(self.demands, self.gangs, slots, self.kinds, room or self.room)
 
-    def with_places(self, many: int) -> Packing:
-        """The same requests packed as if the pool might have so many workers more."""
-        return self.packed(room=replace(self.room, total=self.room.total + many))
+    def with_places(self, many: int, gone: frozenset[str] = frozenset()) -> Packing:
+        """The same requests packed as if the pool might have so many workers more, without the nodes in `gone`."""
+        return self.packed(gone, replace(self.room, total=self.room.total + many))
 
     def suffers(self, gone: frozenset[str]) -> bool:
         """Whether packing without the nodes in `gone` launches more, or leaves more unserved."""

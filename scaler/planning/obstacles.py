@@ -37,7 +37,7 @@ def limit_on(need: Need, request: Demand | Gang, room: Room, kinds: Sequence[Wor
     parts = requests_of(request) if isinstance(request, Gang) else (request,)
     usable = [kind for kind in kinds if any(could_hold(part, [kind]) for part in parts)]
     own = usable if all(not own_room(room, kind) and kind.max_workers < most for kind in usable) else []
-    if isinstance(request, Gang) and not own:
+    if isinstance(request, Gang) and not own and room.total > 0:
         own = _types_that_are_too_few(need, request, room, usable)
     if not own:
         return f"{pool}{others}"
@@ -68,19 +68,18 @@ def _types_that_are_too_few(need: Need, gang: Gang, room: Room, kinds: Sequence[
 
 def in_the_way(need: Need) -> str:
     """The idle workers that have places of the pool and help nobody that is pending, and why they stay."""
-    spare = _spare_with_room(need)
-    idle = [
-        worker
-        for worker in need.context.observation.workers
-        if worker.state is WorkerState.RUNNING
-        and worker.node
-        and worker.node.status is NodeStatus.IDLE
-        and spare.claim(worker.node)
-    ]
+    idle = [worker for worker in need.context.observation.workers if _is_idle(worker)]
+    if idle:
+        spare = _spare_with_room(need)
+        idle = [worker for worker in idle if worker.node and spare.claim(worker.node)]
     if not idle:
         return ""
     kept, why = workers(Counter(worker.worker_type for worker in idle)), _why_they_stay(need, idle)
     return f"; {plural(len(idle), 'place')} taken by idle workers that do not help: {kept}{why}"
+
+
+def _is_idle(worker: Worker) -> bool:
+    return worker.state is WorkerState.RUNNING and worker.node is not None and worker.node.status is NodeStatus.IDLE
 
 
 def _spare_with_room(need: Need) -> Spare:

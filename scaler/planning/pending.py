@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from ray_watcher_common.state import Gang
     from scaler.model.cluster import WorkerType
+    from scaler.packing.room import Room
     from scaler.planning.context import Context
     from scaler.planning.needs import Need
 
@@ -27,7 +28,7 @@ SHAPES_HELD = 20  # each has a hold of its own; the rest are summed up
 
 
 def launchable(context: Context, kinds: Iterable[WorkerType]) -> list[WorkerType]:
-    """Without the types whose launches fail: another type takes over if one fits."""
+    """Without the types whose launches fail or find no room: another type takes over if one fits."""
     return [kind for kind in kinds if not context.backs_off(kind.name)]
 
 
@@ -80,20 +81,28 @@ def hold_pending(need: Need, kinds: Sequence[WorkerType], which: str) -> None:
     context, room, others = need.context, need.room.copy(), in_the_way(need) if need.packing.pending else ""
     for name, count in need.wanted.items():
         room.take(name, count)
-    left = [one for one in need.packing.pending if not held_by_back_off(context, one, kinds)]
-    left.sort(key=lambda one: (-one.count, request_text(one)))
-    for one in left[:SHAPES_HELD]:
-        shape = request_text(one)
-        cause, why = Cause.MAX_WORKERS, ""
-        if _joins_a_full_node(need, one):
-            cause, why = Cause.NODES_FULL, "the node with the other bundles of its group has no room"
-        reason = f"{one.count:,} x {shape} {which}: {why or limit_on(need, one, room, kinds, others)}"
-        context.hold(cause, one.count, reason, shape=shape)
-    if rest := left[SHAPES_HELD:]:
+    left = [(request_text(one), one) for one in need.packing.pending if not held_by_back_off(context, one, kinds)]
+    left.sort(key=lambda pair: (-pair[1].count, pair[0]))
+    known = dict[str, tuple[Cause, str]]()  # equal gangs wait for the same
+    for shape, one in left[:SHAPES_HELD]:
+        if shape not in known:
+            known[shape] = _obstacle(need, one, room, kinds, others)
+        cause, why = known[shape]
+        context.hold(cause, one.count, f"{one.count:,} x {shape} {which}: {why}", shape=shape)
+    if rest := [one for _, one in left[SHAPES_HELD:]]:
         many = sum(one.count for one in rest)
         limit = limit_on(need, rest[0], room, kinds, others)
         reason = f"{plural(many, 'request')} of {len(rest)} other shapes {which}: {limit}"
         context.hold(Cause.MAX_WORKERS, many, reason)
+
+
+def _obstacle(
+    need: Need, one: Demand | Gang, room: Room, kinds: Sequence[WorkerType], others: str
+) -> tuple[Cause, str]:
+    """What a request that the limits leave pending waits for."""
+    if _joins_a_full_node(need, one):
+        return Cause.NODES_FULL, "the node with the other bundles of its group has no room"
+    return Cause.MAX_WORKERS, limit_on(need, one, room, kinds, others)
 
 
 def _joins_a_full_node(need: Need, one: Demand | Gang) -> bool:
@@ -117,8 +126,8 @@ def held_by_back_off(context: Context, left: Demand | Gang, kinds: Sequence[Work
         able = [kind for kind in failing if could_hold(left, [*healthy, kind])] or failing
     for kind in able:
         if room.of(kind.name) or (misfit and own_room(room, kind)):
-            reason = f"pending for type {kind.name}: {why_it_backs_off(context, kind.name)}"
-            _hold_request(context, Cause.LAUNCHES_FAIL, left, reason, kind.name)
+            cause, why = why_it_backs_off(context, kind.name)
+            _hold_request(context, cause, left, f"pending for type {kind.name}: {why}", kind.name)
             return True
     if misfit and able:
         _hold_request(context, Cause.MAX_WORKERS, left, f"pending: {own_limit(room, able[0])} (policy file)")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from scaler.model.cluster import NO_ROOM
 from scaler.model.decision import Cause, Held, Observation, Plan
 from scaler.model.workers import WorkerState
 from scaler.planning.context import Context
@@ -32,6 +33,7 @@ def plan(observation: Observation, policy: Policy, now: float) -> Plan:
         return Plan(held=(Held(Cause.PROVIDER_UNAVAILABLE, 1, reason),), demand_met=False)
     context = Context(observation, with_learned_sizes(policy, observation), now, promised=policy.worker_types)
     _remove_the_ended(context)
+    _remove_those_without_room(context)
     _remove_the_stuck(context)
     _remove_the_long_drained(context)
     keep_min_workers(context)
@@ -47,6 +49,7 @@ _ENDED = {
     WorkerState.TERMINATING: (Cause.DRAINED, "drained"),
     WorkerState.TERMINATED: (Cause.TERMINATED, "ended by itself"),
     WorkerState.LAUNCH_FAILED: (Cause.LAUNCH_FAILED, "ended before it joined Ray"),
+    WorkerState.LOST: (Cause.HOST_LOST, "its host is down"),
 }
 
 
@@ -56,6 +59,14 @@ def _remove_the_ended(context: Context) -> None:
             cause, why = _ENDED[worker.state]
             ended_by_itself = worker.detail and worker.state is not WorkerState.TERMINATING
             context.remove(worker, cause, f"{why}: {worker.detail}" if ended_by_itself else why)
+
+
+def _remove_those_without_room(context: Context) -> None:
+    """A launch that was accepted and found no room makes way; its type is held, and another may do its work."""
+    for worker in context.observation.workers:
+        waiting = worker.waiting
+        if waiting in NO_ROOM and worker.state is WorkerState.REQUESTED and worker.action is None:
+            context.remove(worker, Cause.NO_HOST_HAS_ROOM, worker.detail or waiting.value)
 
 
 def _remove_the_stuck(context: Context) -> None:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from scaler.planning.context import Context
     from scaler.planning.needs import Need
 
+ROOM_ROUNDS = 5  # so often fewer places are tried, if those who leave for more would be of use themselves
+
 
 @dataclass(frozen=True)
 class _Candidate:
@@ -173,14 +175,20 @@ def _making_room(context: Context, leaving: list[_Candidate]) -> tuple[list[_Can
     if not context.observation.up or context.observation.paused_up or not limited:
         return leaving, Counter()
     need, many = limited[0], len(leaving)
-    while many and (more := need.with_places(many)).unserved < need.packing.unserved:
+    if not need.gangs:  # a request that fits on none of them now will not do so later
+        more = need.with_places(many, frozenset(one.node.node_id for one in leaving))
+        helps = more.unserved < need.packing.unserved
+        return leaving, Counter(kind.name for kind in more.launches) - need.wanted if helps else Counter()
+    for _ in range(ROOM_ROUNDS):
+        if not many or (more := need.with_places(many)).unserved >= need.packing.unserved:
+            break
         spare = Spare(need, Counter(more.spare))
-        going = [one for one in leaving if spare.claim(one.node)]
+        parts = [(one, spare.claim(one.node)) for one in leaving]
+        going = [one for one, goes in parts if goes]
         launched = Counter(kind.name for kind in more.launches)
         if launched.total() - need.wanted.total() <= len(going):
-            for one in leaving:
-                if one not in going:
-                    _keep(context, one, Cause.DEMAND_NEEDS_IT, "pending demand fits on it once there is room for more")
+            for one in (one for one, goes in parts if not goes):
+                _keep(context, one, Cause.DEMAND_NEEDS_IT, "pending demand fits on it once there is room for more")
             return going, launched - need.wanted
         many = min(len(going), many - 1)
     return leaving, Counter()

@@ -10,7 +10,7 @@ from ray_watcher_common.state import Demand
 from scaler.model.decision import Cause
 from scaler.model.policy import DEFAULT_STEP
 from scaler.packing.capacity import fresh, of_node
-from scaler.packing.fitting import could_hold
+from scaler.packing.fitting import Fitting, could_hold
 from scaler.packing.present import fits
 from scaler.packing.room import Room
 from scaler.planning.launch_limits import launch, room_in_progress
@@ -114,7 +114,8 @@ def _judge_misfits(
 
     Returns whether a worker is on its way that shows how large its type is.
     """
-    empty = [of_node(node, whole=True) for node in snapshot.nodes if node.alive]
+    empty = [of_node(node, whole=True) for node in snapshot.nodes if node.alive] if misfits else []
+    nodes = Fitting(empty)
     unknown = of_unknown_size(context.policy, context.observation)
     probed = False
     for one in misfits:
@@ -124,7 +125,7 @@ def _judge_misfits(
         if could_hold(one, context.policy.worker_types):
             reason = f"{one.count:,} x {shape} pending: no alert permits a worker type that holds it"
             context.hold(Cause.NO_ALERT, one.count, reason, shape=shape)
-        elif fits(one, _places_once_empty(context, one, empty)):
+        elif nodes.holds(one) if isinstance(one, Demand) else fits(one, _places_for_a_gang(context, one, empty)):
             reason = f"{one.count:,} x {shape} pending: no worker type holds it, a running node does once it has room"
             context.hold(Cause.NODES_FULL, one.count, reason, shape=shape)
         elif probes := [kind for kind in unknown if could_hold(one, [*context.policy.worker_types, kind])]:
@@ -135,11 +136,9 @@ def _judge_misfits(
     return probed
 
 
-def _places_once_empty(context: Context, one: Demand | Gang, nodes: Sequence[Slot]) -> Sequence[Slot]:
-    """All nodes, and for a gang, which may need both, as many new workers as it could take."""
-    if isinstance(one, Demand):
-        return nodes
-    return [*nodes, *(fresh(kind) for kind in context.policy.worker_types for _ in range(one.count))]
+def _places_for_a_gang(context: Context, gang: Gang, nodes: Sequence[Slot]) -> Sequence[Slot]:
+    """All nodes, and as many new workers as a gang could take: it may need both."""
+    return [*nodes, *(fresh(kind) for kind in context.policy.worker_types for _ in range(gang.count))]
 
 
 def _probe(context: Context, request: Demand | Gang, kinds: Sequence[WorkerType]) -> None:

@@ -102,7 +102,8 @@ def _may_prepare(context: Context, kind: WorkerType, missing: int) -> bool:
         context.hold(Cause.PAUSED, missing, f"{reason}: scaling up is {seen.paused_up.text}")
         return False
     if context.backs_off(kind.name):
-        context.hold(Cause.LAUNCHES_FAIL, missing, f"{reason}: {why_it_backs_off(context, kind.name)}")
+        cause, why = why_it_backs_off(context, kind.name)
+        context.hold(cause, missing, f"{reason}: {why}")
         return False
     if wait := cooldown_left(seen.last_prepare_failure, RETRY_SECONDS, context.now):
         context.hold(Cause.LAUNCHES_FAIL, missing, f"{reason}: preparing one failed, next try in {wait:.0f} s")

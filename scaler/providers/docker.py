@@ -9,65 +9,48 @@ import contextlib
 import hashlib
 import json
 import math
-import re
 import time
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 import structlog
 
-from scaler.model.cluster import Instance, InstanceStatus
+from scaler.model.cluster import Capabilities, Instance, InstanceStatus
 from scaler.model.errors import IndexTakenError, ProviderError
-from scaler.model.workers import WORKER_ID
 from scaler.providers import ray_start
 from scaler.providers.container import ContainerSpec
 from scaler.providers.engine import CREATION_SECONDS, ConflictError, Engine, wait_until
+from scaler.providers.worker_container import (
+    CLUSTER_LABEL,
+    GCS_PORT,
+    INDEX_LABEL,
+    PROGRAM_PATH,
+    TOKEN_PATH,
+    WORKER_ID_LABEL,
+    WORKER_TYPE_LABEL,
+    container_name,
+    index_of,
+    memory_limit,
+    ray_command,
+    shm_bytes,
+    token_files,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from scaler.config.settings import ScalerSettings
-    from scaler.model.cluster import LaunchRequest, WorkerType
+    from scaler.model.cluster import Host, LaunchRequest
     from scaler.providers.container import Container
 
 log = structlog.get_logger()
 
-CLUSTER_LABEL = "ray-watcher.cluster"
-WORKER_ID_LABEL = "ray-watcher.worker-id"
-INDEX_LABEL = "ray-watcher.index"
-WORKER_TYPE_LABEL = "ray-watcher.worker-type"
 COMPOSE_LABEL = "com.docker.compose"
 PROJECT_LABEL = f"{COMPOSE_LABEL}.project"
 WARM_LABEL = "ray-watcher.warm"
 COMPOSE_SERVICE = "worker"  # as Compose names them
-INDEX = re.compile(r"[0-9]{1,9}")
 NAMED = "the name of a worker, such as ray-worker-1"
-# Where head and workers find the token; a file, since `docker inspect` shows variables to everyone.
-TOKEN_PATH = "/run/ray-watcher/ray-token"  # noqa: S105  # its place, not what it holds
 JOIN_PATH = "/run/ray-watcher/join"
-PROGRAM_PATH = f"/run/ray-watcher/{ray_start.PROGRAM.name}"
-# Where a worker's agents listen in its container: outside the ports that Ray's workers and the system give out.
-AGENT_PORTS = (8076, 8077, 8078, 8080)
-GCS_PORT = 6379  # inside the head's container, whatever port of the host it is published on
-MIB = 1024 * 1024
-SHM_MARGIN = 64 * MIB  # Ray puts the object store on disk unless /dev/shm is larger than it
-RAY_ITSELF = 512 * MIB  # raylet and agents need about 240 MiB; `memory` promises its bytes to tasks
-RAYS_SHARE = 0.35  # of the host's memory: Ray takes 0.3 of it for objects by default
-
-
-def container_name(cluster: str, role: str) -> str:
-    """`ray-<role>`, with the cluster's name inside if it is not the default one."""
-    return f"ray-{role}" if cluster == "default" else f"ray-{cluster}-{role}"
-
-
-def shm_bytes(object_store_memory: int | None, host_memory: int) -> int:
-    """What /dev/shm has to hold; it costs only what is written to it."""
-    return int(host_memory * RAYS_SHARE) if object_store_memory is None else int(object_store_memory) + SHM_MARGIN
-
-
-def memory_limit(worker: WorkerType, shm_size: int) -> int | None:
-    """Memory of the container: what tasks were promised, the object store, and Ray itself."""
-    return None if worker.memory is None else int(worker.memory) + shm_size + RAY_ITSELF
 
 
 def compose_labels(project: str | None, service: str, index: int) -> dict[str, str]:
@@ -81,17 +64,6 @@ def compose_labels(project: str | None, service: str, index: int) -> dict[str, s
         f"{COMPOSE_LABEL}.oneoff": "False",
         f"{COMPOSE_LABEL}.config-hash": service,  # one without it, Compose takes for none of its own
     }
-
-
-def token_files(token: str | None) -> dict[str, str]:
-    """The file that holds the cluster's token inside a container."""
-    return {TOKEN_PATH: token} if token else {}
-
-
-def ray_command(address: str, network: str) -> Callable[[LaunchRequest], list[str]]:
-    """How to start a Ray worker that joins the GCS at `address`, as seen from its container in `network`."""
-    ports = [] if network == "host" else ray_start.agent_ports(AGENT_PORTS)  # the host's are not ours to choose
-    return lambda request: ["python3", PROGRAM_PATH, *ray_start.arguments(request, address), *ports]
 
 
 def is_worker(container: Container, cluster: str) -> bool:
@@ -113,6 +85,7 @@ class DockerProvider:
     """Implements `WorkerProvider` on a Docker Engine."""
 
     name = "docker"
+    capabilities = Capabilities()
 
     def __init__(  # noqa: PLR0913  # all that a container needs, spelled out
         self,
@@ -160,6 +133,10 @@ class DockerProvider:
             confined=settings.confined,
             pids_limit=settings.pids_limit,
         )
+
+    def hosts(self) -> Sequence[Host]:
+        """None: all workers share one."""
+        return ()
 
     def list(self) -> Sequence[Instance]:
         """Every worker of this cluster, by one call, and two for each that ended."""
@@ -323,13 +300,3 @@ def _digest(spec: ContainerSpec) -> str:
     """Equal for equal containers; what their files hold may change."""
     text = json.dumps(asdict(replace(spec, files={})), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def index_of(labels: Mapping[str, str]) -> int:
-    """The N of `worker-N`, from its label or else its id; -1, which no worker has, if neither has a usable number.
-
-    Labels can be anything: they come from images and from people too. Python refuses to read 5,000 digits.
-    """
-    match = WORKER_ID.match(labels.get(WORKER_ID_LABEL, ""))
-    found = (text for text in (labels.get(INDEX_LABEL, ""), match[1] if match else "") if INDEX.fullmatch(text))
-    return int(next(found, "-1"))

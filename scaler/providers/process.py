@@ -24,7 +24,7 @@ from ray_watcher_common.host.locks import exclusive
 from ray_watcher_common.program.settings import split_host_port
 from ray_watcher_common.ray_auth import NO_TOKEN, RayToken
 from scaler.config.settings import LOOPBACK_HOSTS
-from scaler.model.cluster import Instance, InstanceStatus, LaunchRequest
+from scaler.model.cluster import Capabilities, Instance, InstanceStatus, LaunchRequest
 from scaler.model.errors import IndexTakenError, LaunchFailedError, ProviderError, ProviderUnavailableError
 from scaler.providers import ray_start
 from scaler.providers.local_node import LocalNode
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from scaler.config.settings import ScalerSettings
+    from scaler.model.cluster import Host
 
 log = structlog.get_logger()
 
@@ -81,6 +82,7 @@ class ProcessProvider:
     """Implements `WorkerProvider` with local processes that outlive the scaler."""
 
     name = "process"
+    capabilities = Capabilities()
 
     def __init__(self, *, state_dir: Path, cluster: str, command: Command, token: RayToken = NO_TOKEN) -> None:
         self._workers = state_dir / "workers"
@@ -99,6 +101,10 @@ class ProcessProvider:
             command=ray_command(address),
             token=settings.ray_token,
         )
+
+    def hosts(self) -> Sequence[Host]:
+        """None: all workers share one."""
+        return ()
 
     def list(self) -> Sequence[Instance]:
         """Every worker of this cluster; reads a few small files for each."""

@@ -11,9 +11,10 @@ from pydantic import TypeAdapter
 from ray_watcher_common.state import ClusterState, Node, ResourceBundle
 from scaler.model.alerts import Permission
 from scaler.model.circuit_breaker import LaunchHealth
-from scaler.model.cluster import Direction, WorkerType
+from scaler.model.cluster import Direction, Host, Waiting, WorkerType
 from scaler.model.decision import Observation, Plan
 from scaler.model.errors import RecordingError
+from scaler.model.no_room import NoRoom
 from scaler.model.pause import Pause
 from scaler.model.policy import Policy
 from scaler.model.workers import Joined, Worker
@@ -23,7 +24,19 @@ from scaler.recording.moment import Moment
 if TYPE_CHECKING:
     from scaler.recording.patch import Document
 
-_KINDS = (ClusterState, Direction, Joined, LaunchHealth, Node, Pause, Worker, WorkerType)
+_KINDS = (
+    ClusterState,
+    Direction,
+    Host,
+    Joined,
+    LaunchHealth,
+    Node,
+    NoRoom,
+    Pause,
+    Waiting,
+    Worker,
+    WorkerType,
+)
 _NAMES = {"Mapping": Mapping, "ResourceBundle": ResourceBundle, **{kind.__name__: kind for kind in _KINDS}}
 
 

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from scaler.model.workers import WORKER_ID
-from scaler.providers.docker import CLUSTER_LABEL, WORKER_ID_LABEL, container_name, index_of, is_worker_name
+from scaler.providers.docker import is_worker_name
+from scaler.providers.worker_container import CLUSTER_LABEL, WORKER_ID_LABEL, container_name, index_of
 from scaler.socket_proxy.descriptions import RefusedError, described
 
 if TYPE_CHECKING:

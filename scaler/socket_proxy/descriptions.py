@@ -14,13 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from pydantic.alias_generators import to_pascal
 
 from scaler.model.workers import WORKER_ID
-from scaler.providers.docker import (
-    CLUSTER_LABEL,
-    INDEX_LABEL,
-    WARM_LABEL,
-    WORKER_ID_LABEL,
-    WORKER_TYPE_LABEL,
-)
+from scaler.providers.docker import WARM_LABEL
+from scaler.providers.worker_container import CLUSTER_LABEL, INDEX_LABEL, WORKER_ID_LABEL, WORKER_TYPE_LABEL
 
 COMPOSE_PREFIX = "com.docker.compose."
 LABELS = frozenset({CLUSTER_LABEL, INDEX_LABEL, WARM_LABEL, WORKER_ID_LABEL, WORKER_TYPE_LABEL})

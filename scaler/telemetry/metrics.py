@@ -19,16 +19,16 @@ from ray_watcher_common.web.usage import (
 )
 from scaler.model.cluster import Direction
 from scaler.model.decision import ACTION_CAUSES
-from scaler.model.errors import ProviderError
+from scaler.model.errors import NoRoomError, ProviderError
+from scaler.model.workers import ActionKind
 from scaler.telemetry.stages import DEMAND_TO_WORKER, STAGES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from scaler.model.cluster import Instance, LaunchRequest
+    from scaler.model.cluster import Capabilities, Host, Instance, LaunchRequest
     from scaler.model.decision import Cause
     from scaler.model.ports import WorkerProvider
-    from scaler.model.workers import ActionKind
     from scaler.telemetry.stages import Measured
 
 
@@ -183,7 +183,7 @@ class ScalerMetrics:
     def _start_at_zero(self) -> None:
         for action, causes in ACTION_CAUSES.items():
             for cause in causes:
-                for outcome in OUTCOMES:
+                for outcome in OUTCOMES if action is not ActionKind.LAUNCH else (*OUTCOMES, "no_room"):
                     self.actions.labels(action.value, cause.value, outcome)
         for code in WEBHOOK_CODES:
             self.webhooks.labels(str(code))
@@ -215,6 +215,15 @@ class MeteredProvider:
         self.name = provider.name
         self.logs = provider.logs
 
+    @property
+    def capabilities(self) -> Capabilities:
+        """See `WorkerProvider.capabilities`."""
+        return self._provider.capabilities
+
+    def hosts(self) -> Sequence[Host]:
+        """See `WorkerProvider.hosts`."""
+        return self._provider.hosts()
+
     def list(self) -> Sequence[Instance]:
         """See `WorkerProvider.list`."""
         with self._measured("list"):
@@ -240,6 +249,8 @@ class MeteredProvider:
         began = time.perf_counter()
         try:
             yield
+        except NoRoomError:  # an answer
+            raise
         except ProviderError:
             self._metrics.provider_errors.labels(operation).inc()
             raise

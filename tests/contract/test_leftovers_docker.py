@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from scaler.providers.docker import CLUSTER_LABEL
+from scaler.providers.worker_container import CLUSTER_LABEL
 from support import leftovers
 from support.own import own_name
 from support.provider_worlds import request

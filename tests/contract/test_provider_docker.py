@@ -12,8 +12,9 @@ import pytest
 from scaler.model.cluster import InstanceStatus, LaunchRequest
 from scaler.model.errors import LaunchFailedError, ProviderError, ProviderUnavailableError
 from scaler.providers.container import ContainerSpec
-from scaler.providers.docker import CLUSTER_LABEL, INDEX_LABEL, PROGRAM_PATH, WORKER_ID_LABEL, DockerProvider
+from scaler.providers.docker import DockerProvider
 from scaler.providers.engine import Engine
+from scaler.providers.worker_container import CLUSTER_LABEL, INDEX_LABEL, PROGRAM_PATH, WORKER_ID_LABEL
 from support.own import own_name
 from support.provider_worlds import MISSING_IMAGE, NO_PROGRAM, SLEEPS, TYPE, request
 from support.waiting import eventually

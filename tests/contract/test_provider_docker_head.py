@@ -11,7 +11,7 @@ from ray_watcher.cluster.base import HeadOptions
 from ray_watcher.cluster.docker import DockerCluster
 from ray_watcher.errors import AlreadyRunningError, MissingError, NotRunningError, PortTakenError, WatcherError
 from scaler.providers.container import ContainerSpec
-from scaler.providers.docker import CLUSTER_LABEL
+from scaler.providers.worker_container import CLUSTER_LABEL
 from support.own import own_ports
 from support.provider_worlds import MISSING_IMAGE
 

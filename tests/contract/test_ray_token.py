@@ -11,8 +11,9 @@ from ray_watcher.cluster.base import HeadStatus
 from ray_watcher.operations.inventory import Inventory
 from ray_watcher.output.cluster_status import cluster_document
 from ray_watcher_common.ray_auth import RayToken
-from scaler.providers.docker import TOKEN_PATH, DockerProvider
+from scaler.providers.docker import DockerProvider
 from scaler.providers.process import ProcessProvider
+from scaler.providers.worker_container import TOKEN_PATH
 from support.provider_worlds import TYPE, DockerWorld, request
 from support.waiting import eventually
 

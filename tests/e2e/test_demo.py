@@ -8,8 +8,8 @@ import time
 
 import pytest
 
-from scaler.providers.docker import CLUSTER_LABEL
 from scaler.providers.engine import Engine
+from scaler.providers.worker_container import CLUSTER_LABEL
 from support.command_blocks import ROOT, block, follow
 from support.images import ray_image
 from support.waiting import eventually

@@ -18,7 +18,7 @@ import psutil
 
 from faults.environment import PROGRAMS
 from faults.watching import living
-from scaler.providers.docker import CLUSTER_LABEL, WORKER_ID_LABEL
+from scaler.providers.worker_container import CLUSTER_LABEL, WORKER_ID_LABEL
 
 if TYPE_CHECKING:
     from collections.abc import Callable

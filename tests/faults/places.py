@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 from ray_watcher_common.host.detached import MARKER
 from scaler.model.cluster import InstanceStatus, LaunchRequest
-from scaler.providers.docker import CLUSTER_LABEL, WORKER_ID_LABEL, DockerProvider
+from scaler.providers.docker import DockerProvider
 from scaler.providers.engine import Engine
 from scaler.providers.process import ProcessProvider
+from scaler.providers.worker_container import CLUSTER_LABEL, WORKER_ID_LABEL
 from support.builders import worker_type
 from support.images import tiny_image
 

@@ -12,8 +12,8 @@ from exporter.sources.gcs import GcsSource
 from faults.places import ProcessPlace
 from faults.record import Sample
 from ray_watcher_common.state import NodeStatus
-from scaler.providers.docker import CLUSTER_LABEL, WORKER_ID_LABEL
 from scaler.providers.engine import Engine
+from scaler.providers.worker_container import CLUSTER_LABEL, WORKER_ID_LABEL
 
 if TYPE_CHECKING:
     from faults.environment import Environment

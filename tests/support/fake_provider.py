@@ -6,13 +6,14 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from scaler.model.cluster import Instance, InstanceStatus
+from scaler.model.cluster import Capabilities, Instance, InstanceStatus
 from scaler.model.errors import IndexTakenError, LaunchFailedError, ProviderError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from scaler.model.cluster import LaunchRequest
+    from scaler.model.cluster import Host, LaunchRequest
+    from scaler.model.errors import NoRoomError
 
 
 @dataclass
@@ -32,18 +33,25 @@ class FakeProvider:
     """
 
     name: str = "fake"
+    capabilities: Capabilities = field(default_factory=Capabilities)
     cluster: str = "default"
     engine: FakeEngine = field(default_factory=FakeEngine)
     calls: list[tuple[str, ...]] = field(default_factory=list)
     output: tuple[str, ...] = ()
     exit_code: int | None = None
     unavailable: ProviderError | None = None
-    launch_error: LaunchFailedError | None = None
+    launch_error: LaunchFailedError | NoRoomError | None = None
+    at_hosts: tuple[Host, ...] = ()
+    requests: list[LaunchRequest] = field(default_factory=list)  # of `launch`
 
     @property
     def counts(self) -> Counter[str]:
         """How often each operation was called."""
         return Counter(call[0] for call in self.calls)
+
+    def hosts(self) -> Sequence[Host]:
+        """The configured ones."""
+        return self.at_hosts
 
     def list(self) -> Sequence[Instance]:
         """Every worker of this cluster."""
@@ -64,6 +72,7 @@ class FakeProvider:
     def launch(self, request: LaunchRequest) -> Instance:
         """Add a worker, tell a warm one to join, or return the one with this id."""
         self._called("launch", request.worker_id)
+        self.requests.append(request)
         key = (self.cluster, request.worker_id)
         if key not in self.engine.workers:
             self._admit(request)

@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     from ray_watcher_common.state import Demand, Gang, Node, NodeStatus, ResourceBundle
     from scaler.model.alerts import Permission
     from scaler.model.circuit_breaker import LaunchHealth
-    from scaler.model.cluster import WorkerType
+    from scaler.model.cluster import Waiting, WorkerType
+    from scaler.model.no_room import NoRoom
     from scaler.model.pause import Pause
     from scaler.model.workers import ActionKind, Joined
 
@@ -71,6 +72,8 @@ class WorkerFields(TypedDict, total=False):
     detail: str
     action: ActionKind | None
     draining_since: float | None
+    host: str | None
+    waiting: Waiting | None
 
 
 class AlertFields(TypedDict, total=False):
@@ -106,6 +109,7 @@ class ObservationFields(TypedDict, total=False):
     last_scale_up: float | None
     last_scale_down: float | None
     launch_health: Mapping[str, LaunchHealth]
+    no_room: Mapping[str, NoRoom]
     last_drain_failure: float | None
     last_prepare_failure: float | None
     demand_since: float | None

@@ -20,8 +20,8 @@ import docker.errors
 import psutil
 
 from ray_watcher_common.host import private, processes
-from scaler.providers.docker import CLUSTER_LABEL
 from scaler.providers.engine import Engine, docker_answers
+from scaler.providers.worker_container import CLUSTER_LABEL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, MutableMapping

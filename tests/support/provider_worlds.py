@@ -8,8 +8,9 @@ from ray_watcher_common.host import processes
 from ray_watcher_common.host.detached import MARKER
 from scaler.model.cluster import LaunchRequest, WorkerType
 from scaler.model.errors import LaunchFailedError
-from scaler.providers.docker import CLUSTER_LABEL, DockerProvider
+from scaler.providers.docker import DockerProvider
 from scaler.providers.process import ProcessProvider
+from scaler.providers.worker_container import CLUSTER_LABEL
 from support.fake_provider import FakeEngine, FakeProvider
 from support.own import own_name
 

@@ -12,9 +12,9 @@ from ray_watcher_common.state import ClusterState, NodeStatus
 from scaler.control.actions import random_id
 from scaler.control.view import Wakeup
 from scaler.model.circuit_breaker import HEALTHY, BreakerState
-from scaler.model.cluster import Direction, DrainReply
+from scaler.model.cluster import Capabilities, Direction, DrainReply, Host, HostStatus
 from scaler.model.decision import Cause
-from scaler.model.errors import IndexTakenError, LaunchFailedError, ProviderUnavailableError
+from scaler.model.errors import IndexTakenError, LaunchFailedError, NoRoomError, ProviderUnavailableError
 from scaler.model.workers import ActionKind, WorkerState
 from support.builders import NOW, alert, demand, head, node, snapshot
 from support.fakes import AtOnceExecutor, LaterExecutor
@@ -95,6 +95,40 @@ def test_a_failed_launch_is_recorded_with_its_reason_and_tried_after_its_rest(wo
     assert (held.cause, "image ray:9 is not on this engine" in held.reason) == (Cause.LAUNCHES_FAIL, True)
     world.clock.pass_(11)
     assert [a.kind for a in world.reconcile().actions] == [ActionKind.LAUNCH]
+
+
+def test_a_launch_for_which_no_host_has_room_is_no_failure_and_holds_its_type(world: World) -> None:
+    world.journal.absorb_alerts([alert(received_at=NOW + 60)])
+    world.see(waiting=1)
+    world.provider.launch_error = NoRoomError("insufficient resources on 3 nodes")
+    for _ in range(4):
+        assert [a.kind for a in world.reconcile().actions] == [ActionKind.LAUNCH]
+        world.executor.land()
+        (held,) = world.reconcile().held
+        assert (held.cause, "insufficient resources on 3 nodes" in held.reason) == (Cause.NO_HOST_HAS_ROOM, True)
+        world.clock.pass_(31)
+        world.see(waiting=1)
+
+    assert (world.journal.actions(1)[0].outcome, breaker(world)) == ("no_room", (BreakerState.CLOSED, 0))
+
+
+def test_a_host_on_which_launches_fail_is_avoided_and_the_type_is_launched_elsewhere(world: World) -> None:
+    world.journal.absorb_alerts([alert(received_at=NOW + 60)])
+    world.see(waiting=1)
+    world.provider.capabilities = Capabilities(many_hosts=True)
+    world.provider.at_hosts = (Host("h1", HostStatus.READY), Host("h2", HostStatus.READY))
+    world.provider.launch_error = LaunchFailedError("no such image", host="h1")
+    world.reconcile()
+    world.executor.land()
+    world.clock.pass_(11)
+    world.see(waiting=1)
+
+    world.reconcile()
+
+    assert world.reconciler.view.observation.avoided_hosts == {"default": ("h1",)}
+    assert world.reconciler.view.observation.hosts == world.provider.at_hosts
+    world.executor.land()
+    assert [request.avoided_hosts for request in world.provider.requests] == [(), ("h1",)]
 
 
 def breaker(world: World) -> tuple[BreakerState, int]:

@@ -17,8 +17,9 @@ import pytest
 from scaler.clients.exporter import StateReader
 from scaler.model.decision import Cause
 from scaler.model.workers import WorkerState
-from scaler.providers.docker import CLUSTER_LABEL, INDEX_LABEL, WORKER_ID_LABEL, DockerProvider
+from scaler.providers.docker import DockerProvider
 from scaler.providers.engine import Engine
+from scaler.providers.worker_container import CLUSTER_LABEL, INDEX_LABEL, WORKER_ID_LABEL
 from support.builders import NOW, alert, demand, head, node, snapshot
 from support.fake_exporter import exporter
 from support.fake_provider import FakeProvider

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from ray_watcher_common.state import NodeStatus
 from scaler.model.circuit_breaker import LaunchHealth
+from scaler.model.cluster import Waiting
 from scaler.model.decision import Cause
-from scaler.model.workers import WorkerState
+from scaler.model.no_room import NoRoom
+from scaler.model.workers import ActionKind, WorkerState
 from support.builders import NOW, demand, head, node, observation, permits, policy, worker, worker_name, worker_type
 from support.plan_cases import DOWN, LAUNCH, REMOVE, UP, Case
 
@@ -62,6 +64,35 @@ FAILURES = [
         observation(nodes=(head(),), demands=(demand(2, {"CPU": 4}),), up=UP, launch_health={"dear": failed(2, 1)}),
         held=((Cause.LAUNCHES_FAIL, 2),),
         policy=TWO_TYPES,
+    ),
+    Case(
+        "a type for which no host has room is held, and not because it fails",
+        observation(nodes=(head(),), demands=(demand(2),), up=UP, no_room={"default": NoRoom(NOW - 29, "full")}),
+        held=((Cause.NO_HOST_HAS_ROOM, 2),),
+        policy=policy(scale_up_cooldown=0),
+    ),
+    Case(
+        "it is tried again after a while",
+        observation(nodes=(head(),), demands=(demand(2),), up=UP, no_room={"default": NoRoom(NOW - 30)}),
+        actions=((LAUNCH, Cause.PENDING_DEMAND, 2),),
+    ),
+    Case(
+        "a type that has room takes its work",
+        observation(nodes=(head(),), demands=(demand(4),), up=UP, no_room={"cheap": NoRoom(NOW - 1)}),
+        actions=((LAUNCH, Cause.PENDING_DEMAND, 1),),
+        policy=TWO_TYPES,
+    ),
+    Case(
+        "a launch that was accepted and finds no room makes way, and holds its type meanwhile",
+        observation(
+            worker(1, WorkerState.REQUESTED, waiting=Waiting.NO_ROOM), nodes=(head(),), demands=(demand(2),), up=UP
+        ),
+        actions=((REMOVE, Cause.NO_HOST_HAS_ROOM, 1),),
+        held=((Cause.NO_HOST_HAS_ROOM, 2),),
+    ),
+    Case(
+        "a removal of one is not repeated",
+        observation(worker(1, WorkerState.TERMINATING, waiting=Waiting.NO_ROOM, action=ActionKind.REMOVE)),
     ),
     Case(
         "min_workers of a type that rests waits too",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from scaler.model.cluster import Waiting
 from scaler.model.decision import Cause, Observation
 from scaler.model.workers import WorkerState
 from support.builders import NOW, demand, node, observation, policy, worker, worker_name, worker_type
@@ -82,6 +83,15 @@ REMOVALS = [
         "a worker that ended is removed",
         observation(worker(1, WorkerState.TERMINATED, detail="exit code 137")),
         actions=((REMOVE, Cause.TERMINATED, 1),),
+    ),
+    Case(
+        "a worker whose host is down is removed, and another one takes its work at once",
+        observation(worker(1, WorkerState.LOST, host="h1"), demands=(demand(2),), up=UP),
+        actions=((REMOVE, Cause.HOST_LOST, 1), (LAUNCH, Cause.PENDING_DEMAND, 2)),
+    ),
+    Case(
+        "a worker whose host does not answer for the moment stays",
+        observation(worker(1, host="h1", waiting=Waiting.HOST_UNKNOWN)),
     ),
     Case(
         "a worker that ended before it joined is removed",

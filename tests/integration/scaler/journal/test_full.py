@@ -28,10 +28,10 @@ class FullJournal(Journal):
 
     full = False
 
-    def conclude(self, action_id: int, outcome: str, detail: str, at: float) -> None:
+    def conclude(self, action_id: int, outcome: str, detail: str, at: float, host: str = "") -> None:
         if self.full:
             raise JournalError("database or disk is full")
-        super().conclude(action_id, outcome, detail, at)
+        super().conclude(action_id, outcome, detail, at, host)
 
 
 @pytest.fixture

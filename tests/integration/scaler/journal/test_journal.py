@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from scaler.journal.journal import DONE, FAILED, Journal
+from scaler.journal.journal import DONE, FAILED, NO_ROOM, Journal
 from scaler.model.decision import Action, Cause, Held, Plan
 from scaler.model.errors import JournalError
+from scaler.model.no_room import NoRoom
 from scaler.model.workers import ActionKind
 from support.builders import NOW, alert, worker_name
 
@@ -116,6 +117,37 @@ def test_how_launches_ended_is_told_by_the_workers_that_came_of_them(journal: Jo
         (NOW + 3, True, "it ended: exit code 1"),  # it had joined, and was lost much later
         (NOW + 4, False, "it ended: exit code 1"),
     ]
+
+
+def test_the_host_of_a_launch_is_that_on_which_it_failed_or_its_worker_ran(journal: Journal) -> None:
+    decision = journal.record_decision("webhook", Plan((LAUNCH,)), NOW)
+    journal.conclude(journal.intend(decision, LAUNCH, worker_name(1), NOW), FAILED, "no image", NOW + 1, "h1")
+    for number in (2, 3):
+        journal.conclude(journal.intend(decision, LAUNCH, worker_name(number), NOW), DONE, "", NOW + 2)
+    journal.mark_joined([worker_name(2)], NOW + 3, {worker_name(2): "h2"})
+    removal = Action(ActionKind.REMOVE, Cause.LAUNCH_FAILED, "exit code 127", "default", worker_name(3))
+    journal.intend(decision, removal, worker_name(3), NOW + 4, "h3")
+
+    assert sorted((ended.at, ended.host) for ended in journal.launch_outcomes()) == [
+        (NOW + 1, "h1"),
+        (NOW + 3, "h2"),
+        (NOW + 4, "h3"),
+    ]
+
+
+def test_a_launch_without_room_is_neither_an_outcome_nor_an_event_and_a_removal_makes_room(journal: Journal) -> None:
+    decision = journal.record_decision("webhook", Plan((LAUNCH,)), NOW)
+    journal.conclude(journal.intend(decision, LAUNCH, worker_name(1), NOW), NO_ROOM, "full", NOW + 1)
+    journal.conclude(journal.intend(decision, LAUNCH, worker_name(2), NOW), DONE, "", NOW + 1)
+    waited = Action(ActionKind.REMOVE, Cause.NO_HOST_HAS_ROOM, "full too", "default", worker_name(2))
+    journal.conclude(journal.intend(decision, waited, worker_name(2), NOW + 5), DONE, "", NOW + 6)
+
+    assert (journal.launch_outcomes(), journal.last_scale_up()) == ([], None)
+    assert journal.no_room() == {"default": NoRoom(NOW + 5, "full too")}
+
+    ended = Action(ActionKind.REMOVE, Cause.DRAINED, "drained", "default", worker_name(3))
+    journal.conclude(journal.intend(decision, ended, worker_name(3), NOW + 7), DONE, "", NOW + 8)
+    assert journal.no_room() == {}
 
 
 def test_a_failure_is_known_by_its_kind(journal: Journal) -> None:

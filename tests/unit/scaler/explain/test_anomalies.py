@@ -45,6 +45,9 @@ SCENES = [
         found=((Case.LEFTOVER, worker_name(1)), (Case.LEFTOVER, worker_name(2))),
     ),
     Scene(
+        "one whose host is down is lost", observation(worker(1, WorkerState.LOST)), found=((Case.LOST, worker_name(1)),)
+    ),
+    Scene(
         "a drain that nobody flies was interrupted", observation(DRAINING), found=((Case.INTERRUPTED, worker_name(1)),)
     ),
     Scene("one that flies was not", observation(replace(DRAINING, action=ActionKind.DRAIN))),

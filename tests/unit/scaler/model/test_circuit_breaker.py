@@ -8,16 +8,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scaler.model.circuit_breaker import HEALTHY, BreakerState, LaunchHealth, LaunchOutcome, health_by_type
+from scaler.model.circuit_breaker import (
+    AVOIDED_SECONDS,
+    HEALTHY,
+    BreakerState,
+    LaunchHealth,
+    LaunchOutcome,
+    avoided_hosts,
+    health_by_type,
+)
 from support.builders import NOW
 
 if TYPE_CHECKING:
     from random import Random
 
 
-def outcome(decision: int, seconds: float, *, joined: bool = False, kind: str = "default") -> LaunchOutcome:
+def outcome(
+    decision: int, seconds: float, *, joined: bool = False, kind: str = "default", host: str = ""
+) -> LaunchOutcome:
     """A launch of that decision, whose end was known so many seconds after NOW."""
-    return LaunchOutcome(kind, decision, NOW + seconds, joined, "" if joined else "no such image")
+    return LaunchOutcome(kind, decision, NOW + seconds, joined, "" if joined else "no such image", host)
 
 
 @pytest.mark.parametrize(
@@ -66,6 +76,42 @@ def test_types_fail_each_for_itself() -> None:
     health = health_by_type([outcome(1, 0), outcome(2, 1, kind="gpu"), outcome(3, 2, kind="gpu", joined=True)])
 
     assert (health["default"].failures, health["gpu"].failures) == (1, 0)
+
+
+BAD = [outcome(decision, decision, host="h1") for decision in range(5)]
+
+
+@pytest.mark.parametrize(
+    ("others", "hosts", "failures"),
+    [
+        pytest.param([], (), 5, id="it fails on the only host that was tried"),
+        pytest.param([outcome(0, -1, joined=True, host="h2")], (), 0, id="it runs on another one"),
+        pytest.param([outcome(6, 6, host="h2")], (), 6, id="it fails on both"),
+        pytest.param([outcome(0, -1, joined=True, host="h2")], ("h1", "h3"), 5, id="the other one is gone"),
+        pytest.param([outcome(6, 6, host="h2")], ("h1",), 5, id="failures on a host that is gone do not matter"),
+        pytest.param([outcome(0, -1, joined=True, host="h2"), outcome(7, 7)], (), 1, id="it fails whatever the host"),
+        pytest.param([outcome(6, 6, joined=True, host="h1")], (), 0, id="the host recovers"),
+    ],
+)
+def test_a_type_is_stopped_only_if_it_fails_on_every_host(
+    others: list[LaunchOutcome], hosts: tuple[str, ...], failures: int
+) -> None:
+    assert health_by_type([*BAD, *others], hosts)["default"].failures == failures
+
+
+@pytest.mark.parametrize(
+    ("more", "later", "avoided"),
+    [
+        pytest.param([], 4, ("h1",), id="its launches fail there"),
+        pytest.param([], 4 + AVOIDED_SECONDS, (), id="after a while it is tried again"),
+        pytest.param([outcome(6, 6, joined=True, host="h1")], 7, (), id="a worker has joined there since"),
+        pytest.param([outcome(6, 6)], 7, ("h1",), id="a failure without a host names none"),
+    ],
+)
+def test_hosts_on_which_launches_fail_are_avoided(
+    more: list[LaunchOutcome], later: float, avoided: tuple[str, ...]
+) -> None:
+    assert avoided_hosts([*BAD, *more], NOW + later) == {"default": avoided}
 
 
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 50), st.booleans()), max_size=12), st.randoms())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ray_watcher_common.state import Node, NodeStatus
-from scaler.model.cluster import Instance, InstanceStatus
+from scaler.model.cluster import Instance, InstanceStatus, Waiting
 from scaler.model.workers import ActionKind, WorkerState, dangling_nodes, join_views, lowest_free_index
 from support.builders import NOW, node, snapshot, worker, worker_name
 
@@ -34,6 +34,11 @@ S, UP = WorkerState, InstanceStatus.RUNNING
         pytest.param(InstanceStatus.WARM, None, None, 9, 500, S.RUNNING, id="joined once, though named warm"),
         pytest.param(InstanceStatus.WARM, None, ActionKind.REMOVE, None, 9, S.TERMINATING, id="warm and removed"),
         pytest.param(InstanceStatus.EXITED, None, None, 0, 5, S.TERMINATED, id="ended after it joined"),
+        pytest.param(InstanceStatus.LOST, NodeStatus.RUNNING, None, 0, 5, S.LOST, id="its host is down"),
+        pytest.param(InstanceStatus.LOST, None, None, None, 5, S.LOST, id="its host went down before it joined"),
+        pytest.param(InstanceStatus.TERMINATING, None, None, 0, 5, S.TERMINATING, id="removed, and not gone yet"),
+        pytest.param(InstanceStatus.REQUESTED, None, None, None, 5, S.REQUESTED, id="accepted, not up yet"),
+        pytest.param(InstanceStatus.REQUESTED, None, None, None, 121, S.JOIN_TIMED_OUT, id="accepted, not up in time"),
         pytest.param(InstanceStatus.EXITED, NodeStatus.RUNNING, None, None, 5, S.TERMINATED, id="killed just now"),
     ],
 )
@@ -58,6 +63,20 @@ def test_a_workers_state_is_joined_from_all_views(
     )
 
     assert joined_view.state is state
+
+
+@pytest.mark.parametrize("waiting", Waiting)
+@pytest.mark.parametrize(
+    ("status", "state"), [(InstanceStatus.REQUESTED, S.REQUESTED), (InstanceStatus.RUNNING, S.ALLOCATED)]
+)
+def test_a_worker_is_not_late_while_it_waits_for_a_host(
+    waiting: Waiting, status: InstanceStatus, state: WorkerState
+) -> None:
+    instance = Instance(worker_name(1), 1, "default", status, created_at=NOW - 999, host="h1", waiting=waiting)
+
+    (seen,) = join_views([instance], snapshot(), last_seen={}, running={}, now=NOW, join_timeout=120)
+
+    assert (seen.state, seen.host, seen.waiting) == (state, "h1", waiting)
 
 
 @pytest.mark.parametrize(("told", "state"), [(NOW - 5, S.ALLOCATED), (NOW - 121, S.JOIN_TIMED_OUT)])

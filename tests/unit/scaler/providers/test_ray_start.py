@@ -12,18 +12,12 @@ import pytest
 from scaler.model.cluster import LaunchRequest, WorkerType
 from scaler.providers import ray_start
 from scaler.providers.container import Container, ContainerSpec, from_listing
-from scaler.providers.docker import (
-    RAY_ITSELF,
-    SHM_MARGIN,
-    DockerProvider,
-    container_name,
-    memory_limit,
-    shm_bytes,
-)
+from scaler.providers.docker import DockerProvider
 from scaler.providers.engine import Engine
 from scaler.providers.local_node import LocalNode
 from scaler.providers.process import ray_command
 from scaler.providers.ray_start import PORT_FLAGS
+from scaler.providers.worker_container import RAY_ITSELF, SHM_MARGIN, container_name, memory_limit, shm_bytes
 from support.check_config_golden import default_settings
 
 if TYPE_CHECKING:
