@@ -30,7 +30,7 @@ from support.own import own_environment, own_name, own_ports
 if TYPE_CHECKING:
     from faults.proxies import Pipe, Webhooks
 
-LIMITS = Limits(max_workers=3, up_cooldown=3.0, down_cooldown=1.0)
+LIMITS = Limits(max_workers=3, up_cooldown=3.0, down_cooldown=1.0, idle_timeout=4.0)
 PROGRAMS = ("scaler", "exporter", "prometheus", "alertmanager", "alertmanager-b")
 HEAD_SECONDS = 90.0
 START_HEAD = ("start-ray", "--num-workers", "0", "--num-cpus", "1")
@@ -38,7 +38,7 @@ SETTINGS = {
     "WATCHER_MAX_WORKERS": str(LIMITS.max_workers),
     "WATCHER_COOLDOWN": f"{LIMITS.up_cooldown:g}",
     "WATCHER_SCALE_DOWN_COOLDOWN": f"{LIMITS.down_cooldown:g}",
-    "WATCHER_IDLE_TIMEOUT": "4",
+    "WATCHER_IDLE_TIMEOUT": f"{LIMITS.idle_timeout:g}",
     "WATCHER_CHECK_INTERVAL": "2",
     "WATCHER_JOIN_TIMEOUT": "60",
     "WATCHER_STOP_GRACE": "8",

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 FRESH_SECONDS = 1.5  # an older look does not tell whether a worker was busy; idle ones stay so for longer
 TIMER_SECONDS = 0.05  # between the moment of a decision and the moment that is written down
+QUIET_SECONDS = 30.0  # after work or a fault: what it has left behind is seen and mended in less
 MEANT_ANSWERS = {200, 400, 503}
 HITS_WORKERS = ("kill:worker", "kill:head", "freeze:worker")
 
@@ -92,6 +93,22 @@ def cooldown_is_kept(record: Record) -> Iterator[str]:
                 yield f"{kind} again after {min(after) - max(before):.2f} s, cooldown is {cooldown:g} s"
 
 
+def nothing_is_launched_again_for_nothing(record: Record) -> Iterator[str]:
+    """No launch less than an idle timeout after a drain while there is no work, and no fault has taken a worker."""
+    drains = [action for action in record.actions if action.kind == "drain" and action.cause == "idle"]
+    for launch in (action for action in record.actions if action.kind == "launch"):
+        for drain in drains:
+            since, until = drain.started_at, launch.started_at
+            if 0 <= until - since < record.limits.idle_timeout and not _something_happens(record, since, until):
+                yield f"{launch.worker_id} ({launch.cause}) {until - since:.1f} s after the idle {drain.worker_id} went"
+
+
+def _something_happens(record: Record, since: float, until: float) -> bool:
+    """Whether work or a fault from a while before may be why."""
+    spans = [(job.began, job.ended) for job in record.jobs] + [(one.began, one.ended) for one in record.inflicted]
+    return any(began <= until and ended >= since - QUIET_SECONDS for began, ended in spans)
+
+
 def every_accepted_alert_is_in_the_journal(record: Record) -> Iterator[str]:
     """What was answered with 2xx is on disk, as it was or newer."""
     for alert in record.accepted:
@@ -122,6 +139,7 @@ INVARIANTS: tuple[Callable[[Record], Iterator[str]], ...] = (
     every_worker_is_in_the_journal,
     every_intent_has_an_outcome,
     cooldown_is_kept,
+    nothing_is_launched_again_for_nothing,
     every_accepted_alert_is_in_the_journal,
     the_webhook_answers_as_meant,
     nothing_unexpected_is_logged,

@@ -69,6 +69,7 @@ class Limits:
     max_workers: int = 3
     up_cooldown: float = 3.0
     down_cooldown: float = 1.0
+    idle_timeout: float = 4.0
 
 
 @dataclass(frozen=True)

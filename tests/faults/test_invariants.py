@@ -15,6 +15,7 @@ LAUNCH_1 = Action(1, 1, "launch", W1, 10.0, "done", "pending_demand")
 LAUNCH_2 = Action(2, 1, "launch", W2, 10.01, "done", "pending_demand")
 DRAIN = Action(3, 2, "drain", W1, 30.0, "done", "idle")
 REMOVE = Action(4, 3, "remove", W1, 31.0, "done", "drained")
+AGAIN = Action(5, 4, "launch", W1, 40.0, "done", "pending_demand")
 GOOD = Record(
     samples=(
         Sample(20.0, frozenset({W1, W2}), frozenset({W1, W2}), frozenset({W1, W2})),
@@ -66,6 +67,13 @@ BAD = [
         {"actions": (LAUNCH_1, LAUNCH_2, DRAIN, replace(DRAIN, decision_id=9, started_at=30.5))},
         id="drains half a second apart",
     ),
+    pytest.param(
+        "nothing_is_launched_again_for_nothing",
+        {
+            "actions": (LAUNCH_1, LAUNCH_2, replace(DRAIN, started_at=80.0), replace(AGAIN, started_at=83.5)),
+        },
+        id="a worker comes three seconds after an idle one went",
+    ),
     pytest.param("every_accepted_alert_is_in_the_journal", {"alerts": {}}, id="an accepted alert is gone"),
     pytest.param("every_accepted_alert_is_in_the_journal", {"alerts": {"a": 7.0}}, id="only an older one is there"),
     pytest.param("the_webhook_answers_as_meant", {"answers": frozenset({200, 500})}, id="an answer of 500"),
@@ -87,6 +95,14 @@ EXCUSED = [
     ),
     pytest.param({"samples": (sample(28, W1, W2, busy=(W1,)),)}, id="it was busy three seconds ago"),
     pytest.param({"samples": (sample(30.5, W1, W2, busy=None),)}, id="Ray did not answer"),
+    pytest.param(
+        {"actions": (LAUNCH_1, LAUNCH_2, replace(DRAIN, started_at=50.0), replace(AGAIN, started_at=53.5))},
+        id="a job ended less than half a minute before, and has left work behind",
+    ),
+    pytest.param(
+        {"actions": (LAUNCH_1, LAUNCH_2, replace(DRAIN, started_at=80.0), replace(AGAIN, started_at=84.5))},
+        id="a launch comes after the idle timeout",
+    ),
 ]
 
 

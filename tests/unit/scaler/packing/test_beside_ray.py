@@ -32,11 +32,12 @@ def mixed_case(seed: int) -> Case:
         for _ in range(rnd.choice([0, 0, 1, 3, 6]))
     ]
     there = [rnd.choice(kinds) for _ in range(rnd.choice([0, 1, 3, 6]))]
+    there = [kind for at, kind in enumerate(there) if there[:at].count(kind) < kind.max_workers]
     nodes = tuple(
         {name: amount * rnd.choice([1.0, 1.0, 0.5, 0.0]) for name, amount in kind.resources.items()} for kind in there
     )
     names = tuple(kind.name for kind in there)
-    most = max(rnd.choice([2, 4, 8, 16]), sum(kind.min_workers for kind in kinds))
+    most = max(rnd.choice([2, 4, 8, 16]), sum(max(kind.min_workers, there.count(kind)) for kind in kinds))
     return Case(f"mixed {seed}", tuple(demands.values()), tuple(map(_packed, gangs)), kinds, most, nodes, names)
 
 
