@@ -58,7 +58,7 @@ docs: ## the documents as a site, in build/site
 	@scripts/setup
 	NO_MKDOCS_2_WARNING=1 $(VENV)/mkdocs build --strict
 
-screenshots: ## docs/page-*.png, the scaler's page over a real run (four minutes)
+screenshots: ## docs/page-*.png, the scaler's page over a real run (five minutes)
 	@scripts/setup test
 	PYTHONPATH=tests:. $(VENV)/python -m support.screenshots
 

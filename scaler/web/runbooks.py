@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from functools import partial
+from functools import cache, partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -22,9 +22,19 @@ _LINK_OUT = re.compile(r"\[([^]]+)\]\(\.\./[^)]+\)")
 
 def add_to(app: Flask, folder: Path | None = None) -> None:
     """Make `app` answer with the Markdown files of `folder`; None: those that are shipped."""
-    pages = {path.stem: path for path in sorted((folder or shipped_path("docs/runbooks")).glob("*.md"))}
+    pages = shipped() if folder is None else _pages(folder)
     app.add_url_rule("/runbooks/", "runbooks", partial(_index, pages))
     app.add_url_rule("/runbooks/<name>", "runbook", partial(_page, pages))
+
+
+@cache
+def shipped() -> dict[str, Path]:
+    """The runbooks that are shipped, by the names of their alerts."""
+    return _pages(shipped_path("docs/runbooks"))
+
+
+def _pages(folder: Path) -> dict[str, Path]:
+    return {path.stem: path for path in sorted(folder.glob("*.md"))}
 
 
 def _index(pages: dict[str, Path]) -> str:

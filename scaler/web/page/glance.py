@@ -45,6 +45,7 @@ class Tile:
     note: str = ""
     level: Level = Level.OK
     until: float | None = None
+    wide: bool = False
 
 
 def level(status: Status) -> Level:
@@ -125,7 +126,7 @@ def _alerts(status: Status) -> Tile:
     }
     permitted = [way for way, names in ways.items() if names]
     note = ", ".join(name for way in permitted for name in ways[way])
-    return Tile("Alerts permit", " and ".join(permitted) or "nothing", note)
+    return Tile("Alerts permit", " and ".join(permitted) or "nothing", note, wide=True)
 
 
 def _role(status: Status) -> Tile:

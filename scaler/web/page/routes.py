@@ -12,6 +12,7 @@ from flask import render_template, request
 
 from ray_watcher_common.web.problems import reply
 from scaler.model.errors import JournalError
+from scaler.web import runbooks
 from scaler.web.page import assets, stages, timeline
 from scaler.web.page.glance import level, tiles
 from scaler.web.page.parts import Parts
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from scaler.web.api.documents import Status
 
 RUN = secrets.token_hex(4)  # of this process
-WORKERS_SHOWN = 100
+WORKERS_SHOWN, ROWS_SHOWN = 100, 50  # of the workers, and of each other list; the rest is in the JSON
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,8 @@ class Page:
             "timeline": timeline,
             "chosen": chosen,
             "workers_shown": WORKERS_SHOWN,
+            "rows_shown": ROWS_SHOWN,
+            "runbooks": runbooks.shipped(),
             "observed_at": observed_at,
         }
 

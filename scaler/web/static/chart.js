@@ -3,7 +3,9 @@
 
 (() => {
   const SPANS = { "15m": 900, "1h": 3600, "6h": 21600, "24h": 86400 }, HEIGHT = 170;
-  const SIGNS = { launch: "▲", prepare: "△", drain: "▽", remove: "▼", hold: "‖", impossible: "!" };
+  // The signs of decisions, the most important first: marks that would overlap are one, with the sign of the first.
+  const SIGNS = { launch: "▲", remove: "▼", drain: "▽", prepare: "△", impossible: "!", hold: "‖" };
+  const MARK_WIDTH = 24, MARK_LINES = 5;
   const STATES = { RUNNING: "--c0", ALLOCATED: "--c7", REQUESTED: "--c7", WARM: "--c3", DRAINING: "--c1", TERMINATING: "--c1" };
   const places = { demand: document.getElementById("plot-demand"), workers: document.getElementById("plot-workers") };
   const marks = document.getElementById("marks"), markText = document.getElementById("mark-text"), text = document.getElementById("chart-text");
@@ -19,22 +21,23 @@
   }
 
   function options(title, series, colours, width, line) {
+    const clock = (_plot, moments) => moments.map((at) => new Date(at * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" }));
     const axis = { stroke: colour("--quiet"), grid: { stroke: colour("--line"), width: 1 }, ticks: { stroke: colour("--line") } };
     const fills = series.map((one, i) => ({
       label: one.name,
       stroke: colour(colours(one.name, i)),
-      fill: `${colour(colours(one.name, i))}aa`,
+      fill: colour(colours(one.name, i)),
       width: 1,
       points: { show: false },
       paths: uPlot.paths.stepped({ align: 1 }),
-      value: (_plot, _value, row, at) => (at === null || one.values[at] === null ? "–" : String(one.values[at])),
+      value: (_plot, _value, row, at) => String(one.values[at ?? one.values.length - 1] ?? "–"),
     }));
-    const limit = line ? [{ label: line, stroke: colour("--act"), dash: [6, 4], width: 2, points: { show: false }, paths: uPlot.paths.stepped({ align: 1 }) }] : [];
+    const limit = line ? [{ label: line, value: (plot, _value, row, at) => String(plot.data[row][at ?? plot.data[row].length - 1] ?? "–"), stroke: colour("--act"), dash: [6, 4], width: 2, points: { show: false }, paths: uPlot.paths.stepped({ align: 1 }) }] : [];
     return {
       title, width, height: HEIGHT, cursor: { sync: { key: "watcher" }, drag: { x: false, y: false } },
       scales: { x: { range: () => [data.since, data.until] }, y: { range: (_plot, _min, max) => [0, Math.max(1, max || 0) * 1.08] } },
-      axes: [axis, { ...axis, size: 54, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 1e4, 1e5, 1e6] }],
-      series: [{ label: "time", value: (_plot, at) => (at === null ? "–" : new Date(at * 1000).toLocaleTimeString()) }, ...limit, ...[...fills].reverse()],
+      axes: [{ ...axis, values: clock, space: 70 }, { ...axis, size: 54, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 1e4, 1e5, 1e6] }],
+      series: [{ label: "time", value: (_plot, at) => (at === null ? "now" : new Date(at * 1000).toLocaleTimeString()) }, ...limit, ...[...fills].reverse()],
     };
   }
 
@@ -52,10 +55,24 @@
     plots[name] = { key, read, plot: new uPlot(options(title, read, colours, width, line), rows, places[name]) };
   }
 
-  function explain(mark) {
-    const when = new Date(mark.at * 1000).toLocaleTimeString();
-    return `${when} ${mark.action} ${mark.count}: ${mark.cause}. ${mark.reason}`;
+  function explain(group) {
+    const lines = group.slice(-MARK_LINES).map((mark) => `${new Date(mark.at * 1000).toLocaleTimeString()} ${mark.action} ${mark.count}: ${mark.cause}. ${mark.reason}`);
+    const more = group.length - lines.length;
+    return [...(more ? [`${more} earlier, in the list of decisions below`] : []), ...lines].join("\n");
   }
+
+  // Marks that would overlap, together; `pixels` is where a mark belongs.
+  function grouped(pixels) {
+    const groups = [];
+    for (const mark of data.marks) {
+      const last = groups[groups.length - 1];
+      if (last && pixels(mark) - pixels(last[0]) < MARK_WIDTH) last.push(mark);
+      else groups.push([mark]);
+    }
+    return groups;
+  }
+
+  const sign = (group) => Object.entries(SIGNS).find(([action]) => group.some((mark) => mark.action === action))?.[1] || "•";
 
   function drawMarks() {
     const key = JSON.stringify([data.marks, Math.round(data.since), marks.clientWidth]);
@@ -63,15 +80,16 @@
     shown = key;
     const focused = document.activeElement?.parentElement === marks ? document.activeElement.dataset.key : null;
     const plot = plots.workers.plot, left = plot.bbox.left / devicePixelRatio, width = plot.bbox.width / devicePixelRatio;
-    marks.replaceChildren(...data.marks.map((mark) => {
-      const button = document.createElement("button");
+    const pixels = (mark) => left + width * Math.max(0, (mark.at - data.since) / (data.until - data.since));
+    marks.replaceChildren(...grouped(pixels).map((group) => {
+      const [mark] = group, said = explain(group), button = document.createElement("button");
       button.type = "button";
-      button.textContent = SIGNS[mark.action] || "•";
+      button.textContent = sign(group);
       button.dataset.key = `${mark.at} ${mark.action} ${mark.cause}`;
-      button.dataset.text = explain(mark);
-      button.setAttribute("aria-label", explain(mark));
+      button.dataset.text = said;
+      button.setAttribute("aria-label", said);
       button.setAttribute("aria-expanded", String(button.dataset.key === chosen));
-      button.style.left = `${left + width * Math.max(0, (mark.at - data.since) / (data.until - data.since))}px`;
+      button.style.left = `${pixels(mark)}px`;
       return button;
     }));
     if (focused) [...marks.children].find((one) => one.dataset.key === focused)?.focus({ preventScroll: true });
@@ -86,6 +104,9 @@
   function sum(series, at) {
     return series.reduce((total, one) => total + (one.values[at] || 0), 0);
   }
+
+  // Running workers are at the bottom.
+  const place = ({ name }) => (Object.keys(STATES).indexOf(name) + 1 || Infinity);
 
   function summary() {
     const last = data.times.length - 1, all = data.times.map((_at, i) => i);
@@ -112,7 +133,7 @@
       if (!reply.ok) throw new Error(`HTTP ${reply.status}`);
       const found = await reply.json();
       if (asked !== span) return;
-      data = found;
+      data = { ...found, workers: found.workers.sort((one, other) => place(one) - place(other)) };
       redraw();
     } catch { /* the line at the top says that the scaler does not answer */ }
     timer = setTimeout(load, document.hidden ? 60000 : Math.max(5000, SPANS[span] * 1000 / 180));

@@ -11,7 +11,7 @@ import pytest
 
 from scaler.web.page.assets import STATIC
 from scaler.web.page.parts import NAMES
-from support.builders import NOW, demand, head, snapshot
+from support.builders import NOW, demand, head, node, snapshot
 from support.site import NOTIFICATION, Site
 
 if TYPE_CHECKING:
@@ -67,6 +67,28 @@ def test_text_of_others_stays_text(site: Site) -> None:
     for text in (site.client.get("/").text, *(part["html"] for part in changed(site)["parts"].values())):
         assert "<img" not in text
     assert "&lt;img" in site.client.get("/").text
+
+
+@pytest.mark.parametrize(("name", "linked"), [("RayPendingTasks", True), ("MyOwn", False), ("../metrics?", False)])
+def test_an_alert_links_to_its_runbook_if_there_is_one(name: str, linked: bool) -> None:  # a row
+    site, (alert,) = Site(), NOTIFICATION["alerts"]
+    own = {**alert, "labels": {**alert["labels"], "alertname": name}}
+    site.client.post("/alerts", json={**NOTIFICATION, "alerts": [own]})
+    site.reconciler.reconcile("test")
+
+    page = site.client.get("/").text
+    site.journal.close()
+    assert (f'href="runbooks/{name}"' in page, name in page) == (linked, True)
+
+
+def test_of_long_lists_as_much_is_shown_as_people_read(site: Site) -> None:
+    shapes = tuple(demand(1, {f"resource-{number}": 1}) for number in range(120))
+    nodes = (node(f"stranger-{number}") for number in range(120))
+    site.reader.snapshot = snapshot(head(), *nodes, demands=shapes, observed_at=site.clock.now())
+    site.reconciler.reconcile("test")
+    site.clock.pass_(2)
+
+    assert site.client.get("/").text.split('id="part-workers"')[0].count("and 70 more") >= 2
 
 
 def test_styles_and_scripts_are_kept_for_as_long_as_they_are_the_same(site: Site) -> None:
