@@ -91,7 +91,7 @@ def test_a_policy_file_gives_types_and_limits(tmp_path: Path) -> None:
     result = World().run("plan", "--state", str(STATE), "--policy", str(file), "--format", "json")
 
     policy = json.loads(result.stdout)["policy"]
-    assert policy == {"from": str(file), "max_workers": 7, "worker_types": ["small"]}
+    assert policy == {"from": str(file), "changes": None, "max_workers": 7, "worker_types": ["small"]}
 
 
 @pytest.mark.parametrize(
