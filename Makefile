@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all test-fast test-versions check chaos fuzz accept-replay golden screenshots docs images ray-image env bench bench-smoke release lock
+.PHONY: help setup demo test test-all test-fast test-hosts test-versions check chaos fuzz accept-replay golden screenshots docs images ray-image env bench bench-smoke release lock
 VENV := .venv/bin
 # On two cores: two processes for end-to-end tests, which wait much, and one that computes (tests/support/lanes.py).
 TESTS = $(VENV)/pytest --numprocesses 3
@@ -28,6 +28,10 @@ test-all: ## repetitions too: the other provider, a kill at every single step, m
 test-fast: ## the quick tests, in under two minutes (ARGS="-k plan" for some)
 	@scripts/setup
 	$(VENV)/pytest tests/unit tests/integration -m "not e2e" --numprocesses auto --maxprocesses 4 $(ARGS)
+
+test-hosts: ## workers on several Docker hosts, which are engines in containers (five minutes)
+	@scripts/setup test
+	$(VENV)/pytest -m hosts tests/contract $(ARGS)
 
 test-versions: ## quick tests with other Pythons, the loop with newer Prometheus, Alertmanager, Docker (ARGS="docker")
 	@scripts/setup test

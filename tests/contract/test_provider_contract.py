@@ -1,4 +1,4 @@
-"""What every provider has to do, shown of the fake, of processes and of a real Docker Engine alike.
+"""What every provider has to do, shown of the fake, of processes and of a real Docker Engine and of a Swarm alike.
 
 Where providers differ, the suite asks for their capabilities.
 """
@@ -33,7 +33,10 @@ def process_world(tmp_path: Path) -> Iterator[ProcessWorld]:
         yield world
 
 
-@pytest.fixture(params=["fake", "process", pytest.param("docker", marks=pytest.mark.docker)])
+SWARM = pytest.param("swarm", marks=(pytest.mark.docker, pytest.mark.hosts, pytest.mark.full))
+
+
+@pytest.fixture(params=["fake", "process", pytest.param("docker", marks=pytest.mark.docker), SWARM])
 def world(request: pytest.FixtureRequest) -> World:
     return FakeWorld() if request.param == "fake" else request.getfixturevalue(f"{request.param}_world")
 

@@ -9,8 +9,10 @@ from ray_watcher_common.host.detached import MARKER
 from scaler.model.cluster import LaunchRequest, WorkerType
 from scaler.model.errors import LaunchFailedError
 from scaler.providers.docker import DockerProvider
+from scaler.providers.engine import wait_until
 from scaler.providers.process import ProcessProvider
-from scaler.providers.worker_container import CLUSTER_LABEL
+from scaler.providers.swarm import SwarmProvider
+from scaler.providers.worker_container import CLUSTER_LABEL, WORKER_ID_LABEL
 from support.fake_provider import FakeEngine, FakeProvider
 from support.own import own_name
 
@@ -20,10 +22,12 @@ if TYPE_CHECKING:
     from scaler.model.ports import WorkerProvider
     from scaler.providers.container import Container
     from scaler.providers.engine import Engine
+    from support.nested_swarm import NestedSwarm
 
 SLEEPS = "echo one; echo two; exec sleep 300"
 EXITS = "echo last words; exit 3"
 STUBBORN = "trap '' TERM; echo ready; while :; do sleep 0.2; done"
+FORGETS_SECONDS = 10.0
 WAITS = 'echo waiting; until [ -e "$RAY_WATCHER_JOIN_FILE" ]; do sleep 0.05; done; echo told; exec sleep 300'
 MISSING_IMAGE = "ray-watcher/missing:test"
 NO_PROGRAM = "/no/such/program"
@@ -126,3 +130,40 @@ class DockerWorld:
 
     def _all(self) -> list[Container]:
         return [found for name in self._own.values() for found in self.engine.containers([f"{CLUSTER_LABEL}={name}"])]
+
+
+class SwarmWorld:
+    """Services of a tiny image on the hosts of a Swarm; without a network of their own they stop two seconds sooner."""
+
+    def __init__(self, engine: Engine, hosts: NestedSwarm, image: str) -> None:
+        self.engine, self.hosts, self.image = engine, hosts, image
+        self._own = {name: own_name(name) for name in ("one", "two")}
+
+    def cluster(self, name: str) -> str:
+        """The name on the Swarm."""
+        return self._own[name]
+
+    def provider(self, script: str = SLEEPS, cluster: str = "one") -> SwarmProvider:
+        """The Swarm provider with a script instead of Ray; what fails to launch is a missing image."""
+        return SwarmProvider(
+            self.engine,
+            cluster=self.cluster(cluster),
+            image=MISSING_IMAGE if script == NO_PROGRAM else self.image,
+            network=None,
+            command=lambda _request: ["/bin/sh", "-c", script],
+            stop_grace=1,
+            user_id=0,
+        )
+
+    def leftovers(self, worker_id: str) -> list[str]:
+        """Services of this world with the id, and tasks, which a Swarm forgets a moment after they have ended."""
+        labels = [f"{WORKER_ID_LABEL}={worker_id}"]
+        services = [found["Spec"]["Name"] for found in self.engine.services(labels)]
+        wait_until(lambda: not self.engine.tasks(labels), FORGETS_SECONDS)
+        return services + [found["ID"] for found in self.engine.tasks(labels)]
+
+    def close(self) -> None:
+        """Remove what a failed test left."""
+        for cluster in self._own:
+            for worker in self.provider(cluster=cluster).list():
+                self.provider(cluster=cluster).remove(worker.worker_id, 0)

@@ -7,6 +7,7 @@ from scaler.providers.engine.containers import CREATION_SECONDS, Containers
 from scaler.providers.engine.errors import ConflictError, missing_image
 from scaler.providers.engine.images import Images
 from scaler.providers.engine.networks import Networks
+from scaler.providers.engine.services import Services
 
 __all__ = [
     "CREATION_SECONDS",
@@ -18,5 +19,5 @@ __all__ = [
 ]
 
 
-class Engine(Containers, Networks, Images):
+class Engine(Containers, Networks, Images, Services):
     """The engine that DOCKER_HOST (or Docker's current context) names; connects with the first call."""
