@@ -53,6 +53,11 @@ def real_cluster(provider: str, settings: OperatorSettings) -> RayCluster:
         project = settings.compose_project or project_of(Engine(), settings.cluster)
         found = {"image": image_of(settings), "compose_project": project}
         return DockerCluster.from_settings(settings.model_copy(update=found))
+    if provider == "swarm":
+        raise WatcherError(
+            "WATCHER_PROVIDER: got swarm, which only the scaler (python -m scaler) knows, wanted auto, docker or "
+            "process; docs/many-hosts.md shows how to start a head on a Swarm"
+        )
     return ProcessCluster.from_settings(settings)
 
 

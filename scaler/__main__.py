@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ray_watcher_common.web.config import WebConfigFile
-    from scaler.model.ports import Clock
+    from scaler.model.ports import Clock, WorkerProvider
 
 log = structlog.get_logger()
 
@@ -81,7 +81,7 @@ def run(settings: ScalerSettings) -> None:
     clock, wakeup, metrics = SystemClock(), Wakeup(), ScalerMetrics()
     journal = _journal(settings.journal_file, lease, clock)
     provider = MeteredProvider(provider_from_settings(settings), metrics)
-    read = partial(_configuration, settings, web, provider.name)
+    read = partial(_configuration, settings, web, provider)
     policy = (configuration := read()).policy
     executor = ThreadPoolExecutor(ACTIONS_AT_ONCE, thread_name_prefix="action")
     removals = ThreadPoolExecutor(ACTIONS_AT_ONCE, thread_name_prefix="removal")
@@ -199,8 +199,13 @@ def _watchdog(journal: Journal, clock: SystemClock) -> Watchdog:
         return Watchdog()
 
 
-def _configuration(settings: ScalerSettings, web: WebConfigFile, provider: str) -> Configuration:
-    return read_configuration(settings, web.current, host_capacity(provider) or (None, None))
+def _configuration(settings: ScalerSettings, web: WebConfigFile, provider: WorkerProvider) -> Configuration:
+    """The configuration in its files. Raises `SettingsError`, also if the provider cannot do what the policy asks."""
+    new = read_configuration(settings, web.current, host_capacity(provider.name) or (None, None))
+    warm = [kind.name for kind in new.policy.worker_types if kind.warm_workers]
+    if warm and not provider.capabilities.warm_workers:
+        raise SettingsError(f"warm_workers of {', '.join(warm)}: provider {provider.name} keeps none, wanted 0")
+    return new
 
 
 def _adopt(reconciler: Reconciler, callers: Callers, wakeup: Wakeup, new: Configuration) -> None:

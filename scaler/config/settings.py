@@ -91,10 +91,11 @@ class ScalerSettings(_WithLimits):
         ge=SMALLEST_OBJECT_STORE,
         description="object store memory per new worker, for example 1GB; unset: less on nodes below 3.3GB",
     )
-    provider: Literal["auto", "docker", "process"] = Field(
+    provider: Literal["auto", "docker", "process", "swarm"] = Field(
         "auto",
         validation_alias="WATCHER_PROVIDER",
-        description="where workers run; auto: Docker if an engine responds when the scaler starts, else processes",
+        description="where workers run; auto: Docker if an engine responds when the scaler starts, else processes; "
+        "swarm: services on several hosts (docs/many-hosts.md), of the scaler alone",
     )
     cluster: str = Field(
         "default",

@@ -27,13 +27,23 @@ def provider_from_settings(settings: ScalerSettings) -> WorkerProvider:
         from scaler.providers.docker import DockerProvider
 
         return DockerProvider.from_settings(settings)
+    if settings.provider == "swarm":
+        require_docker_client()
+        from scaler.providers.swarm import SwarmProvider
+
+        return SwarmProvider.from_settings(settings)
     from scaler.providers.process import ProcessProvider
 
     return ProcessProvider.from_settings(settings)
 
 
 def host_capacity(provider: str) -> tuple[int, int] | None:
-    """CPUs and bytes of memory of the host that runs the workers of `provider`; None if its engine does not answer."""
+    """CPUs and bytes of memory of the host that runs the workers of `provider`.
+
+    None if its engine does not answer, or if there are several hosts.
+    """
+    if provider == "swarm":
+        return None
     if provider != "docker":
         from scaler.providers.local_node import capacity
 

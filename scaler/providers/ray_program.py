@@ -20,7 +20,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import MutableMapping, Sequence
 
 # `ray` imports the modules of all its commands, a second of processor time; `ray start` is none of these.
 OTHER_COMMANDS = ("ray.serve.scripts", "ray.util.state.state_cli", "ray.dashboard.modules.job.cli")
@@ -116,12 +116,19 @@ def await_join(path: str) -> None:
         time.sleep(POLL_SECONDS)
 
 
+def use_the_given_gpus(environ: MutableMapping[str, str]) -> None:
+    """Let Ray see only the GPUs that Swarm gave to this container: the runtime may show it all of the host's."""
+    if given := environ.get("DOCKER_RESOURCE_GPU"):
+        environ.setdefault("CUDA_VISIBLE_DEVICES", given)
+
+
 def main() -> None:
     """`ray start`; if RAY_WATCHER_JOIN_FILE names a file, once that exists."""
     del sys.path[0]  # Ray must not import this file's neighbours
     if find_spec("ray") is None:
         sys.exit(f"error: Ray is not installed for {sys.executable}; install ray[serve]")
     leave_out()
+    use_the_given_gpus(os.environ)
     from ray._private import node, services
     from ray.scripts.scripts import main as ray
 

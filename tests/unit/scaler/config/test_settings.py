@@ -89,7 +89,7 @@ def test_the_gcs_is_found(environment: dict[str, str], gcs: str, monkeypatch: py
         ("WATCHER_LISTEN", "127.0.0.1:\u0661", "a port from 1 to 65535"),
         ("WATCHER_STATE_DIR", "~nobody-of-that-name/x", "a path that exists on this machine"),
         ("WATCHER_EXPORTER_URL", "http://[::1", "http://HOST:PORT/PATH"),
-        ("WATCHER_PROVIDER", "podman", "'auto', 'docker' or 'process'"),
+        ("WATCHER_PROVIDER", "podman", "'auto', 'docker', 'process' or 'swarm'"),
         ("WATCHER_CLUSTER", "Not A Name", "wanted text that matches '^"),
         ("WATCHER_CHECK_INTERVAL", "inf", "a finite number"),
         ("WATCHER_CHECK_INTERVAL", "1e10", "less than or equal to 86400"),

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from scaler.providers.ray_program import drain_only_with_a_head, port_file, start_sooner, yielding
+from scaler.providers.ray_program import drain_only_with_a_head, port_file, start_sooner, use_the_given_gpus, yielding
 
 AGENT = "--dashboard_agent_command=python agent.py --node-id=ab --listen-port=8078 --node-manager-port=PLACEHOLDER"
 RAYLET = ["/ray/raylet", "--session_dir=/ray/session", "--node_id=ab", "--head", AGENT]
@@ -95,3 +95,17 @@ def test_a_node_drains_with_its_head_alone(head: bool) -> None:
         node.end()
 
     assert drained == ([node] if head else [])
+
+
+@pytest.mark.parametrize(
+    ("before", "visible"),
+    [
+        pytest.param({"DOCKER_RESOURCE_GPU": "GPU-a,GPU-b"}, "GPU-a,GPU-b", id="those that Swarm gave"),
+        pytest.param({"DOCKER_RESOURCE_GPU": "0", "CUDA_VISIBLE_DEVICES": "1"}, "1", id="the user's own choice"),
+        pytest.param({}, None, id="no Swarm"),
+    ],
+)
+def test_a_worker_sees_the_gpus_that_it_was_given(before: dict[str, str], visible: str | None) -> None:
+    use_the_given_gpus(before)
+
+    assert before.get("CUDA_VISIBLE_DEVICES") == visible
