@@ -114,12 +114,13 @@ def _worker_type(settings: ScalerSettings, policy: Policy, entry: Entry) -> Work
     inherited = {key: getattr(settings, field) for key, field in INHERITED_BY_TYPES.items()}
     given = entry.model_dump(exclude_none=True)
     resources, labels = bundle(given.pop("resources")), tuple(sorted(given.pop("labels").items()))
+    placement = tuple(given.pop("placement"))
     promised = settings.promised(given.get("memory"), given.get("object_store_memory"))
     sizes = {"memory": promised.memory or None, "object_store_memory": promised.object_store}
     values = {**inherited, "max_workers": policy.max_workers, **given, **sizes}
     numbers = ("num_cpus", "num_gpus", "idle_timeout", "price_per_hour")
     values.update({key: float(values[key]) for key in numbers if key in values})
-    return WorkerType(**values, custom_resources=resources, labels=labels)
+    return WorkerType(**values, custom_resources=resources, labels=labels, placement=placement)
 
 
 # --- mistakes ------------------------------------------------------------------------------------------
@@ -181,6 +182,11 @@ def _without_effect(
         if "image" in given and settings.provider == "process":
             where = (*place, "image")
             yield document.warning(where, f"{key_text(where)}processes have no image (WATCHER_PROVIDER is process)")
+        if given.get("placement") and settings.provider != "swarm":
+            where = (*place, "placement")
+            yield document.warning(
+                where, f"{key_text(where)}all workers share one host (WATCHER_PROVIDER is not swarm)"
+            )
 
 
 def _called(limits: Entry, settings: ScalerSettings, key: str) -> str:

@@ -18,6 +18,7 @@ from scaler.model.cluster import LARGEST_AMOUNT
 LABEL_WORD = r"[a-zA-Z0-9]([a-zA-Z0-9_.-]{0,61}[a-zA-Z0-9])?"
 LABEL_KEY = re.compile(rf"([a-zA-Z0-9][a-zA-Z0-9.-]{{0,251}}/)?{LABEL_WORD}")
 LABEL_VALUE = re.compile(rf"({LABEL_WORD})?")
+CONSTRAINT = re.compile(r"(node|engine)\.[\w.-]+\s*[!=]=\s*\S+")  # as Swarm reads it
 RAYS_LABELS = frozenset({"ray.io/node-id", "ray.io/node-group"})
 RAYS_RESOURCES = {
     "CPU": "num_cpus",
@@ -47,6 +48,12 @@ def _label_value(value: str) -> str:
     if not LABEL_VALUE.fullmatch(value):
         raise ValueError("at most 63 letters, digits, - _ and ., beginning and ending with a letter or digit")
     return value
+
+
+def _constraint(text: str) -> str:
+    if not CONSTRAINT.fullmatch(text):
+        raise ValueError("a constraint of Swarm, for example node.labels.gpu==a100 or node.hostname!=h1")
+    return text
 
 
 class Entry(BaseModel):
@@ -91,6 +98,13 @@ WorkerTypeEntry: type[Entry] = create_model(
     labels=(
         dict[Annotated[str, AfterValidator(_label_key)], Annotated[str, AfterValidator(_label_value)]],
         Field(default_factory=dict, description="Ray labels of its nodes, for label selectors"),
+    ),
+    placement=(
+        list[Annotated[str, AfterValidator(_constraint)]],
+        Field(
+            default_factory=list,
+            description="constraints on its hosts (provider swarm), all of which must hold; node.labels.gpu==a100",
+        ),
     ),
 )
 

@@ -50,8 +50,9 @@ class WorkerType:
     )
     custom_resources: ResourceBundle = ()  # key `resources`: beyond Ray's own, for example (("tpu", 4.0),)
     labels: tuple[tuple[str, str], ...] = ()  # Ray labels that selectors ask for, sorted
+    placement: tuple[str, ...] = ()  # what its hosts must be, in the provider's words; all of it must hold
     image: str | None = declared(
-        "image of its containers (provider docker), with the same Ray as the head; without it RAY_IMAGE", None
+        "image of its containers (provider docker or swarm), with the same Ray as the head; without it RAY_IMAGE", None
     )
     min_workers: int = declared("minimum number of workers of this type", 0, ge=0)
     max_workers: int = declared("maximum number of workers of this type", 5, setting="max_workers", ge=0)

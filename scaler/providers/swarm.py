@@ -244,15 +244,16 @@ class SwarmProvider:
         )
 
     def _constraints(self, request: LaunchRequest) -> Sequence[str]:
-        """Hosts to avoid, unless no other one takes workers."""
+        """Those of its type, and hosts to avoid, unless no other one takes workers."""
+        wanted = [*request.worker_type.placement]
         if not request.avoided_hosts:
-            return []
+            return wanted
         nodes = self._engine.nodes()
         names = swarm_listing.host_names(nodes)
         usable = {names[node["ID"]] for node in nodes if swarm_listing.takes_workers(node)}
         if usable <= set(request.avoided_hosts):
-            return []
-        return [f"node.id!={node_id}" for node_id, name in names.items() if name in request.avoided_hosts]
+            return wanted
+        return wanted + [f"node.id!={node_id}" for node_id, name in names.items() if name in request.avoided_hosts]
 
 
 def _generic(worker: WorkerType) -> dict[str, int]:

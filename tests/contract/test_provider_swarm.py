@@ -47,6 +47,13 @@ def test_hosts_are_not_avoided_if_there_are_no_others(swarm_world: SwarmWorld) -
     assert swarm_world.provider().launch(wanted).host in swarm_world.hosts.hosts
 
 
+def test_a_worker_is_placed_where_its_type_must_be(swarm_world: SwarmWorld) -> None:
+    host = swarm_world.hosts.hosts[1]
+    wanted = replace(request(), worker_type=replace(TYPE, placement=(f"node.hostname=={host}",)))
+
+    assert swarm_world.provider().launch(wanted).host == host
+
+
 @pytest.mark.parametrize("kind", [replace(TYPE, num_cpus=500), replace(TYPE, num_gpus=1)], ids=["CPUs", "GPUs"])
 def test_a_worker_for_which_no_host_has_room_is_no_failure_and_leaves_nothing(
     swarm_world: SwarmWorld, kind: WorkerType

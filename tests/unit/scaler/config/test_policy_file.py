@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ray_watcher_common.documents import yaml_lines
+from ray_watcher_common.documents.findings import Severity
 from ray_watcher_common.program.settings import SettingsError
 from scaler.config import policy_file
 from scaler.config.policy_schema import LABEL_WORD
@@ -130,6 +131,11 @@ def test_a_type_offers_its_custom_resources_and_its_name_as_rays_label() -> None
             id="limits that are none",
         ),
         pytest.param(with_types("a"), "3: error: worker_types[0]: got 'a', wanted keys and values", id="no entry"),
+        pytest.param(
+            with_types("{name: a, placement: [gpu]}"),
+            "3: error: worker_types[0].placement[0]: got 'gpu', wanted a constraint of Swarm",
+            id="no constraint",
+        ),
         pytest.param(
             with_types("{name: a}") + "max_workers: 3\n",
             "4: error: max_workers: is unknown; it belongs under `limits`",
@@ -313,10 +319,11 @@ def document_of(policy: Policy) -> dict[str, Any]:
 
 
 def entry_of(kind: WorkerType) -> dict[str, Any]:
-    values = {key: value for key, value in vars(kind).items() if key not in ("custom_resources", "labels")}
+    values = {key: value for key, value in vars(kind).items() if key not in ("custom_resources", "labels", "placement")}
     whole = {"num_cpus": int(kind.num_cpus), "num_gpus": int(kind.num_gpus)}
     resources = {name: int(amount) for name, amount in kind.custom_resources}
-    return {**values, **whole, "resources": resources, "labels": dict(kind.labels)}
+    placed = {"placement": list(kind.placement)}
+    return {**values, **whole, "resources": resources, "labels": dict(kind.labels), **placed}
 
 
 @given(policies())
@@ -338,3 +345,13 @@ def test_an_unknown_key_anywhere_is_a_mistake(policy: Policy, data: st.DataObjec
 def test_reading_a_file_is_reading_its_text(tmp_path: Path) -> None:
     (tmp_path / "policy.yml").write_text(FULL, encoding="utf-8")
     assert policy_file.read_policy(tmp_path / "policy.yml", default_settings()) == policy_of(FULL)
+
+
+@pytest.mark.parametrize(("provider", "warnings"), [("swarm", 0), ("docker", 1), ("auto", 1)])
+def test_placement_is_for_several_hosts(provider: str, warnings: int) -> None:
+    text = with_types("{name: a, placement: ['node.labels.gpu==a100', 'node.hostname != h1']}")
+    policy, findings = policy_file.check(yaml_lines.parse(text, "policy.yml"), default_settings(provider=provider))
+
+    assert policy is not None
+    assert policy.worker_types[0].placement == ("node.labels.gpu==a100", "node.hostname != h1")
+    assert [found.severity for found in findings] == [Severity.WARNING] * warnings
