@@ -80,7 +80,7 @@ def test_a_worker_on_a_host_that_is_down_is_lost_and_removed_at_once_and_does_no
     finally:
         hosts.resume(away)
     eventually(lambda: {host.status for host in provider.hosts()} == {HostStatus.READY}, "the host is back")
-    assert len(provider.list()) == 2
+    eventually(lambda: len(provider.list()) == 2, "it stops what was removed meanwhile")
     assert swarm_world.leftovers(workers[away].worker_id) == []
 
 
