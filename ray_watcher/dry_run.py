@@ -18,6 +18,7 @@ from scaler.model.difference import differences
 from scaler.model.errors import InvalidAlertError
 from scaler.planning import dry_run
 from scaler.planning.plan import plan
+from scaler.schedules.effective import effective, schedule_lines
 from scaler.web import status_reader
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 ASSUMED = "No alerts given: assuming that {name} permits scaling up and that nothing permits scaling down."
 
 
-def of_file(  # contents and names of files
+def of_file(  # noqa: PLR0913  # contents and names of files
     state: bytes,
     state_from: str,
     alerts: bytes | None,
@@ -45,10 +46,12 @@ def of_file(  # contents and names of files
     policy: NamedPolicy,
     planner: Planner = plan,
     cluster: str | None = None,
+    *,
+    at: float | None = None,
 ) -> DryRun:
     """The plan for a saved `/state`, at its own time; alerts of another cluster than `cluster` are left alone.
 
-    Raises `UnusableFileError`.
+    `at` (unix seconds): with the limits that schedules set then. Raises `UnusableFileError`.
     """
     try:
         document = json.loads(state)
@@ -59,10 +62,12 @@ def of_file(  # contents and names of files
         raise UnusableFileError(f"--state {state_from}: {error}") from None
     given_alerts, notes = _read_alerts(alerts, alerts_from, snapshot, cluster)
     observation = dry_run.observe(snapshot, _worker_types(document), given_alerts, policy[0])
-    return _run(observation, policy, state_from, alerts_from if alerts is not None else "an assumption", notes, planner)
+    return _run(
+        observation, policy, state_from, alerts_from if alerts is not None else "an assumption", notes, planner, at
+    )
 
 
-def live(
+def live(  # noqa: PLR0913  # what stands for the running cluster's
     settings: OperatorSettings,
     scaler: str,
     alerts: bytes | None,
@@ -70,6 +75,8 @@ def live(
     given: NamedPolicy | None,
     default: NamedPolicy,
     planner: Planner = plan,
+    *,
+    at: float | None = None,
 ) -> DryRun:
     """The plan for the running cluster: the exporter's state, and values of the scaler (a base URL) unless given.
 
@@ -91,7 +98,9 @@ def live(
         notes = ("Scaler not responding: cooldowns and joining workers are unknown.", *notes)
         chosen = given or default
         observation = dry_run.observe(snapshot, _worker_types(document), given_alerts, chosen[0])
-        return _run(observation, chosen, url, alerts_from if alerts is not None else "an assumption", notes, planner)
+        return _run(
+            observation, chosen, url, alerts_from if alerts is not None else "an assumption", notes, planner, at
+        )
     try:
         running = status_reader.policy_of(status)
         chosen = (_sized_as(running, given[0]), given[1]) if given else (running, "the scaler")
@@ -108,7 +117,7 @@ def live(
     observation = dry_run.observe(
         snapshot, {}, given_alerts, chosen[0], workers=workers, cooldown=cooldown, pauses=pauses, launch_health=health
     )
-    run = _run(observation, chosen, url, alerts_from if alerts is not None else "the scaler", notes, planner)
+    run = _run(observation, chosen, url, alerts_from if alerts is not None else "the scaler", notes, planner, at)
     return replace(run, changes=differences(running, chosen[0])) if given else run
 
 
@@ -131,10 +140,13 @@ def _run(
     alerts_from: str,
     notes: tuple[str, ...],
     planner: Planner,
+    at: float | None,
 ) -> DryRun:
     now = observation.snapshot.observed_at if observation.snapshot else time.time()
-    proposed = planner(observation, policy[0], now)
-    return DryRun(observation, policy[0], proposed, state_from, policy[1], alerts_from, notes)
+    holding = effective(policy[0], now if at is None else at)
+    proposed = planner(observation, holding, now)
+    notes = (*notes, *schedule_lines(policy[0], now if at is None else at))
+    return DryRun(observation, holding, proposed, state_from, policy[1], alerts_from, notes)
 
 
 def _read_alerts(

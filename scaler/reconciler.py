@@ -7,7 +7,6 @@ the next observation, and each action that succeeds wakes the loop.
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -27,6 +26,7 @@ from scaler.planning.by_hand import with_requests
 from scaler.planning.plan import plan
 from scaler.planning.worker_sizes import joined, learned
 from scaler.recording.moment import Moment
+from scaler.schedules.effective import DEFAULT_JOIN_SECONDS, effective, seconds_to_look
 from scaler.telemetry.stages import StageTracker
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ class Reconciler:
         """Start from the journal's state, which another process may have written while this one was on standby."""
         now = self._clock.now()
         self._last_seen = dict.fromkeys(self._journal.joined(), now)  # when each worker was last in Ray
-        self._policy = self.policy
+        self._policy, self._types, self._ahead = self.policy, self.policy.worker_types, 0.0
         self.view = View(now, Observation(None, problem="not observed yet"), Plan(), self._policy)
         self._memory = Memory().after(self.view.observation, self.view.plan, now)
         self._has_begun = True
@@ -103,11 +103,14 @@ class Reconciler:
         Raises `JournalError`: no action is taken that cannot be journaled.
         """
         now = self._clock.now()
-        if self.policy.worker_types != self._policy.worker_types:  # what came true of the former types says nothing
+        given = self.policy
+        if given.worker_types != self._types:  # what came true of the former types says nothing
             self._memory = replace(self._memory, joined={})
-        self._policy = self.policy
+        self._types = given.worker_types
         if self._journal.problem:
             self._journal.probe()
+        self._ahead = self._seconds_ahead()
+        self._policy = effective(given, now, self._ahead)
         observation = self.observe(now)
         self._recovery.settle(observation, self._running, now)
         planned = self.planner(observation, self._policy, now)
@@ -124,6 +127,13 @@ class Reconciler:
         self._memory = self._memory.after(observation, proposed, now)
         self._record_moment(Moment(now, observation, self._policy, proposed))
         return proposed
+
+    def _seconds_ahead(self) -> float:
+        """Seconds before a window at which its workers are launched: as long as the slowest recent join took."""
+        if not self.policy.schedules:
+            return 0.0
+        slowest = max(self._journal.join_durations(), default=DEFAULT_JOIN_SECONDS)
+        return min(slowest, self.policy.join_timeout) + BUSY_INTERVAL_SECONDS
 
     def observe(self, now: float) -> Observation:
         """All inputs of a plan at `now`. Raises `JournalError`."""
@@ -281,4 +291,6 @@ class Reconciler:
         if any(one.cause is Cause.DEMAND_SETTLING for one in held):
             return 0.0  # work is pending, and REST_SECONDS limits the rate
         moving = any(worker.state in MOVING for worker in observation.workers)
-        return BUSY_INTERVAL_SECONDS if moving or observation.up or observation.down else math.inf
+        if moving or observation.up or observation.down:
+            return BUSY_INTERVAL_SECONDS
+        return seconds_to_look(self.policy, self.view.at, self._ahead)

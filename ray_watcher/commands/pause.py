@@ -73,7 +73,7 @@ def pause(  # one for each option
         raise click.UsageError("--for and --until cannot be used together")
     asked: dict[str, Any] = {"direction": direction, "reason": reason, "by": asking.who()}
     if until is not None:
-        span = _seconds_until(until, datetime.now().astimezone())
+        span = seconds_until(until, datetime.now().astimezone())
     settings = load(OperatorSettings, **chosen(given))
     answer = asking.post(host, settings, "pause", asked | ({} if span is None else {"seconds": span}))
     _show(answer, as_json=as_json)
@@ -118,12 +118,12 @@ def _sentence(way: str, pause: Mapping[str, Any], now: float) -> str:
     return f"scaling {way} is paused {left}, by {pause['by']}: {pause['reason']}"
 
 
-def _seconds_until(moment: datetime, now: datetime) -> float:
+def seconds_until(moment: datetime, now: datetime, option: str = "--until") -> float:
     """Seconds from `now` to a local time; a time without a day is its next occurrence."""
     if moment.year == datetime.strptime("0:00", CLOCK).year:  # noqa: DTZ007  # click reads it so: no date was given
         moment = now.replace(hour=moment.hour, minute=moment.minute, second=0, microsecond=0)
         moment += timedelta(days=0 if moment > now else 1)
     seconds = (moment.astimezone() - now).total_seconds()
     if seconds <= 0:
-        raise click.BadParameter(f"got {moment:%Y-%m-%d %H:%M}, which is in the past", param_hint="--until")
+        raise click.BadParameter(f"got {moment:%Y-%m-%d %H:%M}, which is in the past", param_hint=option)
     return seconds

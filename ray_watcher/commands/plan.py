@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -9,6 +11,7 @@ import click
 
 from ray_watcher import dry_run
 from ray_watcher.commands.options import chosen, json_option, url_option
+from ray_watcher.commands.pause import MOMENTS, Moment, seconds_until
 from ray_watcher.errors import NotRunningError
 from ray_watcher.output import terminal
 from ray_watcher.output.plan import document, show
@@ -42,6 +45,12 @@ if TYPE_CHECKING:
     " permits scaling up]",
 )
 @click.option(
+    "--at",
+    type=Moment(MOMENTS),
+    metavar="TIME",
+    help="Use the limits that schedules set at this local time, for example 18:30 or 2026-01-02T18:30.  [default: now]",
+)
+@click.option(
     "--format",
     "form",
     type=click.Choice(["table", "json"]),
@@ -58,6 +67,7 @@ def plan(
     state: BinaryIO | None,
     policy: Path | None,
     alerts: BinaryIO | None,
+    at: datetime | None,
     form: str,
     *,
     as_json: bool,
@@ -78,12 +88,15 @@ def plan(
     given = (read_policy(policy, settings), str(policy)) if policy else None
     default = (policy_from(settings), str(settings.policy_file or "the settings"))
     planner = load_planner(settings.planner)
+    when = time.time() + seconds_until(at, datetime.now().astimezone(), "--at") if at else None
     body, body_from = (alerts.read(), _name(alerts)) if alerts else (None, "")
     if state:
-        run = dry_run.of_file(state.read(), _name(state), body, body_from, given or default, planner, settings.cluster)
+        run = dry_run.of_file(
+            state.read(), _name(state), body, body_from, given or default, planner, settings.cluster, at=when
+        )
     else:
         try:
-            run = dry_run.live(settings, host.scaler_url(settings), body, body_from, given, default, planner)
+            run = dry_run.live(settings, host.scaler_url(settings), body, body_from, given, default, planner, at=when)
         except NotRunningError as error:
             advice = f"{host.advice(settings)}, or give --state FILE"
             raise NotRunningError(str(error) if settings.url else f"{error}; {advice}") from None

@@ -13,6 +13,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
 from scaler.recording.series import GAP_SECONDS
+from scaler.schedules.effective import effective
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -101,7 +102,7 @@ def replay(
     """
     spans = list[tuple[float, float]]()
     looks = [
-        _look(moment, now, until, planner(seen.observation, policy or moment.policy, now))
+        _look(moment, now, until, planner(seen.observation, effective(policy, now) if policy else moment.policy, now))
         for moment, end in _with_ends(moments, spans)
         for now, until in _times(moment, end, step)
         for seen in (moment.at_time(now),)

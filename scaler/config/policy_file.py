@@ -17,6 +17,7 @@ from ray_watcher_common.program.settings import SettingsError
 from ray_watcher_common.state import bundle
 from scaler.config.keys import INHERITED_BY_TYPES, SETTINGS
 from scaler.config.policy_schema import Entry, LimitsEntry, PolicyEntry, WorkerTypeEntry
+from scaler.config.schedule_schema import ScheduleEntry, contradictions
 from scaler.model.cluster import WorkerType
 from scaler.model.policy import Policy
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from ray_watcher_common.documents.yaml_lines import Document
     from ray_watcher_common.documents.yaml_models import Place
     from scaler.config.settings import ScalerSettings
+    from scaler.model.schedule import Schedule
 
 
 def policy_from(settings: ScalerSettings) -> Policy:
@@ -61,17 +63,22 @@ def check(document: Document, settings: ScalerSettings) -> tuple[Policy | None, 
     listed = content.get("worker_types")
     places: list[Place] = [("worker_types", number) for number in range(len(listed) if isinstance(listed, list) else 0)]
     entries = {place: validated(WorkerTypeEntry, document, place, findings) for place in places}
-    findings += _named_twice(document, places)
+    times, schedules = _schedules(document, content.get("schedules"), findings)
+    findings += [*_named_twice(document, places), *_named_twice(document, times)]
     findings += _without_effect(document, settings, entries)
     policy = None
     if limits:
         sound = {place: entry for place, entry in entries.items() if entry}
         policy = replace(
-            _with_types(settings, limits, list(sound.values())), thresholds=tuple(sorted(thresholds.items()))
+            _with_types(settings, limits, list(sound.values())),
+            thresholds=tuple(sorted(thresholds.items())),
+            schedules=schedules,
         )
         findings += _contradictions(document, settings, limits, policy, list(sound))
         if len(sound) == len(places):
             findings += _out_of_reach(document, settings, limits, policy)
+        if len(schedules) == len(times):
+            findings += contradictions(document, policy, type_names(document))
     found = in_order(tuple(findings))
     return (None if any(one.severity is Severity.ERROR for one in found) else policy), found
 
@@ -80,6 +87,15 @@ def _limits(document: Document, content: object, findings: list[Finding]) -> Ent
     if isinstance(content, dict):
         return validated(LimitsEntry, document, ("limits",), findings)
     return LimitsEntry() if content is None else None
+
+
+def _schedules(
+    document: Document, content: object, findings: list[Finding]
+) -> tuple[list[Place], tuple[Schedule, ...]]:
+    """The places of all schedules, and those without a mistake."""
+    places: list[Place] = [("schedules", number) for number in range(len(content) if isinstance(content, list) else 0)]
+    entries = [validated(ScheduleEntry, document, place, findings) for place in places]
+    return places, tuple(entry.schedule() for entry in entries if entry)
 
 
 def type_names(document: Document) -> frozenset[str]:
@@ -129,7 +145,7 @@ def _worker_type(settings: ScalerSettings, policy: Policy, entry: Entry) -> Work
 def _named_twice(document: Document, places: list[Place]) -> Iterator[Finding]:
     first: dict[str, Place] = {}
     for place in places:
-        entry = document.value["worker_types"][place[-1]]
+        entry = document.value[place[0]][place[-1]]
         name = entry.get("name") if isinstance(entry, dict) else None
         if isinstance(name, str) and name in first:
             where = (*place, "name")

@@ -69,12 +69,12 @@ def _not_below_min(most: int | None, info: ValidationInfo) -> int | None:
     return most
 
 
-_not_below = AfterValidator(_not_below_min)
+not_below = AfterValidator(_not_below_min)
 LimitsEntry: type[Entry] = create_model(
     "LimitsEntry",
     __base__=Entry,
     __doc__="The whole pool; what is left out comes from the environment.",
-    **keys.of_limits({"max_workers": Annotated[int | None, _not_below]}),
+    **keys.of_limits({"max_workers": Annotated[int | None, not_below]}),
 )
 WorkerTypeEntry: type[Entry] = create_model(
     "WorkerTypeEntry",
@@ -88,7 +88,7 @@ WorkerTypeEntry: type[Entry] = create_model(
             "memory": ByteSize | None,
             "object_store_memory": ByteSize | None,
             "image": Annotated[str, Field(min_length=1)] | None,
-            "max_workers": Annotated[int | None, _not_below],
+            "max_workers": Annotated[int | None, not_below],
         }
     ),
     resources=(
@@ -123,3 +123,4 @@ class PolicyEntry(Entry):
     thresholds: dict[str, object] | None = Field(
         default=None, description="thresholds of the shipped alerts, which the exporter publishes"
     )
+    schedules: list[object] = Field(default_factory=list, description="other limits at certain times")

@@ -7,6 +7,7 @@ accepted alert.
 
 from __future__ import annotations
 
+import itertools
 import json
 from dataclasses import asdict, dataclass
 from types import MappingProxyType
@@ -262,6 +263,11 @@ class Journal(AlertJournal):
     def _recent_launches(self) -> list[_Launch]:
         with self._reading() as db:
             return [_Launch(**dict(row)) for row in db.execute(RECENT_LAUNCHES)]
+
+    def join_durations(self) -> list[float]:
+        """Seconds from launch to join of the last workers that joined, at most ten, newest first."""
+        joined = (one for one in self._recent_launches() if one.joined_at is not None)
+        return [max(0.0, (one.joined_at or 0.0) - one.started_at) for one in itertools.islice(joined, 10)]
 
     def launched(self) -> dict[str, float]:
         """Launch times of the last 200 workers (unix seconds), by worker id."""

@@ -16,7 +16,7 @@ NAMED = {"worker_types": "worker_types", "schedules": "schedules"}
 
 def differences(old: Policy, new: Policy) -> tuple[str, ...]:
     """One line for each difference, `max_workers: 5 -> 8`; none if the policies are the same."""
-    plain = [field.name for field in fields(old) if field.name not in (*NAMED, "thresholds")]
+    plain = [field.name for field in fields(old) if field.name not in (*NAMED, "thresholds", "scheduled")]
     found = [*_changed("", {name: (getattr(old, name), getattr(new, name)) for name in plain})]
     before, after = dict(old.thresholds), dict(new.thresholds)
     found += _changed("thresholds.", {name: (before.get(name), after.get(name)) for name in {**before, **after}})

@@ -9,6 +9,7 @@ from scaler.model.declared import declared
 
 if TYPE_CHECKING:
     from scaler.model.cluster import WorkerType
+    from scaler.model.schedule import Schedule
 
 DEFAULT_STEP = 1  # workers per cooldown if the demand is not known
 
@@ -52,12 +53,19 @@ class Policy(Limits):
     drain_timeout: float = 60.0
     stale_after: float = 15.0
     alert_expiry: float = 300.0
+    schedules: tuple[Schedule, ...] = ()
+    scheduled: tuple[str, ...] = ()  # names of those whose limits are in this policy now
     thresholds: tuple[tuple[str, float], ...] = ()  # of shipped alerts, by the policy file; the exporter's
 
     @property
     def fewest(self) -> int:
         """The minimum number of workers: of the pool, or of all types together."""
         return max(self.min_workers, sum(kind.min_workers for kind in self.worker_types))
+
+    @property
+    def by_schedule(self) -> str:
+        """Whose limits these are, for a sentence: ` (schedule office)`; "" if no schedule holds."""
+        return f" (schedule {', '.join(self.scheduled)})" if self.scheduled else ""
 
     def worker_type(self, name: str) -> WorkerType | None:
         """The type of that name, None if the policy has none (a worker of an earlier policy)."""

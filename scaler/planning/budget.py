@@ -36,11 +36,14 @@ class Budget:
         """
         policy, kind = self._policy, self._policy.worker_type(worker.worker_type)
         if kind and self._is_fewest(worker):
-            return Cause.MIN_WORKERS, f"min_workers of type {kind.name} is {kind.min_workers}"
+            return Cause.MIN_WORKERS, f"min_workers of type {kind.name} is {kind.min_workers}{policy.by_schedule}"
         soon = [one for one in dearer if not self._is_fewest(one)]
         if self._staying.total() - len(soon) <= policy.min_workers:
             why = f", and {soon[0].worker_id} (type {soon[0].worker_type}) is to leave first" if soon else ""
-            return Cause.MIN_WORKERS, f"min_workers of the pool is {policy.min_workers} (WATCHER_MIN_WORKERS){why}"
+            return (
+                Cause.MIN_WORKERS,
+                f"min_workers of the pool is {policy.min_workers}{policy.by_schedule or ' (WATCHER_MIN_WORKERS)'}{why}",
+            )
         if policy.disruption_budget is not None and self._leaving >= policy.disruption_budget:
             leaving = plural(self._leaving, "worker")
             return (

@@ -20,13 +20,14 @@ def keep_min_workers(context: Context) -> None:
     """Launch what min_workers asks for, of each type and over all; a view of the cluster is needed."""
     if context.observation.snapshot is None:
         return
+    by = context.policy.by_schedule
     for kind in context.policy.worker_types:
         present = sum(worker.worker_type == kind.name for worker in context.staying)
-        purpose = f"to keep min_workers of type {kind.name} ({present} of {kind.min_workers} run)"
+        purpose = f"to keep min_workers of type {kind.name} ({present} of {kind.min_workers} run){by}"
         missing = {kind.name: max(0, kind.min_workers - present)}
         launch(context, missing, Cause.BELOW_MIN_WORKERS, purpose)
     running = len(context.staying) + context.launched.total()
-    purpose = f"to keep min_workers of the pool ({running} of {context.policy.min_workers} run)"
+    purpose = f"to keep min_workers of the pool ({running} of {context.policy.min_workers} run){by}"
     launch(context, of_any_type(context, context.policy.min_workers - running), Cause.BELOW_MIN_WORKERS, purpose)
 
 

@@ -17,6 +17,7 @@ from scaler.model.errors import RecordingError
 from scaler.model.no_room import NoRoom
 from scaler.model.pause import Pause
 from scaler.model.policy import Policy
+from scaler.model.schedule import Schedule, TypeBounds
 from scaler.model.workers import Joined, Worker
 from scaler.recording.document import DIRECTIONS
 from scaler.recording.moment import Moment
@@ -33,6 +34,8 @@ _KINDS = (
     Node,
     NoRoom,
     Pause,
+    Schedule,
+    TypeBounds,
     Waiting,
     Worker,
     WorkerType,

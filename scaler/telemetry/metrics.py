@@ -50,6 +50,10 @@ CATALOG: dict[str, Metric] = {
     ),
     "rayscaler_max_workers": Metric("gauge", "Maximum number of workers."),
     "rayscaler_min_workers": Metric("gauge", "Minimum number of workers, over all worker types."),
+    "rayscaler_schedule_active": Metric("gauge", "1 if a window of this schedule holds, 0 if not.", ("schedule",)),
+    "rayscaler_schedule_next_change_timestamp_seconds": Metric(
+        "gauge", "Unix time at which the next window of a schedule begins or ends; absent if there is none."
+    ),
     "rayscaler_warm_workers": Metric("gauge", "Configured number of warm workers by worker type.", ("worker_type",)),
     "rayscaler_cooldown_remaining_seconds": Metric(
         "gauge", "Seconds left of the cooldown in this direction.", ("direction",)

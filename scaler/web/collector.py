@@ -14,6 +14,7 @@ from scaler.model.cost import counted
 from scaler.model.decision import HELD_CAUSES
 from scaler.model.workers import WorkerState
 from scaler.planning.context import scale_down_wait, scale_up_wait
+from scaler.schedules.effective import active, next_change
 from scaler.telemetry.metrics import CATALOG
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class ViewCollector:
         yield _gauge("rayscaler_workers", _worker_counts(observation.workers, policy))
         yield _gauge("rayscaler_max_workers", [((), policy.max_workers)])
         yield _gauge("rayscaler_min_workers", [((), policy.fewest)])
+        yield from _schedules(policy, now)
         yield _gauge("rayscaler_cost_per_hour", _costs(observation.workers, policy))
         warm = [((kind.name,), kind.warm_workers) for kind in policy.worker_types]
         yield _gauge("rayscaler_warm_workers", warm)
@@ -69,6 +71,13 @@ def _breakers(health: Mapping[str, LaunchHealth], policy: Policy, now: float) ->
     yield _gauge("rayscaler_launch_failures_in_a_row", [((name,), one.failures) for name, one in known.items()])
     waits = [((name,), one.wait(now)) for name, one in known.items()]
     yield _gauge("rayscaler_launch_backoff_remaining_seconds", waits)
+
+
+def _schedules(policy: Policy, now: float) -> Iterator[GaugeMetricFamily]:
+    holding = active(policy, now)
+    yield _gauge("rayscaler_schedule_active", [((one.name,), one in holding) for one in policy.schedules])
+    if change := next_change(policy, now):
+        yield _gauge("rayscaler_schedule_next_change_timestamp_seconds", [((), change.at)])
 
 
 def _costs(workers: Iterable[Worker], policy: Policy) -> Samples:

@@ -174,6 +174,7 @@ class ScalerApi:
             standby=self.leader,
             reread=self.resync.last if self.resync else ResyncStatus(),
             reloaded=self.reloader.status if self.reloader else None,
+            configured=self.reconciler.policy,
         )
 
     def state(self) -> dict[str, Any]:

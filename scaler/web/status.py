@@ -13,6 +13,7 @@ from scaler.model.cost import cost_per_hour, counted
 from scaler.model.errors import JournalError
 from scaler.planning.context import scale_down_wait, scale_up_wait
 from scaler.planning.plan import plan
+from scaler.schedules.effective import active, next_change, schedule_lines
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
         Configuration,
         Decision,
         PlannedAction,
+        Schedule,
         ShownPause,
         Snapshot,
         Status,
@@ -60,14 +62,16 @@ def status(  # noqa: PLR0913  # one argument for each part
     standby: str = "",
     reread: ResyncStatus = NOT_REREAD,
     reloaded: ReloadStatus | None = None,
+    configured: Policy | None = None,
 ) -> Status:
     """Everything an operator asks first; without a journal that can be read, what does not stand there.
 
     `standby` names the leader if this process is on standby; `reread` is how Alertmanager's list was read, `reloaded`
-    how the last reload of the configuration went.
+    how the last reload of the configuration went. `policy` is in effect; `configured` has schedules, where it differs.
     """
     observation = view.observation
     explained = _explained(view, policy, planner)
+    configured = configured or policy
     return {
         "version": STATUS_VERSION,
         "time": now,
@@ -75,6 +79,7 @@ def status(  # noqa: PLR0913  # one argument for each part
         "provider": provider,
         "summary": [
             *(list(explained.summary) if standby else _summary(explained, view, policy, now)),
+            *schedule_lines(configured, now),
             *_not_reloaded(reloaded),
         ],
         "snapshot": _snapshot(observation, now),
@@ -118,7 +123,8 @@ def status(  # noqa: PLR0913  # one argument for each part
         "infeasible": [{**asdict(misfit), "cause": misfit.cause.value} for misfit in view.plan.infeasible],
         "last_scale_up": dict(view.last_scale_up),
         **_written_down(journal),
-        "policy": asdict(policy),
+        "schedule": _schedule(configured, now),
+        "policy": asdict(configured),
     }
 
 
@@ -183,6 +189,14 @@ def _configuration(reloaded: ReloadStatus | None) -> Configuration:
         "source": reloaded.source or None,
         "loaded_at": reloaded.loaded_at,
         "problem": reloaded.problem or None,
+    }
+
+
+def _schedule(configured: Policy, now: float) -> Schedule:
+    change = next_change(configured, now)
+    return {
+        "active": [one.name for one in active(configured, now)],
+        "next": {"at": change.at, "name": change.name, "begins": change.begins} if change else None,
     }
 
 

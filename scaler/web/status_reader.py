@@ -9,6 +9,7 @@ from scaler.model.circuit_breaker import LaunchHealth
 from scaler.model.cluster import Direction, WorkerType
 from scaler.model.pause import Pause
 from scaler.model.policy import Policy
+from scaler.model.schedule import Schedule, TypeBounds
 from scaler.model.workers import Worker, WorkerState
 
 if TYPE_CHECKING:
@@ -83,7 +84,12 @@ def policy_of(status: Mapping[str, Any]) -> Policy:
     kinds = tuple(
         WorkerType(**{name: _frozen(value) for name, value in kind.items()}) for kind in document["worker_types"]
     )
-    return Policy(**{**{name: _frozen(value) for name, value in document.items()}, "worker_types": kinds})
+    lists = {"worker_types": kinds, "schedules": tuple(map(_schedule, document["schedules"]))}
+    return Policy(**{**{name: _frozen(value) for name, value in document.items()}, **lists})
+
+
+def _schedule(document: Mapping[str, Any]) -> Schedule:
+    return Schedule(**{**document, "worker_types": tuple(TypeBounds(**kind) for kind in document["worker_types"])})
 
 
 def _frozen(value: Any) -> Any:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from scaler.model.cluster import Waiting, WorkerType
     from scaler.model.no_room import NoRoom
     from scaler.model.pause import Pause
+    from scaler.model.schedule import Schedule
     from scaler.model.workers import ActionKind, Joined
 
 
@@ -51,6 +52,7 @@ class PolicyFields(TypedDict, total=False):
     drain_timeout: float
     stale_after: float
     alert_expiry: float
+    schedules: tuple[Schedule, ...]
 
 
 class NodeFields(TypedDict, total=False):

@@ -126,6 +126,21 @@ class Configuration(TypedDict):
     problem: str | None
 
 
+class ScheduleChange(TypedDict):
+    """A window of a schedule begins or ends."""
+
+    at: float
+    name: str
+    begins: bool
+
+
+class Schedule(TypedDict):
+    """The schedules that hold now, and the next change; null: there is none."""
+
+    active: list[str]
+    next: ScheduleChange | None
+
+
 class PoolLimits(TypedDict):
     """How many workers there may be."""
 
@@ -229,6 +244,7 @@ class Status(Written):
     standby: Annotated[str | None, Field(description="the process that leads, if this scaler is on standby")]
     alertmanager: Alertmanager
     configuration: Configuration
+    schedule: Schedule
     cost_per_hour: Annotated[float, Field(description="of the workers at the prices of their types; 0: no prices")]
     anomalies: list[AnomalyDocument]
     limits: PoolLimits
@@ -239,7 +255,7 @@ class Status(Written):
     held: list[HeldDocument]
     infeasible: list[InfeasibleDocument]
     last_scale_up: Annotated[dict[str, float], Field(description="duration of each stage of the last scale-up")]
-    policy: Annotated[dict[str, Any], Field(description="limits and worker types, as in the policy file")]
+    policy: Annotated[dict[str, Any], Field(description="limits, worker types and schedules, as in the policy file")]
 
 
 class State(TypedDict):

@@ -114,4 +114,4 @@ def test_a_pause_that_cannot_be_is_wrong_usage(arguments: list[str]) -> None:
     ],
 )
 def test_until_is_local_time(until: datetime, hours: int) -> None:
-    assert pause._seconds_until(until, NOON) == hours * 3600  # noqa: SLF001  # click's clock is the system's
+    assert pause.seconds_until(until, NOON) == hours * 3600  # click's clock is the system's

@@ -17,6 +17,7 @@ from scaler.config import policy_file
 from scaler.config.policy_schema import LABEL_WORD
 from scaler.model.cluster import NODE_GROUP_LABEL, WorkerType
 from scaler.model.policy import Policy
+from scaler.model.schedule import Schedule, TypeBounds
 from support.check_config_golden import BROKEN, default_settings
 
 if TYPE_CHECKING:
@@ -355,3 +356,75 @@ def test_placement_is_for_several_hosts(provider: str, warnings: int) -> None:
     assert policy is not None
     assert policy.worker_types[0].placement == ("node.labels.gpu==a100", "node.hostname != h1")
     assert [found.severity for found in findings] == [Severity.WARNING] * warnings
+
+
+OFFICE = "schedules:\n  - name: office\n    cron: 0 8 * * mon-fri\n    timezone: Europe/Vienna\n"
+
+
+def with_schedule(rest: str, before: str = "version: 1\nworker_types: [{name: a}]\n") -> str:
+    return before + OFFICE + rest
+
+
+def test_a_schedule_comes_back_as_it_was_written(tmp_path: Path) -> None:
+    file = tmp_path / "policy.yml"
+    file.write_text(with_schedule("    duration: 10h\n    min_workers: 2\n    worker_types: {a: {warm_workers: 1}}\n"))
+    (found,) = policy_file.read_policy(file, default_settings()).schedules
+    bounds = TypeBounds(name="a", warm_workers=1)
+    assert found == Schedule(
+        name="office",
+        cron="0 8 * * mon-fri",
+        timezone="Europe/Vienna",
+        duration=36000.0,
+        min_workers=2,
+        worker_types=(bounds,),
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param(
+            with_schedule("    min_workers: 1\n"), "4: error: schedules[0]: got", id="neither duration nor end"
+        ),
+        pytest.param(
+            with_schedule("    duration: 1h\n    min_workers: 3\n    max_workers: 2\n"),
+            "9: error: schedules[0].max_workers: got 2, wanted at least min_workers (3)",
+            id="min above max",
+        ),
+        pytest.param(
+            with_schedule("    duration: 1h\n    min_workers: 9\n"),
+            "4: error: schedules[0]: min_workers (9) is more than max_workers (5)",
+            id="min above the pool's max",
+        ),
+        pytest.param(
+            with_schedule("    duration: 1h\n    worker_types: {b: {min_workers: 1}}\n"),
+            "8: error: schedules[0].worker_types.b: is no worker type",
+            id="a type that is not there",
+        ),
+        pytest.param(
+            with_schedule("    duration: 1h\n"), "4: warning: schedules[0]: sets no limit", id="nothing to change"
+        ),
+        pytest.param(
+            with_schedule("    duration: 90\n"), "7: error: schedules[0].duration: got 90, wanted text", id="no unit"
+        ),
+        pytest.param(
+            with_schedule("    end: 0 0 30 2 *\n    min_workers: 1\n"),
+            "7: error: schedules[0].end: got '0 0 30 2 *', wanted five fields",
+            id="never matches",
+        ),
+        pytest.param(
+            with_schedule("    duration: 1h\n    min_workers: 1\n").replace("Europe/Vienna", "Vienna"),
+            "6: error: schedules[0].timezone: got 'Vienna', wanted the name of a time zone",
+            id="a zone that is not there",
+        ),
+        pytest.param(
+            with_schedule("    duration: 10h\n    min_workers: 4\n")
+            + "  - {name: noon, cron: 0 12 * * *, timezone: Europe/Vienna, duration: 1h, max_workers: 2}\n",
+            "8: warning: schedules[0].min_workers: got 4, but noon overlaps and allows 2",
+            id="two that cannot both hold",
+        ),
+    ],
+)
+def test_a_mistake_in_a_schedule_is_told_by_line_and_key(text: str, expected: str) -> None:
+    [line] = told(text)
+    assert line.startswith(expected), line
