@@ -61,7 +61,7 @@ if TYPE_CHECKING:
 @url_option
 @json_option
 @click.pass_obj
-def plan(
+def plan(  # noqa: PLR0913  # one for each option
     host: Host,
     /,
     state: BinaryIO | None,

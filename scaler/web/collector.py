@@ -76,8 +76,8 @@ def _breakers(health: Mapping[str, LaunchHealth], policy: Policy, now: float) ->
 def _schedules(policy: Policy, now: float) -> Iterator[GaugeMetricFamily]:
     holding = active(policy, now)
     yield _gauge("rayscaler_schedule_active", [((one.name,), one in holding) for one in policy.schedules])
-    if change := next_change(policy, now):
-        yield _gauge("rayscaler_schedule_next_change_timestamp_seconds", [((), change.at)])
+    change = next_change(policy, now)
+    yield _gauge("rayscaler_schedule_next_change_timestamp_seconds", [((), change.at)] if change else [])
 
 
 def _costs(workers: Iterable[Worker], policy: Policy) -> Samples:

@@ -19,9 +19,10 @@ from ray_watcher_common.web.config import WebConfig
 from scaler.explain.explanation import explain
 from scaler.journal.journal import Journal
 from scaler.model.errors import JournalError
+from scaler.model.schedule import Schedule
 from scaler.telemetry.metrics import CATALOG
 from scaler.web.auth import Callers
-from support.builders import NOW, alert, demand, head, snapshot
+from support.builders import NOW, alert, demand, head, policy, snapshot
 from support.site import NOTIFICATION, Site
 
 if TYPE_CHECKING:
@@ -268,6 +269,7 @@ def test_a_loop_that_hangs_is_not_healthy(site: Site) -> None:
 
 
 def test_the_exposition_is_the_catalog(site: Site) -> None:
+    site.reconciler.policy = policy(schedules=(Schedule(name="office", cron="0 8 * * *", duration=3600.0),))
     site.reconciler.reconcile("test")
     families = {f.name: f for f in text_string_to_metric_families(site.client.get("/metrics").text)}
     shown = {f"{f.name}_total" if f.type == "counter" else f.name: f for f in families.values()}
