@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from xdist.workermanage import WorkerController
 
 ALONE = ("tests/e2e/", "tests/faults/")  # each of these tests has a cluster or processes of its own
+SHARING = "tests/e2e/test_page.py"  # its tests share one cluster
 QUICK_IN = 3  # every third process begins with the quick tests
 
 
@@ -21,8 +22,9 @@ class Lanes(LoadScopeScheduling):
     """
 
     def _split_scope(self, nodeid: str) -> str:
-        """What goes to one process: a test with a cluster, or a file of others, which share its fixtures."""
-        return nodeid if nodeid.startswith(ALONE) else nodeid.partition("::")[0]
+        """What goes to one process: a test with a cluster of its own, or a file whose tests share fixtures."""
+        alone = nodeid.startswith(ALONE) and not nodeid.startswith(SHARING)
+        return nodeid if alone else nodeid.partition("::")[0]
 
     def _assign_work_unit(self, node: WorkerController) -> None:
         if self.nodes.index(node) % QUICK_IN == QUICK_IN - 1:
