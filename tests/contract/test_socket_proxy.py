@@ -157,7 +157,8 @@ def test_an_old_start_cannot_bring_mounts_along(
         for version in ("/v1.23", "/v1.41", "")
     ]
 
-    assert codes == [403, 204, 204]  # the first one has ended by then
+    assert codes[:2] == [403, 204]
+    assert codes[2] in {204, 304}  # whether the one before has ended by then or not
     assert PROOF not in "".join(engine.logs(name, tail=None, follow=False))
     assert [instance.worker_id for instance in provider.list()] == ["worker-7-abcdef"]
 
