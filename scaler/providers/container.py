@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 UNREADABLE = (LookupError, TypeError, ValueError, OverflowError, AttributeError)  # an entry of another form
+LOG_LIMITS = {"max-size": "10m", "max-file": "3"}  # of the driver json-file; as in docker-compose.yml
 STARTING_SECONDS = 30.0  # from create to start takes milliseconds; later, its scaler died in between
 _EXITED = re.compile(r"Exited \((\d{1,10})\)")  # the engine's own words in a listing
 

@@ -23,7 +23,6 @@ from scaler.providers.engine import CREATION_SECONDS, ConflictError, Engine, wai
 from scaler.providers.worker_container import (
     CLUSTER_LABEL,
     GCS_PORT,
-    INDEX_LABEL,
     PROGRAM_PATH,
     TOKEN_PATH,
     WORKER_ID_LABEL,
@@ -34,6 +33,8 @@ from scaler.providers.worker_container import (
     ray_command,
     shm_bytes,
     token_files,
+    worker_environment,
+    worker_labels,
 )
 
 if TYPE_CHECKING:
@@ -245,10 +246,7 @@ class DockerProvider:
             command=self._command(request),
             network=self._network,
             labels=self._labels(request),
-            environment={
-                **ray_start.environment(request),
-                **ray_start.authentication(TOKEN_PATH if TOKEN_PATH in files else None),
-            },
+            environment=worker_environment(request, has_token=TOKEN_PATH in files),
             files=files,
             shm_size=shm_size,
             mem_limit=memory_limit(worker, shm_size),
@@ -270,13 +268,8 @@ class DockerProvider:
         return container_name(self._cluster, f"warm-{index}")
 
     def _labels(self, request: LaunchRequest) -> Mapping[str, str]:
-        return {
-            CLUSTER_LABEL: self._cluster,
-            WORKER_ID_LABEL: request.worker_id,
-            INDEX_LABEL: str(request.index),
-            WORKER_TYPE_LABEL: request.worker_type.name,
-            **compose_labels(self._compose_project, COMPOSE_SERVICE, request.index),
-        }
+        labels = worker_labels(self._cluster, request)
+        return labels | compose_labels(self._compose_project, COMPOSE_SERVICE, request.index)
 
     def _instance(self, container: Container) -> Instance:
         running = container.running(time.time())

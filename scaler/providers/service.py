@@ -9,11 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from scaler.providers.container import LOG_LIMITS
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 NANO = 1_000_000_000
-LOG_LIMITS = {"max-size": "10m", "max-file": "3"}
 SHM = "/dev/shm"  # noqa: S108  # services have no --shm-size: a tmpfs there
 
 

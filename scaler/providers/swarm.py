@@ -24,11 +24,12 @@ from scaler.providers.worker_container import (
     PROGRAM_PATH,
     TOKEN_PATH,
     WORKER_ID_LABEL,
-    WORKER_TYPE_LABEL,
     container_name,
     memory_limit,
     ray_command,
     shm_bytes,
+    worker_environment,
+    worker_labels,
 )
 
 if TYPE_CHECKING:
@@ -220,16 +221,8 @@ class SwarmProvider:
             image=worker.image or self._image,
             command=self._command(request),
             network=self._network,
-            labels={
-                **labels,
-                WORKER_ID_LABEL: request.worker_id,
-                INDEX_LABEL: str(request.index),
-                WORKER_TYPE_LABEL: worker.name,
-            },
-            environment={
-                **ray_start.environment(request),
-                **ray_start.authentication(TOKEN_PATH if token else None),
-            },
+            labels=worker_labels(self._cluster, request),
+            environment=worker_environment(request, has_token=bool(token)),
             shm_size=shm_size,
             memory=memory_limit(worker, shm_size),
             cpus=worker.num_cpus or None,

@@ -45,6 +45,21 @@ def memory_limit(worker: WorkerType, shm_size: int) -> int | None:
     return None if worker.memory is None else int(worker.memory) + shm_size + RAY_ITSELF
 
 
+def worker_labels(cluster: str, request: LaunchRequest) -> dict[str, str]:
+    """The labels by which a worker is known again."""
+    return {
+        CLUSTER_LABEL: cluster,
+        WORKER_ID_LABEL: request.worker_id,
+        INDEX_LABEL: str(request.index),
+        WORKER_TYPE_LABEL: request.worker_type.name,
+    }
+
+
+def worker_environment(request: LaunchRequest, *, has_token: bool) -> dict[str, str]:
+    """The variables with which Ray starts as this worker."""
+    return {**ray_start.environment(request), **ray_start.authentication(TOKEN_PATH if has_token else None)}
+
+
 def token_files(token: str | None) -> dict[str, str]:
     """The file that holds the cluster's token inside a container."""
     return {TOKEN_PATH: token} if token else {}

@@ -14,7 +14,7 @@ import structlog
 
 from ray_watcher_common.host import last_words
 from scaler.model.errors import LaunchFailedError, ProviderError
-from scaler.providers.container import UNREADABLE, archive, content, from_listing
+from scaler.providers.container import LOG_LIMITS, UNREADABLE, archive, content, from_listing
 from scaler.providers.engine.connection import Connection, wait_until
 from scaler.providers.engine.errors import ConflictError, GoneError, missing_image, translated
 
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-LOG_LIMITS = {"max-size": "10m", "max-file": "3"}  # as in docker-compose.yml
 REMOVAL_SECONDS = 10.0
 CREATION_SECONDS = 5.0  # it needs some 15 ms
 LAST_LINES = 20  # in which the reason of an end is looked for
