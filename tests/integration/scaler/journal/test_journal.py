@@ -119,6 +119,16 @@ def test_how_launches_ended_is_told_by_the_workers_that_came_of_them(journal: Jo
     ]
 
 
+def test_what_another_process_wrote_of_launches_is_seen(journal: Journal, tmp_path: Path) -> None:
+    assert journal.last_scale_up() is None
+    other = Journal(tmp_path / "journal.db")
+    decision = other.record_decision("webhook", Plan((LAUNCH,)), NOW)
+    other.conclude(other.intend(decision, LAUNCH, worker_name(1), NOW), DONE, "", NOW + 1)
+    other.close()
+
+    assert journal.last_scale_up() == NOW
+
+
 def test_the_host_of_a_launch_is_that_on_which_it_failed_or_its_worker_ran(journal: Journal) -> None:
     decision = journal.record_decision("webhook", Plan((LAUNCH,)), NOW)
     journal.conclude(journal.intend(decision, LAUNCH, worker_name(1), NOW), FAILED, "no image", NOW + 1, "h1")
