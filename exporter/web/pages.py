@@ -10,8 +10,9 @@ from prometheus_client import CollectorRegistry, ProcessCollector
 from exporter.metrics.collector import ClusterCollector
 from exporter.metrics.exposition import Exposition
 from exporter.web.landing import LANDING_PAGE
+from ray_watcher_common.program import reloading
 from ray_watcher_common.state import to_document
-from ray_watcher_common.web.application import Access, new_app
+from ray_watcher_common.web.application import Access, new_app, refuse_web_pages
 from ray_watcher_common.web.problems import problem, reply
 from ray_watcher_common.web.usage import Usage, UsageCollector
 
@@ -75,11 +76,10 @@ def application(  # noqa: PLR0913  # one argument for each part
             return "".join(f"{problem}\n" for problem in view.problems.values()), 503
         return "ready\n", 200
 
-    @app.post("/-/reload")
+    @app.post(reloading.PATH)
     def reload_thresholds() -> Response:
-        if "Origin" in request.headers:  # a page in a browser
-            return reply(problem(403, "got the header Origin of a web page, wanted none"), 403)
-        mistakes = reload("HTTP")
+        refuse_web_pages()
+        mistakes = reload(reloading.HTTP)
         return reply(problem(500, mistakes), 500) if mistakes else reply({})
 
     return app

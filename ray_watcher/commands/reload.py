@@ -12,6 +12,7 @@ from ray_watcher.errors import WatcherError
 from ray_watcher.fetch import UnreachableError, post_json, present, refusal
 from ray_watcher.output import terminal
 from ray_watcher.settings import OperatorSettings
+from ray_watcher_common.program.reloading import PATH
 from ray_watcher_common.program.settings import load
 from ray_watcher_common.web.client import PasswordFile
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from ray_watcher.host import Host
 
 RELOAD_VERSION = 1  # of the document
-PATH, OK = "/-/reload", 200
+OK = 200
 
 
 @click.command()

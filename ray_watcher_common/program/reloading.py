@@ -13,8 +13,10 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import FrameType
 
-SIGNAL, FILE = "SIGHUP", "file"
+SIGNAL, FILE, HTTP = "SIGHUP", "file", "HTTP"
 """What triggers a reload."""
+PATH = "/-/reload"
+"""Where it is asked for by HTTP, as of Prometheus and Alertmanager."""
 
 
 class ReloadTriggers:

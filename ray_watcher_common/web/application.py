@@ -103,6 +103,12 @@ def _refuse_other_hosts(own: Collection[str]) -> None:
         raise Forbidden(f"got the header Host: {asked[:100]!r}, wanted {' or '.join(sorted(own))}")
 
 
+def refuse_web_pages() -> None:
+    """Raise `Forbidden` for a request of a web page, which sends the header Origin; other programs send none."""
+    if "Origin" in request.headers:
+        raise Forbidden("got a request of a web page, wanted one without the header Origin")
+
+
 def _without_port(authority: str) -> str:
     if authority.startswith("["):
         return authority[1:].partition("]")[0]

@@ -12,6 +12,7 @@ from flask import Response, request
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import ValidationError
 
+from ray_watcher_common.program import reloading
 from ray_watcher_common.state import to_document
 from ray_watcher_common.web.problems import reply
 from scaler.alerting.resync import ResyncStatus
@@ -114,7 +115,7 @@ class ScalerApi:
         app.add_url_rule("/metrics", view_func=self.exposition)
         if self.reloader:
             app.add_url_rule(
-                reload.PATH, "reload", partial(reload.answer, self.reloader, self.callers), methods=["POST"]
+                reloading.PATH, "reload", partial(reload.answer, self.reloader, self.callers), methods=["POST"]
             )
         app.add_url_rule("/-/healthy", view_func=self.healthy)
         app.add_url_rule("/-/ready", view_func=self.ready)

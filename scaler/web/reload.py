@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from flask import request
 
+from ray_watcher_common.program.reloading import HTTP
+from ray_watcher_common.web.application import refuse_web_pages
 from ray_watcher_common.web.problems import reply
 from scaler.control.reload import ReloadError
 from scaler.web.auth import JSON_TYPE, refused
@@ -17,22 +19,16 @@ if TYPE_CHECKING:
     from scaler.control.reload import Reloader
     from scaler.web.auth import Callers
 
-PATH = "/-/reload"
-TRIGGER = "HTTP"
-
 
 def answer(reloader: Reloader, callers: Callers) -> Response:
     """The changes; or 500, as Prometheus answers, with the mistakes in the files. The old token is the one to send.
 
     `curl -X POST` sends no Content-Type; a page of another site in a browser sends an Origin.
     """
-    if "Origin" in request.headers:
-        return reply(
-            *refused(HTTPStatus.FORBIDDEN, "got a request of a web page, wanted one without the header Origin")
-        )
+    refuse_web_pages()
     if no := callers.refusal(request.headers.get("Authorization", ""), JSON_TYPE):
         return reply(*no)
     try:
-        return reply({"changes": list(reloader.reload(TRIGGER))})
+        return reply({"changes": list(reloader.reload(HTTP))})
     except ReloadError as error:
         return reply(*refused(HTTPStatus.INTERNAL_SERVER_ERROR, str(error)))
