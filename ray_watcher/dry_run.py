@@ -143,9 +143,10 @@ def _run(
     at: float | None,
 ) -> DryRun:
     now = observation.snapshot.observed_at if observation.snapshot else time.time()
-    holding = effective(policy[0], now if at is None else at)
+    when = now if at is None else at
+    holding = effective(policy[0], when)
     proposed = planner(observation, holding, now)
-    notes = (*notes, *schedule_lines(policy[0], now if at is None else at))
+    notes = (*notes, *schedule_lines(policy[0], when))
     return DryRun(observation, holding, proposed, state_from, policy[1], alerts_from, notes)
 
 

@@ -109,7 +109,7 @@ class Reconciler:
         self._types = given.worker_types
         if self._journal.problem:
             self._journal.probe()
-        self._ahead = self._seconds_ahead()
+        self._ahead = self._seconds_ahead(given)
         self._policy = effective(given, now, self._ahead)
         observation = self.observe(now)
         self._recovery.settle(observation, self._running, now)
@@ -128,12 +128,12 @@ class Reconciler:
         self._record_moment(Moment(now, observation, self._policy, proposed))
         return proposed
 
-    def _seconds_ahead(self) -> float:
+    def _seconds_ahead(self, policy: Policy) -> float:
         """Seconds before a window at which its workers are launched: as long as the slowest recent join took."""
-        if not self.policy.schedules:
+        if not policy.schedules:
             return 0.0
         slowest = max(self._journal.join_durations(), default=DEFAULT_JOIN_SECONDS)
-        return min(slowest, self.policy.join_timeout) + BUSY_INTERVAL_SECONDS
+        return min(slowest, policy.join_timeout) + BUSY_INTERVAL_SECONDS
 
     def observe(self, now: float) -> Observation:
         """All inputs of a plan at `now`. Raises `JournalError`."""

@@ -10,8 +10,8 @@ if TYPE_CHECKING:
 
     from scaler.model.policy import Policy
 
-NAMED = {"worker_types": "worker_types", "schedules": "schedules"}
-"""Fields that are lists of values with a name, and what they are called."""
+NAMED = ("worker_types", "schedules")
+"""Fields that are lists of values with a name."""
 
 
 def differences(old: Policy, new: Policy) -> tuple[str, ...]:
@@ -20,8 +20,8 @@ def differences(old: Policy, new: Policy) -> tuple[str, ...]:
     found = [*_changed("", {name: (getattr(old, name), getattr(new, name)) for name in plain})]
     before, after = dict(old.thresholds), dict(new.thresholds)
     found += _changed("thresholds.", {name: (before.get(name), after.get(name)) for name in {**before, **after}})
-    for name, called in NAMED.items():
-        found += _of_named(called, _by_name(getattr(old, name, ())), _by_name(getattr(new, name, ())))
+    for called in NAMED:
+        found += _of_named(called, _by_name(getattr(old, called)), _by_name(getattr(new, called)))
     return tuple(found)
 
 

@@ -39,8 +39,7 @@ def effective(policy: Policy, now: float, ahead: float = 0.0) -> Policy:
     if not holding and not coming:
         return policy
     most = _smallest(policy.max_workers, [one.max_workers for one in holding])
-    fewest = _largest(policy.min_workers, [one.min_workers for one in holding])
-    early = _largest(fewest, [fewest, *(one.min_workers for one in coming)])
+    early = _raised(policy.min_workers, [one.min_workers for one in holding], [one.min_workers for one in coming])
     most = max(most, early) if coming else most
     kinds = tuple(_effective_type(kind, policy, most, holding, coming) for kind in policy.worker_types)
     return replace(
@@ -58,14 +57,12 @@ def _effective_type(
     """The type's limits; one that may have as many workers as the pool still may."""
     now, soon = _bounds(kind, holding), _bounds(kind, coming)
     own = max(kind.max_workers, most) if kind.max_workers >= policy.max_workers else kind.max_workers
-    fewest = _largest(kind.min_workers, [one.min_workers for one in now])
-    early = _largest(fewest, [fewest, *(one.min_workers for one in soon)])
-    warm = _largest(kind.warm_workers, [one.warm_workers for one in now])
+    early = _raised(kind.min_workers, [one.min_workers for one in now], [one.min_workers for one in soon])
     return replace(
         kind,
         min_workers=early,
         max_workers=max(_smallest(own, [one.max_workers for one in now]), early),
-        warm_workers=_largest(warm, [warm, *(one.warm_workers for one in soon)]),
+        warm_workers=_raised(kind.warm_workers, [one.warm_workers for one in now], [one.warm_workers for one in soon]),
     )
 
 
@@ -73,8 +70,10 @@ def _bounds(kind: WorkerType, schedules: Iterable[Schedule]) -> list[TypeBounds]
     return [bounds for one in schedules for bounds in one.worker_types if bounds.name == kind.name]
 
 
-def _largest(otherwise: int, given: Iterable[int | None]) -> int:
-    return max((value for value in given if value is not None), default=otherwise)
+def _raised(own: int, holding: Iterable[int | None], coming: Iterable[int | None]) -> int:
+    """The largest minimum of the windows that hold, else the policy's own; what comes can only raise it."""
+    now = max((value for value in holding if value is not None), default=own)
+    return max([now, *(value for value in coming if value is not None)])
 
 
 def _smallest(otherwise: int, given: Iterable[int | None]) -> int:
@@ -122,7 +121,7 @@ def schedule_lines(policy: Policy, now: float) -> list[str]:
 def _changes(schedule: Schedule, now: float) -> Iterable[Change]:
     """The next beginning that changes something, and the end of the window that holds."""
     window, following = window_at(schedule, now), next_window(schedule, now)
-    while window and following and following.start <= window.end:  # it goes on without a gap
+    while window and following and following.start <= window.end:  # the next one follows without a gap
         if (window := following).end - now > LONGEST_LOOK_SECONDS:
             return
         following = next_window(schedule, window.start)
