@@ -103,7 +103,7 @@ WorkerTypeEntry: type[Entry] = create_model(
         list[Annotated[str, AfterValidator(_constraint)]],
         Field(
             default_factory=list,
-            description="constraints on its hosts (provider swarm), all of which must hold; node.labels.gpu==a100",
+            description="constraints on its hosts (provider swarm), all of which must be met; node.labels.gpu==a100",
         ),
     ),
 )
