@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING
 
 import bcrypt
 import pytest
 from playwright.sync_api import expect
-from werkzeug.serving import make_server
 
 from ray_watcher_common.web.config import WebConfig
 from support.browser import chromium, open_page
-from support.site import Site
+from support.site import Site, at_an_address
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,15 +25,8 @@ def site() -> Iterator[Site]:
     """A scaler with a user and a token, at `site.url`."""
     made = Site(token="secret", web=USERS)  # noqa: S106  # a test's own
     made.reconciler.reconcile("test")
-    server = make_server("127.0.0.1", 0, made.client.application, threaded=True)
-    made.url = f"http://127.0.0.1:{server.server_port}/"
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield made
-    server.shutdown()
-    thread.join()
-    server.server_close()
-    made.journal.close()
+    with at_an_address(made) as site:
+        yield site
 
 
 def test_page_polling_and_actions_work_with_a_users_password_alone(site: Site) -> None:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import threading
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+
+from werkzeug.serving import make_server
 
 from ray_watcher_common.program.settings import SettingsError
 from ray_watcher_common.web.config import WebConfig
@@ -24,7 +28,7 @@ from support.fake_provider import FakeProvider
 from support.fakes import FakeClock, FakeDrainer, FakeReader, LaterExecutor
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 NOTIFICATION: dict[str, Any] = {
     "version": "4",
@@ -125,3 +129,19 @@ class Site:
 
     def alerts(self, status: str) -> float | None:
         return self.metrics.registry.get_sample_value("rayscaler_webhook_alerts_total", {"status": status})
+
+
+@contextmanager
+def at_an_address(made: Site) -> Iterator[Site]:
+    """The site behind a real server, at `made.url`, until the block ends."""
+    server = make_server("127.0.0.1", 0, made.client.application, threaded=True)
+    made.url = f"http://127.0.0.1:{server.server_port}/"
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield made
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+        made.journal.close()

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from werkzeug.serving import make_server
 
-from support.site import NOTIFICATION, Site
+from support.site import NOTIFICATION, Site, at_an_address
 from support.watcher_fakes import World
 
 if TYPE_CHECKING:
@@ -27,15 +25,8 @@ def site() -> Iterator[Site]:
     made.client.post("/alerts", json=NOTIFICATION, headers={"Authorization": f"Bearer {TOKEN}"})
     for _ in range(2):  # the launches are workers in the second round
         made.reconciler.reconcile("test")
-    server = make_server("127.0.0.1", 0, made.client.application, threaded=True)
-    made.url = f"http://127.0.0.1:{server.server_port}/"
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield made
-    server.shutdown()
-    thread.join()
-    server.server_close()
-    made.journal.close()
+    with at_an_address(made) as site:
+        yield site
 
 
 @pytest.fixture(autouse=True)
